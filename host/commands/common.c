@@ -1,0 +1,190 @@
+#include "commands/common.h"
+
+#include "util/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#ifdef __APPLE__
+#include <mach-o/dyld.h>
+#endif
+
+enum { SUITE_BYTES_MAX = 4 << 20, RESULTS_BYTES_MAX = 1 << 30 };
+
+int fail(int status, const struct err *err)
+{
+    struct text safe = {0};
+    text_add_printable(&safe, err->message, true);
+    fprintf(stderr, "attnbench: %s\n", text_get(&safe));
+    text_free(&safe);
+    return status;
+}
+
+/* ---- this program ---------------------------------------------------------------------------- */
+
+static const char *program_path(struct arena *arena)
+{
+    char path[4096] = "";
+#ifdef __APPLE__
+    uint32_t size = sizeof path;
+    if (_NSGetExecutablePath(path, &size))
+        return "attnbench";
+#else
+    if (readlink("/proc/self/exe", path, sizeof path - 1) <= 0)
+        return "attnbench";
+#endif
+    return arena_copy(arena, path);
+}
+
+/* ---- suites ---------------------------------------------------------------------------------- */
+
+/* A suite is a path, or the name of one that came with the program: in suites/ here, beside the
+ * build folder, or where it was installed. */
+static const char *find_suite(struct arena *arena, const char *name)
+{
+    static const char *const places[] = {"suites", "%s/../../suites",
+                                         "%s/../share/attnbench/suites"};
+    if (access(name, R_OK) == 0 || text_ends(name, ".json"))
+        return name;
+    const char *program = program_path(arena);
+    const char *slash = strrchr(program, '/');
+    const char *folder = slash ? arena_copy_bytes(arena, program, (size_t)(slash - program)) : ".";
+    for (size_t i = 0; i < sizeof places / sizeof *places; ++i) {
+        const char *tail = text_starts(places[i], "%s") ? places[i] + 2 : NULL;
+        const char *path = tail ? arena_print(arena, "%s%s/%s.json", folder, tail, name)
+                                : arena_print(arena, "%s/%s.json", places[i], name);
+        if (access(path, R_OK) == 0)
+            return path;
+    }
+    return name;
+}
+
+int setup_suites(struct setup *setup, const struct options *options)
+{
+    struct err err;
+    setup->suites =
+        arena_array(&setup->arena, (size_t)options->arg_count + 1, sizeof *setup->suites);
+    for (int i = 0; i < options->arg_count; ++i) {
+        const char *path = find_suite(&setup->arena, options->args[i]);
+        struct text text = {0};
+        if (file_read(path, SUITE_BYTES_MAX, &text, &err)) {
+            text_free(&text);
+            return fail(EXIT_BAD_INPUT, &err);
+        }
+        struct suite *suite = &setup->suites[setup->suite_count];
+        const int status =
+            suite_load(suite, path, text_get(&text), text.length, &setup->arena, &err);
+        text_free(&text);
+        if (status)
+            return fail(EXIT_BAD_INPUT, &err);
+        ++setup->suite_count;
+        for (int s = 0; s < options->set_count; ++s)
+            if (suite_set(suite, options->sets[s], &setup->arena, &err)) {
+                err_prefix(&err, "--set %.100s", options->sets[s]);
+                return fail(EXIT_USAGE, &err);
+            }
+    }
+    return EXIT_OK;
+}
+
+int setup_kernels(struct setup *setup, const struct options *options)
+{
+    struct err err;
+    return kernel_tree_load(&setup->kernels, options->kernels, &err) ? fail(EXIT_BAD_INPUT, &err)
+                                                                     : EXIT_OK;
+}
+
+/* ---- devices --------------------------------------------------------------------------------- */
+
+static int choose(struct setup *setup, const char *wanted)
+{
+    struct err err;
+    if (setup->found_count == 0) {
+        err_set(&err, "no OpenCL device found; install a driver (a GPU vendor's, or "
+                      "pocl-opencl-icd for the CPU), or use --device null");
+        return fail(EXIT_NO_DEVICE, &err);
+    }
+    setup->all_devices = wanted && strcmp(wanted, "all") == 0;
+    if (setup->all_devices || (wanted && strcmp(wanted, "null") == 0)) {
+        setup->devices = setup->found;
+        setup->device_count = setup->all_devices ? setup->found_count : 1;
+        return EXIT_OK;
+    }
+    const int index = wanted ? device_select(setup->found, setup->found_count, wanted, &err)
+                             : device_best(setup->found, setup->found_count);
+    if (index < 0)
+        return fail(EXIT_NO_DEVICE, &err);
+    setup->devices = &setup->found[index];
+    setup->device_count = 1;
+    return EXIT_OK;
+}
+
+int setup_devices(struct setup *setup, const struct options *options)
+{
+    struct err err;
+    const char *wanted = options->device ? options->device : getenv("ATTNBENCH_DEVICE");
+    if (wanted && !*wanted)
+        wanted = NULL;
+    setup->supervisor.program = program_path(&setup->arena);
+    setup->supervisor.backend = wanted && text_starts(wanted, "null") ? "null" : "opencl";
+    setup->supervisor.kernels_dir = options->kernels;
+    const double deadline_s = setup->suite_count ? setup->suites[0].deadlines.enumerate_s : 30;
+    if (supervisor_enumerate(&setup->supervisor, deadline_s, &setup->arena, &setup->found,
+                             &setup->found_count, &err))
+        return fail(EXIT_NO_DEVICE, &err);
+    return choose(setup, wanted);
+}
+
+int setup_plan(struct setup *setup, const struct options *options)
+{
+    struct err err;
+    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    const struct plan_request request = {.suites = setup->suites,
+                                         .suite_count = setup->suite_count,
+                                         .variants = setup->kernels.variants,
+                                         .variant_count = setup->kernels.count,
+                                         .devices = setup->devices,
+                                         .device_count = setup->device_count,
+                                         .only_variants = options->variants,
+                                         .filter = options->filter,
+                                         .host_bytes =
+                                             pages > 0 && page > 0 ? (int64_t)pages * page : 0};
+    return plan_build(&setup->plan, &request, &err) ? fail(EXIT_USAGE, &err) : EXIT_OK;
+}
+
+void setup_free(struct setup *setup)
+{
+    plan_free(&setup->plan);
+    for (int i = 0; i < setup->suite_count; ++i)
+        suite_free(&setup->suites[i]);
+    kernel_tree_free(&setup->kernels);
+    arena_free(&setup->arena);
+}
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+int load_results(const char *path, struct results *results)
+{
+    struct text text = {0};
+    struct err err;
+    int status = EXIT_OK;
+    *results = (struct results){0};
+    if (file_read(path, RESULTS_BYTES_MAX, &text, &err) ||
+        results_load(results, path, text_get(&text), text.length, &err))
+        status = fail(EXIT_BAD_INPUT, &err);
+    text_free(&text);
+    return status;
+}
+
+int write_output(const char *path, const char *text, size_t length)
+{
+    struct err err;
+    if (!path) {
+        if (fwrite(text, 1, length, stdout) == length && fflush(stdout) == 0)
+            return EXIT_OK;
+        err_set(&err, "cannot write to standard output");
+        return fail(EXIT_IO, &err);
+    }
+    return file_replace(path, text, length, &err) ? fail(EXIT_IO, &err) : EXIT_OK;
+}

@@ -1,0 +1,240 @@
+#include "commands/options.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct command commands[] = {
+    {"devices", "", "list OpenCL devices and their ids", command_devices, 0, 0, false},
+    {"variants", "", "list kernel variants and what runs on a device", command_variants, 0, 0,
+     false},
+    {"plan", "SUITE...", "show the cells of a suite with their operations and memory", command_plan,
+     1, ARGS_LIMIT, false},
+    {"run", "SUITE...", "check and measure the cells of a suite, write a results file", command_run,
+     0, ARGS_LIMIT, false},
+    {"report", "RESULT", "show a results file as Markdown or CSV", command_report, 1, 1, false},
+    {"check", "RESULT...", "is a results file valid and believable", command_check, 1, ARGS_LIMIT,
+     false},
+    {"worker", "", "serve a supervisor (internal)", command_worker, 0, 0, true},
+    {NULL, NULL, NULL, NULL, 0, 0, false}};
+
+enum value { FLAG, STRING, STRINGS, SECONDS, SEED };
+
+#define AT(member) offsetof(struct options, member)
+static const struct option {
+    const char *name, *argument;
+    enum value value;
+    size_t offset;
+    const char *used_by; /* commands, separated by spaces */
+    const char *help;
+} options_table[] = {
+    {"device", "D", STRING, AT(device), "devices variants plan run",
+     "an id (pocl-cpu-0), an index (0:0), part of a name, \"all\", or \"null\" for the scripted "
+     "device; default: ATTNBENCH_DEVICE, then the best GPU, then CPU"},
+    {"variants", "A,B", STRING, AT(variants), "plan run", "only these variants"},
+    {"filter", "REGEX", STRING, AT(filter), "plan run",
+     "run only cells whose \"id variant\" matches; the others become skipped rows"},
+    {"set", "KEY=VALUES", STRINGS, AT(sets), "plan run",
+     "replace an axis in every sweep: n=128..4096*2, heads=1..8+1, dtype=f32,f16"},
+    {"check", "MODE", STRING, AT(check), "run",
+     "compare with the reference: full, sample (some rows), none; default: the suite's"},
+    {"budget", "TIME", SECONDS, AT(budget_s), "run",
+     "skip cells that would end after this long: 60s, 5m"},
+    {"deadline", "TIME", SECONDS, AT(deadline_s), "run",
+     "how long one build, launch or read may take before its worker is killed"},
+    {"seed", "S", SEED, AT(seed), "run", "seed of the inputs, 0 to 2^53; default 1"},
+    {"out", "FILE", STRING, AT(out), "run report",
+     "where to write; run's default is DEVICE--SUITE--TIME.json"},
+    {"resume", "FILE", STRING, AT(resume), "run",
+     "continue an interrupted run from its results file or journal"},
+    {"kernels", "DIR", STRING, AT(kernels), "variants plan run worker",
+     "a folder of variants (or one variant) to add to the built-in ones"},
+    {"isolate", "HOW", STRING, AT(isolate), "run",
+     "a worker process per cell, device (default) or none (one for the whole run)"},
+    {"format", "F", STRING, AT(format), "report", "md (default) or csv"},
+    {"json", NULL, FLAG, AT(json), "devices variants plan", "machine-readable output"},
+    {"quiet", NULL, FLAG, AT(quiet), "run check", "no progress, no table"},
+    {"help", NULL, FLAG, AT(help), "*", "this text"},
+};
+enum { OPTION_COUNT = sizeof options_table / sizeof *options_table };
+
+const struct command *command_find(const char *name)
+{
+    for (const struct command *command = commands; command->name; ++command)
+        if (strcmp(command->name, name) == 0)
+            return command;
+    return NULL;
+}
+
+static bool is_used_by(const struct option *option, const char *command)
+{
+    const size_t length = strlen(command);
+    for (const char *at = option->used_by; *at;) {
+        const size_t word = strcspn(at, " ");
+        if ((word == length && strncmp(at, command, length) == 0) || *at == '*')
+            return true;
+        at += word + strspn(at + word, " ");
+    }
+    return false;
+}
+
+static const struct option *find_option(const char *name, size_t length,
+                                        const struct command *command, struct err *err)
+{
+    const char *names[OPTION_COUNT];
+    size_t count = 0;
+    const struct option *elsewhere = NULL;
+    for (size_t i = 0; i < OPTION_COUNT; ++i) {
+        const struct option *option = &options_table[i];
+        const bool same =
+            strlen(option->name) == length && strncmp(option->name, name, length) == 0;
+        if (is_used_by(option, command->name)) {
+            if (same)
+                return option;
+            names[count++] = option->name;
+        } else if (same) {
+            elsewhere = option;
+        }
+    }
+    char typo[64];
+    snprintf(typo, sizeof typo, "%.*s", (int)(length < 60 ? length : 60), name);
+    const char *nearest = text_nearest(typo, names, count);
+    if (elsewhere)
+        err_set(err, "--%s is no option of '%s'; it belongs to: %s", typo, command->name,
+                elsewhere->used_by);
+    else if (nearest)
+        err_set(err, "unknown option --%s; did you mean --%s?", typo, nearest);
+    else
+        err_set(err, "unknown option --%s; see attnbench %s --help", typo, command->name);
+    return NULL;
+}
+
+static int store(struct options *options, const struct option *option, const char *value,
+                 struct err *err)
+{
+    void *at = (char *)options + option->offset;
+    switch (option->value) {
+    case FLAG:
+        *(bool *)at = true;
+        return 0;
+    case STRING:
+        *(const char **)at = value;
+        return 0;
+    case STRINGS:
+        if (options->set_count == SETS_LIMIT)
+            return err_set(err, "more than %d times --%s", SETS_LIMIT, option->name);
+        options->sets[options->set_count++] = value;
+        return 0;
+    case SECONDS:
+        if (!text_to_seconds(value, at) || *(double *)at <= 0)
+            return err_set(err, "--%s: expected a time such as 60s, 5m or 1h, found '%s'",
+                           option->name, value);
+        return 0;
+    case SEED:
+        if (!text_to_int64(value, at) || *(int64_t *)at < 0 || *(int64_t *)at >= INT64_C(1) << 53)
+            return err_set(err, "--%s: expected a whole number from 0 to 2^53, found '%s'",
+                           option->name, value);
+        return 0;
+    }
+    return -1;
+}
+
+static int parse_option(struct options *options, const struct command *command, const char *arg,
+                        const char *next, bool *used_next, struct err *err)
+{
+    const size_t length = strcspn(arg, "=");
+    const struct option *option = find_option(arg, length, command, err);
+    const char *value = arg[length] ? arg + length + 1 : NULL;
+    *used_next = false;
+    if (!option)
+        return -1;
+    if (!option->argument && value)
+        return err_set(err, "--%s takes no value", option->name);
+    if (option->argument && !value) {
+        if (!next)
+            return err_set(err, "--%s needs a value: --%s %s", option->name, option->name,
+                           option->argument);
+        value = next;
+        *used_next = true;
+    }
+    return store(options, option, value, err);
+}
+
+int options_parse(struct options *options, const struct command *command, int argc,
+                  const char *const *argv, struct err *err)
+{
+    bool only_args = false;
+    *options = (struct options){.seed = 1};
+    for (int i = 1; i < argc; ++i) {
+        const char *arg = argv[i];
+        bool used_next = false;
+        if (!only_args && strcmp(arg, "--") == 0) {
+            only_args = true;
+        } else if (!only_args && strcmp(arg, "-h") == 0) {
+            options->help = true;
+        } else if (!only_args && text_starts(arg, "--")) {
+            if (parse_option(options, command, arg + 2, i + 1 < argc ? argv[i + 1] : NULL,
+                             &used_next, err))
+                return -1;
+            i += used_next;
+        } else if (!only_args && arg[0] == '-' && arg[1]) {
+            return err_set(err, "unknown option %s; options are long here, see attnbench %s --help",
+                           arg, command->name);
+        } else if (options->arg_count == ARGS_LIMIT || options->arg_count == command->max_args) {
+            return err_set(err, "'%s' is one argument too many for '%s'", arg, command->name);
+        } else {
+            options->args[options->arg_count++] = arg;
+        }
+    }
+    if (!options->help && options->arg_count < command->min_args)
+        return err_set(err, "'%s' needs %s; see attnbench %s --help", command->name,
+                       command->arguments, command->name);
+    return 0;
+}
+
+/* Words of `help` in lines of at most 78 columns, indented. */
+static void wrap(struct text *out, const char *help, size_t indent)
+{
+    size_t column = indent;
+    for (const char *at = help; *at;) {
+        const size_t word = strcspn(at, " ");
+        if (column + word > 78) {
+            text_print(out, "\n%*s", (int)indent, "");
+            column = indent;
+        }
+        text_print(out, "%.*s ", (int)word, at);
+        column += word + 1;
+        at += word + strspn(at + word, " ");
+    }
+    text_add(out, "\n");
+}
+
+void options_help(const struct command *command, struct text *out)
+{
+    text_print(out, "usage: attnbench %s %s%s[options]\n\n  %s\n\n", command->name,
+               command->arguments, *command->arguments ? " " : "", command->summary);
+    for (size_t i = 0; i < OPTION_COUNT; ++i) {
+        const struct option *option = &options_table[i];
+        char name[48];
+        if (!is_used_by(option, command->name))
+            continue;
+        snprintf(name, sizeof name, "--%s %s", option->name,
+                 option->argument ? option->argument : "");
+        text_print(out, "  %-20s ", name);
+        wrap(out, option->help, 23);
+    }
+}
+
+void program_help(struct text *out)
+{
+    text_add(out, "attnbench: how fast, how right and how scalable is attention on an OpenCL "
+                  "device?\n\nusage: attnbench COMMAND [options]\n\n");
+    for (const struct command *command = commands; command->name; ++command)
+        if (!command->hidden)
+            text_print(out, "  %-9s %-10s %s\n", command->name, command->arguments,
+                       command->summary);
+    text_add(out, "\nattnbench COMMAND --help tells more. A first run: attnbench run "
+                  "suites/quick.json\n"
+                  "Exit status: 0 well, 1 a wrong result, 2 usage, 3 some cells failed, 4 no "
+                  "device,\n5 an invalid file, 6 I/O failed, 130 interrupted.\n");
+}

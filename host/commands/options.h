@@ -1,0 +1,62 @@
+/* The command line: one table of options feeds parsing and --help of every command. */
+#ifndef ATTNBENCH_COMMANDS_OPTIONS_H
+#define ATTNBENCH_COMMANDS_OPTIONS_H
+
+#include "util/arena.h"
+#include "util/err.h"
+#include "util/text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Exit statuses of the program. */
+enum {
+    EXIT_OK = 0,
+    EXIT_WRONG = 1, /* a wrong result, or a regression */
+    EXIT_USAGE = 2,
+    EXIT_INCOMPLETE = 3, /* finished, but some cells crashed, timed out or failed */
+    EXIT_NO_DEVICE = 4,
+    EXIT_BAD_INPUT = 5, /* an input file is invalid */
+    EXIT_IO = 6,
+    EXIT_INTERRUPTED = 130
+};
+
+enum { ARGS_LIMIT = 256, SETS_LIMIT = 32 };
+
+struct options {
+    const char *device, *variants, *filter, *check, *out, *resume, *kernels, *isolate, *format;
+    const char *sets[SETS_LIMIT];
+    int set_count;
+    double budget_s, deadline_s; /* 0: not given */
+    int64_t seed;
+    bool json, quiet, help;
+    const char *args[ARGS_LIMIT]; /* the command's own arguments: suites or files */
+    int arg_count;
+};
+
+struct command {
+    const char *name, *arguments, *summary;
+    int (*run)(const struct options *options);
+    int min_args, max_args;
+    bool hidden;
+};
+
+extern const struct command commands[]; /* ends with a NULL name */
+const struct command *command_find(const char *name);
+
+/* argv[0] is the command's name. -1 with a message and a suggestion. */
+int options_parse(struct options *options, const struct command *command, int argc,
+                  const char *const *argv, struct err *err);
+
+void options_help(const struct command *command, struct text *out);
+void program_help(struct text *out);
+
+int command_check(const struct options *options);
+int command_devices(const struct options *options);
+int command_plan(const struct options *options);
+int command_report(const struct options *options);
+int command_run(const struct options *options);
+int command_variants(const struct options *options);
+int command_worker(const struct options *options);
+
+#endif

@@ -1,0 +1,25 @@
+#include "device/backend.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct backend *backend_find(const char *name)
+{
+    static const struct backend *const backends[] = {&opencl_backend, &null_backend};
+    for (size_t i = 0; i < sizeof backends / sizeof *backends; ++i)
+        if (strcmp(backends[i]->name, name) == 0)
+            return backends[i];
+    return NULL;
+}
+
+int failure_set(struct failure *failure, enum failure_kind kind, const char *format, ...)
+{
+    failure->kind = kind;
+    failure->fatal = false;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(failure->err.message, sizeof failure->err.message, format, args);
+    va_end(args);
+    return -1;
+}

@@ -1,0 +1,298 @@
+/* The null backend: a device made of a script. Outputs come from the reference, times from the
+ * script; see null.h. Buffers are host memory. */
+#include "device/null.h"
+
+#include "device/backend.h"
+#include "verify/inputs.h"
+#include "verify/reference.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { GUARD_BYTES = 256 };
+
+struct null_buffer {
+    struct buffer base;
+    unsigned char *memory;
+};
+
+struct session {
+    const char *device;
+    uint64_t launches;
+};
+
+struct kernels {
+    const struct variant *variant;
+    struct problem problem;
+    struct tuning tuning;
+    char *cell;
+    struct null_buffer *q, *k, *v, *o;
+    float *output; /* the reference's result, made at the first launch */
+};
+
+static struct null_script script;
+static struct arena script_memory;
+
+static int load(struct failure *failure)
+{
+    static bool loaded;
+    failure->kind = FAILURE_ERROR;
+    failure->fatal = false;
+    if (loaded)
+        return 0;
+    loaded = true;
+    return null_script_load(&script, &script_memory, &failure->err);
+}
+
+/* Does what a fault says to do to the process or the call; -1 when the call is to fail. The faults
+ * that change outputs are left to the launch. */
+static int suffer(const char *fault, const char *at, struct failure *failure)
+{
+    if (strcmp(fault, "crash") == 0) {
+        signal(SIGSEGV, SIG_DFL);
+        raise(SIGSEGV);
+    } else if (strcmp(fault, "abort") == 0) {
+        abort();
+    } else if (strcmp(fault, "exit") == 0) {
+        _exit(0);
+    } else if (strcmp(fault, "hang") == 0) {
+        while (true)
+            pause();
+    } else if (strcmp(fault, "print") == 0) {
+        printf("driver says hello on stdout\n");
+        fflush(stdout);
+        fprintf(stderr, "driver says hello on stderr\n");
+    } else if (strcmp(fault, "fail") == 0) {
+        return failure_set(failure, strcmp(at, "build") == 0 ? FAILURE_BUILD : FAILURE_ERROR,
+                           "the script says that %s fails", at);
+    } else if (strcmp(fault, "oom") == 0) {
+        return failure_set(failure, FAILURE_OOM, "the script says that %s is out of memory", at);
+    } else if (strcmp(fault, "fatal") == 0) {
+        failure_set(failure, FAILURE_OOM, "%s returned CL_OUT_OF_RESOURCES (-5)", at);
+        failure->fatal = true;
+        return -1;
+    }
+    return 0;
+}
+
+static int null_enumerate(struct arena *arena, struct device_info **devices, int *count,
+                          struct failure *failure)
+{
+    (void)arena;
+    if (load(failure) ||
+        suffer(null_script_fault(&script, "enumerate", NULL, NULL, NULL), "enumerate", failure))
+        return -1;
+    *devices = script.devices;
+    *count = script.device_count;
+    return 0;
+}
+
+static struct session *null_open(struct device_info *device, struct failure *failure)
+{
+    if (load(failure) ||
+        suffer(null_script_fault(&script, "open", device->id, NULL, NULL), "open", failure))
+        return NULL;
+    struct session *session = calloc(1, sizeof *session);
+    if (!session)
+        abort();
+    session->device = arena_copy(&script_memory, device->id);
+    device->launch_us = script.launch_us;
+    return session;
+}
+
+static void null_close(struct session *session)
+{
+    free(session);
+}
+
+static struct buffer *null_buffer_create(struct session *session, size_t bytes,
+                                         struct failure *failure)
+{
+    (void)session;
+    struct null_buffer *buffer = calloc(1, sizeof *buffer);
+    if (buffer)
+        buffer->memory = calloc(1, bytes + 4 + 2 * GUARD_BYTES);
+    if (!buffer || !buffer->memory) {
+        free(buffer);
+        failure_set(failure, FAILURE_OOM, "out of memory on the host");
+        return NULL;
+    }
+    buffer->base = (struct buffer){bytes, GUARD_BYTES};
+    return &buffer->base;
+}
+
+static void null_buffer_free(struct session *session, struct buffer *buffer)
+{
+    (void)session;
+    free(((struct null_buffer *)buffer)->memory);
+    free(buffer);
+}
+
+static int null_write(struct session *session, struct buffer *buffer, size_t offset, size_t bytes,
+                      const void *data, struct failure *failure)
+{
+    (void)session, (void)failure;
+    memcpy(((struct null_buffer *)buffer)->memory + offset, data, bytes);
+    return 0;
+}
+
+static int null_read(struct session *session, struct buffer *buffer, size_t offset, size_t bytes,
+                     void *data, struct failure *failure)
+{
+    if (suffer(null_script_fault(&script, "read", session->device, NULL, NULL), "read", failure))
+        return -1;
+    memcpy(data, ((struct null_buffer *)buffer)->memory + offset, bytes);
+    return 0;
+}
+
+static int null_fill(struct session *session, struct buffer *buffer, size_t offset, size_t bytes,
+                     uint32_t pattern, struct failure *failure)
+{
+    (void)session, (void)failure;
+    for (size_t i = 0; i < bytes; i += sizeof pattern)
+        memcpy(((struct null_buffer *)buffer)->memory + offset + i, &pattern, sizeof pattern);
+    return 0;
+}
+
+static struct kernels *null_build(struct session *session, const struct variant *variant,
+                                  const struct problem *problem, const struct tuning *tuning,
+                                  struct failure *failure)
+{
+    struct arena arena = {0};
+    const char *cell = problem_id(problem, &arena);
+    const char *fault = null_script_fault(&script, "build", session->device, variant->name, cell);
+    struct kernels *kernels = NULL;
+    if (suffer(fault, "build", failure) == 0) {
+        kernels = calloc(1, sizeof *kernels);
+        if (!kernels)
+            abort();
+        *kernels = (struct kernels){
+            .variant = variant, .problem = *problem, .tuning = *tuning, .cell = strdup(cell)};
+    }
+    arena_free(&arena);
+    return kernels;
+}
+
+static void null_kernels_free(struct session *session, struct kernels *kernels)
+{
+    (void)session;
+    free(kernels->cell);
+    free(kernels->output);
+    free(kernels);
+}
+
+static int null_bind(struct session *session, struct kernels *kernels, const struct shape *shape,
+                     const struct binding *bindings, int count, struct failure *failure)
+{
+    (void)session, (void)shape, (void)count, (void)failure;
+    struct null_buffer **const slots[] = {&kernels->q, &kernels->k, &kernels->v, &kernels->o};
+    for (int i = 0; i < 4; ++i) /* the runner gives q, k, v, o first */
+        *slots[i] = (struct null_buffer *)bindings[i].buffer;
+    return 0;
+}
+
+static float *decoded(const struct null_buffer *buffer, enum dtype dtype, int64_t count)
+{
+    float *values = malloc((size_t)count * sizeof *values);
+    if (!values)
+        abort();
+    dtype_decode(dtype, buffer->memory + buffer->base.guard, values, count);
+    return values;
+}
+
+static void compute_output(struct kernels *kernels)
+{
+    const struct problem *problem = &kernels->problem;
+    const struct problem_sizes sizes = problem_sizes(problem);
+    const enum dtype dtype = (enum dtype)problem->dtype;
+    float *q = decoded(kernels->q, dtype, sizes.q), *k = decoded(kernels->k, dtype, sizes.k);
+    float *v = decoded(kernels->v, dtype, sizes.v);
+    const int64_t row_count = sizes.o / problem->d_v;
+    row_index *rows = malloc((size_t)row_count * sizeof *rows);
+    double *exact = malloc((size_t)sizes.o * sizeof *exact);
+    kernels->output = malloc((size_t)sizes.o * sizeof *kernels->output);
+    if (!rows || !exact || !kernels->output)
+        abort();
+    for (int64_t r = 0; r < row_count; ++r)
+        rows[r] = r;
+    const struct attention_inputs inputs = {q, k, v};
+    reference_attention(problem, &inputs, rows, row_count, exact, NULL, NULL);
+    for (int64_t r = 0; r < row_count; ++r)
+        for (int64_t c = 0; c < problem->d_v; ++c)
+            kernels->output[row_offset(problem, r, problem->d_v) + c] =
+                (float)exact[r * problem->d_v + c];
+    free(rows);
+    free(exact);
+    free(q);
+    free(k);
+    free(v);
+}
+
+static void write_output(struct session *session, struct kernels *kernels, const char *fault)
+{
+    const struct problem_sizes sizes = problem_sizes(&kernels->problem);
+    const enum dtype dtype = (enum dtype)kernels->problem.dtype;
+    unsigned char *payload = kernels->o->memory + kernels->o->base.guard;
+    if (!kernels->output)
+        compute_output(kernels);
+    if (strcmp(fault, "unwritten") == 0)
+        return;
+    dtype_encode(dtype, kernels->output, payload, sizes.o);
+    const size_t element = (size_t)dtype_bytes(dtype);
+    float first = kernels->output[0];
+    if (strcmp(fault, "nan") == 0)
+        first = NAN;
+    else if (strcmp(fault, "wrong") == 0)
+        first = first * 1.01f + 0.01f;
+    else if (strcmp(fault, "flaky") == 0)
+        first = nextafterf(first, session->launches % 2 ? 1e30f : -1e30f);
+    dtype_encode(dtype, &first, payload, 1);
+    if (strcmp(fault, "overrun") == 0)
+        memset(payload + (size_t)sizes.o * element, 0, 4);
+}
+
+static int null_launch(struct session *session, struct kernels *kernels, struct launch_times *times,
+                       struct failure *failure)
+{
+    const char *fault = null_script_fault(&script, "launch", session->device,
+                                          kernels->variant->name, kernels->cell);
+    if (suffer(fault, "launch", failure))
+        return -1;
+    double seconds = 0;
+    failure->kind = FAILURE_ERROR;
+    if (null_script_time(&script, kernels->variant->name, &kernels->problem, &kernels->tuning,
+                         &seconds, &failure->err))
+        return -1;
+    write_output(session, kernels, fault);
+    const double unit = (double)(inputs_hash(7, session->launches++) >> 11) * 0x1p-53;
+    seconds *= 1 + script.noise * (2 * unit - 1);
+    *times =
+        (struct launch_times){.host_s = seconds + 1e-6 * script.launch_us, .device_s = seconds};
+    for (int i = 0; i < kernels->variant->pass_count; ++i)
+        times->pass_s[i] = seconds / kernels->variant->pass_count;
+    if (strcmp(fault, "bad_timer") == 0) {
+        times->device_s = NAN;
+        strcpy(times->gate, "event 0: ended before started (20 ns, 10 ns)");
+    }
+    return 0;
+}
+
+const struct backend null_backend = {
+    .name = "null",
+    .enumerate = null_enumerate,
+    .open = null_open,
+    .close = null_close,
+    .buffer_create = null_buffer_create,
+    .buffer_free = null_buffer_free,
+    .buffer_write = null_write,
+    .buffer_read = null_read,
+    .buffer_fill = null_fill,
+    .build = null_build,
+    .bind = null_bind,
+    .launch = null_launch,
+    .kernels_free = null_kernels_free,
+};

@@ -1,0 +1,65 @@
+/* Shared by the files of the OpenCL backend; nothing outside host/device/ sees CL/cl.h. */
+#ifndef ATTNBENCH_DEVICE_OPENCL_H
+#define ATTNBENCH_DEVICE_OPENCL_H
+
+#define CL_TARGET_OPENCL_VERSION 120
+#include <CL/cl.h>
+
+#include "device/backend.h"
+
+struct program {
+    struct program *next;
+    char sha[65];
+    char *options;
+    cl_program handle;
+};
+
+struct session {
+    cl_device_id device;
+    cl_context context;
+    cl_command_queue queue;
+    double timer_ns;          /* CL_DEVICE_PROFILING_TIMER_RESOLUTION */
+    size_t guard;             /* bytes; a multiple of the device's sub-buffer alignment */
+    struct program *programs; /* built so far, by source and options */
+};
+
+struct opencl_buffer {
+    struct buffer base;
+    cl_mem whole, payload; /* payload is a sub-buffer of whole */
+};
+
+static inline cl_mem opencl_payload(struct buffer *buffer)
+{
+    return ((struct opencl_buffer *)buffer)->payload;
+}
+
+/* "CL_OUT_OF_RESOURCES" for an error code. */
+const char *opencl_error_name(cl_int code);
+
+/* Fills the failure for a failed call, with kind and fatality by error code; returns -1. */
+int opencl_failed(struct failure *failure, cl_int code, const char *call);
+
+/* opencl_devices.c */
+int opencl_enumerate(struct arena *arena, struct device_info **devices, int *count,
+                     struct failure *failure);
+/* The handle of the device with this id; NULL with a failure. */
+cl_device_id opencl_find_device(const char *id, struct failure *failure);
+
+/* opencl_program.c */
+cl_program opencl_program(struct session *session, const char *sha, const char *source,
+                          const char *options, struct failure *failure);
+cl_kernel opencl_kernel(struct session *session, cl_program program, const char *name,
+                        size_t work_items, struct failure *failure);
+void opencl_programs_free(struct session *session);
+
+/* clblast.c: one strided-batched GEMM; the event is of its last kernel. */
+struct gemm_sizes {
+    size_t m, n, k, count;
+    size_t lda, ldb, ldc, stride_a, stride_b, stride_c;
+    float alpha;
+};
+int clblast_gemm(struct session *session, const struct gemm *gemm, const struct gemm_sizes *sizes,
+                 cl_mem a, cl_mem b, cl_mem c, cl_event *event, struct failure *failure);
+bool clblast_available(void);
+
+#endif

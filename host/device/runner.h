@@ -1,0 +1,45 @@
+/* The runner: prepares the variants of one problem side by side and launches them.
+ *
+ * All variants ("slots") read the same inputs and share scratch memory, since only one runs at a
+ * time; each has an output of its own, which is judged after its last timed launch. Inputs and
+ * outputs have guard zones that are checked after launches; outputs are poisoned with NaN. */
+#ifndef ATTNBENCH_DEVICE_RUNNER_H
+#define ATTNBENCH_DEVICE_RUNNER_H
+
+#include "device/backend.h"
+#include "verify/inputs.h"
+#include "verify/reference.h"
+
+enum { SLOTS_MAX = 64 };
+
+struct runner;
+
+/* Opens the device; fills its launch_us. NULL on failure. */
+struct runner *runner_open(const struct backend *backend, struct device_info *device,
+                           struct failure *failure);
+void runner_close(struct runner *runner);
+
+/* Makes the inputs of a problem on host and device; drops those of the problem before. */
+int runner_problem(struct runner *runner, const struct problem *problem, enum input_kind kind,
+                   uint64_t seed, struct failure *failure);
+/* The inputs as the device sees them, rounded to the dtype; valid until the next runner_problem. */
+const struct attention_inputs *runner_inputs(const struct runner *runner);
+
+/* Builds a variant for the present problem. `variant` and the tuning's names must stay valid. */
+int runner_prepare(struct runner *runner, int slot, const struct variant *variant,
+                   const struct tuning *tuning, struct failure *failure);
+
+/* Fills the slot's output with NaN and all guard zones with their pattern. */
+int runner_poison(struct runner *runner, int slot, struct failure *failure);
+int runner_launch(struct runner *runner, int slot, struct launch_times *times,
+                  struct failure *failure);
+/* The output, decoded to f32, problem_sizes().o values in the problem's layout. */
+int runner_read(struct runner *runner, int slot, float *output, struct failure *failure);
+/* Compares all guard zones with their pattern. 0: intact; 1: overwritten, `what` says where;
+ * -1: failure. */
+int runner_guards(struct runner *runner, int slot, struct err *what, struct failure *failure);
+
+/* Drops all slots and inputs. */
+void runner_release(struct runner *runner);
+
+#endif

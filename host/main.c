@@ -1,0 +1,65 @@
+/* attnbench: dispatches to the commands in host/commands/. */
+#include "commands/options.h"
+#include "version.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int usage_error(const char *message)
+{
+    fprintf(stderr, "attnbench: %s\n", message);
+    return EXIT_USAGE;
+}
+
+static int unknown_command(const char *name)
+{
+    const char *names[32];
+    size_t count = 0;
+    for (const struct command *command = commands; command->name; ++command)
+        if (!command->hidden)
+            names[count++] = command->name;
+    const char *nearest = text_nearest(name, names, count);
+    struct err err;
+    if (nearest)
+        err_set(&err, "unknown command '%.60s'; did you mean '%s'?", name, nearest);
+    else
+        err_set(&err, "unknown command '%.60s'; see attnbench --help", name);
+    return usage_error(err.message);
+}
+
+static int show(void (*help)(const struct command *, struct text *), const struct command *command)
+{
+    struct text text = {0};
+    if (help)
+        help(command, &text);
+    else
+        program_help(&text);
+    fputs(text_get(&text), stdout);
+    text_free(&text);
+    return EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    struct err err;
+    if (argc < 2) {
+        show(NULL, NULL);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0)
+        return show(NULL, NULL);
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("attnbench %s (%s)\n", ATTNBENCH_VERSION, ATTNBENCH_COMMIT);
+        return EXIT_OK;
+    }
+    const struct command *command = command_find(argv[1]);
+    if (!command)
+        return unknown_command(argv[1]);
+    if (options_parse(&options, command, argc - 1, (const char *const *)argv + 1, &err))
+        return usage_error(err.message);
+    if (options.help)
+        return show(options_help, command);
+    return command->run(&options);
+}

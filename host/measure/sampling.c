@@ -1,0 +1,60 @@
+#include "measure/sampling.h"
+
+#include "measure/stats.h"
+
+#include <assert.h>
+#include <math.h>
+
+enum { RECENT = sizeof((struct sampler *)0)->recent_s / sizeof(double) };
+
+void sampler_start(struct sampler *sampler, const struct measure_rule *rule, double *samples_s)
+{
+    *sampler = (struct sampler){.rule = *rule, .samples_s = samples_s};
+}
+
+static bool recent_agree(const struct sampler *sampler)
+{
+    if (sampler->warmup < RECENT)
+        return false;
+    double min = INFINITY, max = 0;
+    for (int i = 0; i < RECENT; i++) {
+        min = fmin(min, sampler->recent_s[i]);
+        max = fmax(max, sampler->recent_s[i]);
+    }
+    return max <= 1.1 * min;
+}
+
+static void add_warmup(struct sampler *sampler, double host_s, double time_s)
+{
+    sampler->recent_s[sampler->warmup++ % RECENT] = time_s;
+    sampler->warmup_s += host_s;
+    sampler->warm = recent_agree(sampler) || sampler->warmup_s >= sampler->rule.max_time_s / 5;
+}
+
+static void decide(struct sampler *sampler)
+{
+    const struct measure_rule *rule = &sampler->rule;
+    const bool enough = sampler->count >= rule->min_samples && sampler->total_s >= rule->min_time_s;
+    const bool limit = sampler->total_s >= rule->max_time_s || sampler->count >= SAMPLES_MAX;
+    if (!enough && !limit)
+        return;
+    struct stats stats;
+    stats_compute(sampler->samples_s, sampler->count, &stats);
+    sampler->stable = stats.rel_ci <= rule->target_rel_ci;
+    sampler->done = sampler->stable || limit;
+}
+
+bool sampler_add(struct sampler *sampler, double host_s, double time_s)
+{
+    assert(!sampler->done);
+    const bool no_second = sampler->warmup == 0 && 2 * host_s > sampler->rule.max_time_s;
+    if (!sampler->warm && !no_second) {
+        add_warmup(sampler, host_s, time_s);
+        return false;
+    }
+    sampler->warm = true;
+    sampler->samples_s[sampler->count++] = time_s;
+    sampler->total_s += host_s;
+    decide(sampler);
+    return true;
+}

@@ -1,0 +1,46 @@
+#include "measure/timer_gate.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static bool refuse(char *reason, int event, const char *what, uint64_t a, uint64_t b)
+{
+    snprintf(reason, TIMER_GATE_REASON, "event %d: %s (%" PRIu64 " ns, %" PRIu64 " ns)", event,
+             what, a, b);
+    return false;
+}
+
+bool timer_gate(const struct event_times *events, int count, double host_s, double tick_ns,
+                char reason[TIMER_GATE_REASON])
+{
+    reason[0] = '\0';
+    if (count < 1) {
+        snprintf(reason, TIMER_GATE_REASON, "no events");
+        return false;
+    }
+    for (int i = 0; i < count; ++i) {
+        const struct event_times *e = &events[i];
+        if (e->submit < e->queued)
+            return refuse(reason, i, "submitted before queued", e->queued, e->submit);
+        if (e->start < e->submit)
+            return refuse(reason, i, "started before submitted", e->submit, e->start);
+        if (e->end < e->start)
+            return refuse(reason, i, "ended before started", e->start, e->end);
+        if (i && e->start < events[i - 1].start)
+            return refuse(reason, i, "started before its predecessor", events[i - 1].start,
+                          e->start);
+    }
+    const double device_s = (double)(events[count - 1].end - events[0].start) * 1e-9;
+    if (!(device_s <= host_s * 1.05 + 20e-6)) {
+        snprintf(reason, TIMER_GATE_REASON,
+                 "the device reports %.3g s, but the host waited only %.3g s", device_s, host_s);
+        return false;
+    }
+    if (!(device_s * 1e9 >= 10 * tick_ns)) {
+        snprintf(reason, TIMER_GATE_REASON,
+                 "%.3g s are fewer than 10 ticks of the device's timer (%.3g ns)", device_s,
+                 tick_ns);
+        return false;
+    }
+    return true;
+}

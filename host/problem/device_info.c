@@ -1,0 +1,154 @@
+#include "problem/device_info.h"
+
+#include "util/json.h"
+#include "util/text.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+enum field_type { FIELD_TEXT, FIELD_INT, FIELD_BOOL };
+
+#define AT(member) offsetof(struct device_info, member)
+static const struct field {
+    const char *name;
+    enum field_type type;
+    size_t offset;
+} fields[] = {
+    {"id", FIELD_TEXT, AT(id)},
+    {"index", FIELD_TEXT, AT(index)},
+    {"platform", FIELD_TEXT, AT(platform)},
+    {"name", FIELD_TEXT, AT(name)},
+    {"vendor", FIELD_TEXT, AT(vendor)},
+    {"driver", FIELD_TEXT, AT(driver)},
+    {"opencl_c", FIELD_TEXT, AT(opencl_c)},
+    {"type", FIELD_TEXT, AT(type)},
+    {"compute_units", FIELD_INT, AT(compute_units)},
+    {"clock_mhz", FIELD_INT, AT(clock_mhz)},
+    {"global_bytes", FIELD_INT, AT(global_bytes)},
+    {"local_bytes", FIELD_INT, AT(local_bytes)},
+    {"max_alloc_bytes", FIELD_INT, AT(max_alloc_bytes)},
+    {"max_work_group", FIELD_INT, AT(max_work_group)},
+    {"max_work_item_0", FIELD_INT, AT(max_work_item[0])},
+    {"max_work_item_1", FIELD_INT, AT(max_work_item[1])},
+    {"max_work_item_2", FIELD_INT, AT(max_work_item[2])},
+    {"clblast", FIELD_BOOL, AT(has_clblast)},
+    {"extensions", FIELD_TEXT, AT(extensions)},
+};
+enum { FIELD_COUNT = sizeof fields / sizeof *fields };
+
+cJSON *device_info_to_json(const struct device_info *device)
+{
+    cJSON *object = cJSON_CreateObject();
+    for (size_t i = 0; i < FIELD_COUNT; ++i) {
+        const void *at = (const char *)device + fields[i].offset;
+        switch (fields[i].type) {
+        case FIELD_TEXT: {
+            const char *text = *(const char *const *)at;
+            cJSON_AddStringToObject(object, fields[i].name, text ? text : "");
+            break;
+        }
+        case FIELD_INT:
+            cJSON_AddNumberToObject(object, fields[i].name, (double)*(const int64_t *)at);
+            break;
+        case FIELD_BOOL:
+            cJSON_AddBoolToObject(object, fields[i].name, *(const bool *)at);
+            break;
+        }
+    }
+    cJSON *peaks = cJSON_AddObjectToObject(object, "peaks");
+    json_add_number(peaks, "launch_us", device->launch_us > 0 ? device->launch_us : NAN);
+    return object;
+}
+
+int device_info_from_json(struct device_info *device, const cJSON *object, struct arena *arena,
+                          struct err *err)
+{
+    *device = (struct device_info){0};
+    for (size_t i = 0; i < FIELD_COUNT; ++i) {
+        const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, fields[i].name);
+        void *at = (char *)device + fields[i].offset;
+        char found[64];
+        json_describe(item, found, sizeof found);
+        if (!item)
+            return err_set(err, "device: the key \"%s\" is missing", fields[i].name);
+        if (fields[i].type == FIELD_TEXT) {
+            if (!cJSON_IsString(item))
+                return err_set(err, "device.%s: expected a string, found %s", fields[i].name,
+                               found);
+            *(const char **)at = arena_copy(arena, item->valuestring);
+        } else if (fields[i].type == FIELD_INT) {
+            if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= 0x1p62))
+                return err_set(err, "device.%s: expected a whole number, found %s", fields[i].name,
+                               found);
+            *(int64_t *)at = (int64_t)item->valuedouble;
+        } else {
+            if (!cJSON_IsBool(item))
+                return err_set(err, "device.%s: expected true or false, found %s", fields[i].name,
+                               found);
+            *(bool *)at = cJSON_IsTrue(item);
+        }
+    }
+    const cJSON *peaks = cJSON_GetObjectItemCaseSensitive(object, "peaks");
+    const cJSON *launch = cJSON_GetObjectItemCaseSensitive(peaks, "launch_us");
+    device->launch_us = cJSON_IsNumber(launch) && launch->valuedouble > 0 ? launch->valuedouble : 0;
+    return 0;
+}
+
+bool device_has_extension(const struct device_info *device, const char *extension)
+{
+    const size_t length = strlen(extension);
+    for (const char *at = device->extensions; at && *at;) {
+        const size_t word = strcspn(at, " ");
+        if (word == length && strncmp(at, extension, length) == 0)
+            return true;
+        at += word + strspn(at + word, " ");
+    }
+    return false;
+}
+
+int device_select(const struct device_info *devices, int count, const char *wanted, struct err *err)
+{
+    for (int i = 0; i < count; ++i)
+        if (strcmp(devices[i].id, wanted) == 0 || strcmp(devices[i].index, wanted) == 0)
+            return i;
+    int found = -1, matches = 0;
+    for (int i = 0; i < count; ++i)
+        if (text_contains(devices[i].name, wanted) || text_contains(devices[i].platform, wanted)) {
+            found = i;
+            ++matches;
+        }
+    if (matches == 1)
+        return found;
+    struct text list = {0};
+    for (int i = 0; i < count; ++i)
+        text_print(&list, "%s%s (%s, %s)", i ? "; " : "", devices[i].id, devices[i].index,
+                   devices[i].name);
+    struct text safe = {0};
+    text_add_printable(&safe, text_get(&list), false);
+    err_set(err, "%s device matches '%.100s'; there %s: %s", matches ? "more than one" : "no",
+            wanted, count ? "are" : "are none", text_get(&safe));
+    text_free(&list);
+    text_free(&safe);
+    return -1;
+}
+
+static int rank(const struct device_info *device)
+{
+    static const char *const order[] = {"gpu", "accelerator", "cpu"};
+    for (int i = 0; i < 3; ++i)
+        if (strcmp(device->type, order[i]) == 0)
+            return 3 - i;
+    return 0;
+}
+
+int device_best(const struct device_info *devices, int count)
+{
+    int best = 0;
+    for (int i = 1; i < count; ++i) {
+        const int by_type = rank(&devices[i]) - rank(&devices[best]);
+        if (by_type > 0 || (by_type == 0 && devices[i].compute_units > devices[best].compute_units))
+            best = i;
+    }
+    return best;
+}

@@ -1,0 +1,320 @@
+#include "problem/plan.h"
+
+#include "util/sha256.h"
+#include "util/text.h"
+
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PLAN_MAX_CELLS = 1000000 };
+
+/* A problem of the suites, with the sweeps that ask for it. */
+struct entry {
+    const char *id;
+    struct problem problem;
+    const struct suite *suite;
+    const char **sweeps;
+    const struct sweep **sources;
+    int sweep_count;
+};
+
+struct entries {
+    struct entry *items;
+    int count, capacity;
+    int *table; /* open addressing: index + 1 into items, 0 free */
+    size_t table_size;
+};
+
+static size_t hash(const char *text)
+{
+    size_t h = 1469598103934665603u; /* FNV-1a */
+    for (; *text; ++text)
+        h = (h ^ (unsigned char)*text) * 1099511628211u;
+    return h;
+}
+
+static int *slot(struct entries *entries, const char *id)
+{
+    size_t i = hash(id) & (entries->table_size - 1);
+    while (entries->table[i] && strcmp(entries->items[entries->table[i] - 1].id, id) != 0)
+        i = (i + 1) & (entries->table_size - 1);
+    return &entries->table[i];
+}
+
+static void grow(struct entries *entries, struct arena *arena)
+{
+    const int capacity = entries->capacity ? entries->capacity * 2 : 256;
+    entries->items = arena_grow(arena, entries->items, (size_t)entries->count, (size_t)capacity,
+                                sizeof *entries->items);
+    entries->capacity = capacity;
+    entries->table_size = (size_t)capacity * 4;
+    entries->table = arena_array(arena, entries->table_size, sizeof *entries->table);
+    for (int i = 0; i < entries->count; ++i)
+        *slot(entries, entries->items[i].id) = i + 1;
+}
+
+static void add_problem(struct entries *entries, const struct suite *suite,
+                        const struct sweep *sweep, const struct problem *problem,
+                        struct arena *arena)
+{
+    if (entries->count == entries->capacity)
+        grow(entries, arena);
+    const char *id = problem_id(problem, arena);
+    int *at = slot(entries, id);
+    if (!*at) {
+        entries->items[entries->count++] =
+            (struct entry){.id = id, .problem = *problem, .suite = suite};
+        *at = entries->count;
+    }
+    struct entry *entry = &entries->items[*at - 1];
+    const size_t n = (size_t)entry->sweep_count;
+    entry->sweeps = arena_grow(arena, entry->sweeps, n, n + 1, sizeof *entry->sweeps);
+    entry->sources = arena_grow(arena, entry->sources, n, n + 1, sizeof *entry->sources);
+    entry->sweeps[n] = arena_print(arena, "%s/%s", suite->name, sweep->name);
+    entry->sources[n] = sweep;
+    ++entry->sweep_count;
+}
+
+static int collect(struct entries *entries, const struct plan_request *request, struct arena *arena,
+                   struct err *err)
+{
+    for (int s = 0; s < request->suite_count; ++s)
+        for (int w = 0; w < request->suites[s].sweep_count; ++w) {
+            const struct suite *suite = &request->suites[s];
+            const struct sweep *sweep = &suite->sweeps[w];
+            for (int k = 0; k < sweep_count(sweep); ++k) {
+                struct problem problem;
+                if (sweep_problem(suite, sweep, k, &problem, arena, err))
+                    return -1;
+                add_problem(entries, suite, sweep, &problem, arena);
+            }
+        }
+    return 0;
+}
+
+/* ---- which variants -------------------------------------------------------------------------- */
+
+static const struct variant *find_variant(const struct plan_request *request, const char *name)
+{
+    for (int v = 0; v < request->variant_count; ++v)
+        if (strcmp(request->variants[v].name, name) == 0)
+            return &request->variants[v];
+    return NULL;
+}
+
+static int unknown_variant(const struct plan_request *request, const char *name, struct err *err)
+{
+    const char *names[256] = {NULL};
+    size_t count = 0;
+    for (int v = 0; v < request->variant_count && count < 256; ++v)
+        names[count++] = request->variants[v].name;
+    const char *nearest = text_nearest(name, names, count);
+    if (nearest)
+        return err_set(err, "unknown variant \"%.60s\"; did you mean \"%s\"?", name, nearest);
+    struct text known = {0};
+    for (size_t i = 0; i < count; ++i)
+        text_print(&known, "%s%s", i ? ", " : "", names[i]);
+    err_set(err, "unknown variant \"%.60s\"; there are: %s", name, text_get(&known));
+    text_free(&known);
+    return -1;
+}
+
+static int check_names(const struct plan_request *request, struct arena *arena, struct err *err)
+{
+    for (const char *at = request->only_variants; at && *at;) {
+        const size_t length = strcspn(at, ",");
+        const char *name = arena_copy_bytes(arena, at, length);
+        if (!find_variant(request, name))
+            return unknown_variant(request, name, err);
+        at += length + (at[length] == ',');
+    }
+    for (int s = 0; s < request->suite_count; ++s)
+        for (int w = 0; w < request->suites[s].sweep_count; ++w) {
+            const struct sweep *sweep = &request->suites[s].sweeps[w];
+            for (int v = 0; v < sweep->variant_count; ++v)
+                if (!find_variant(request, sweep->variants[v])) {
+                    struct err why;
+                    unknown_variant(request, sweep->variants[v], &why);
+                    return json_fail(&request->suites[s].json,
+                                     cJSON_GetObjectItemCaseSensitive(sweep->node, "variants"), err,
+                                     "%s", why.message);
+                }
+        }
+    return 0;
+}
+
+static bool is_listed(const char *list, const char *name)
+{
+    const size_t length = strlen(name);
+    for (const char *at = list; at && *at;) {
+        const size_t word = strcspn(at, ",");
+        if (word == length && strncmp(at, name, length) == 0)
+            return true;
+        at += word + (at[word] == ',');
+    }
+    return false;
+}
+
+/* --variants names exactly what to run; without it each sweep says. */
+static bool is_wanted(const struct plan_request *request, const struct entry *entry,
+                      const char *name)
+{
+    if (request->only_variants)
+        return is_listed(request->only_variants, name);
+    for (int s = 0; s < entry->sweep_count; ++s) {
+        const struct sweep *sweep = entry->sources[s];
+        if (!sweep->variant_count)
+            return true;
+        for (int v = 0; v < sweep->variant_count; ++v)
+            if (strcmp(sweep->variants[v], name) == 0)
+                return true;
+    }
+    return false;
+}
+
+/* ---- cells ----------------------------------------------------------------------------------- */
+
+static void skip(struct cell *cell, struct arena *arena, const char *what, double need,
+                 double limit)
+{
+    struct text reason = {0};
+    text_print(&reason, "needs ");
+    text_add_bytes_size(&reason, need);
+    text_print(&reason, " %s ", what);
+    text_add_bytes_size(&reason, limit);
+    cell->fate = CELL_SKIPPED;
+    cell->reason = arena_copy(arena, text_get(&reason));
+    text_free(&reason);
+}
+
+/* Part of the memory is the driver's, the display's, the binaries'; a cell that needs all of it
+ * fails, or on a CPU device drives the host into swap. */
+static const double usable_part = 0.9;
+
+static void decide(struct cell *cell, const struct plan_request *request, struct arena *arena)
+{
+    const struct device_info *device = &request->devices[cell->device];
+    const struct memory *memory = &cell->memory;
+    struct err reason;
+    if (variant_fit(cell->variant, &cell->problem, device, &cell->tuning, &reason) ||
+        variant_memory(cell->variant, &cell->problem, &cell->tuning, &cell->memory, &reason)) {
+        cell->fate = CELL_UNSUPPORTED;
+        cell->reason = arena_copy(arena, reason.message);
+        cell->tuning = (struct tuning){0};
+        return;
+    }
+    /* The host holds the inputs and the output as f32 beside the device's copy. */
+    const double host_copy = 4.0 * (double)(memory->inputs_bytes + memory->output_bytes) /
+                             (double)dtype_bytes((enum dtype)cell->problem.dtype);
+    const bool shares_memory = strcmp(device->type, "cpu") == 0;
+    const double host_need = host_copy + (shares_memory ? (double)memory->total_bytes : 0);
+    if (device->max_alloc_bytes && memory->largest_bytes > device->max_alloc_bytes)
+        skip(cell, arena, "in one buffer, the device allows", (double)memory->largest_bytes,
+             (double)device->max_alloc_bytes);
+    else if (device->global_bytes &&
+             (double)memory->total_bytes > usable_part * (double)device->global_bytes)
+        skip(cell, arena, "of device memory, 90 % of it are", (double)memory->total_bytes,
+             usable_part * (double)device->global_bytes);
+    else if (request->host_bytes && host_need > usable_part * (double)request->host_bytes)
+        skip(cell, arena, "of the host's memory, 90 % of it are", host_need,
+             usable_part * (double)request->host_bytes);
+}
+
+static void add_cell(struct plan *plan, const struct plan_request *request,
+                     const struct entry *entry, const struct variant *variant, int device,
+                     int group, const regex_t *filter)
+{
+    struct cell *cell = &plan->cells[plan->count++];
+    *cell = (struct cell){.id = entry->id,
+                          .problem = entry->problem,
+                          .variant = variant,
+                          .device = device,
+                          .group = group,
+                          .sweeps = entry->sweeps,
+                          .sweep_count = entry->sweep_count,
+                          .suite = entry->suite,
+                          .flops = problem_flops(&entry->problem),
+                          .bytes = problem_bytes(&entry->problem)};
+    decide(cell, request, &plan->arena);
+    struct text subject = {0};
+    text_print(&subject, "%s %s", cell->id, variant->name);
+    if (filter && cell->fate == CELL_RUN && regexec(filter, text_get(&subject), 0, NULL, 0)) {
+        cell->fate = CELL_SKIPPED;
+        cell->reason = arena_print(&plan->arena, "does not match --filter %s", request->filter);
+    }
+    text_free(&subject);
+}
+
+static int add_cells(struct plan *plan, const struct plan_request *request,
+                     const struct entries *entries, const regex_t *filter, struct err *err)
+{
+    const double most = (double)entries->count * request->variant_count * request->device_count;
+    if (most > PLAN_MAX_CELLS)
+        return err_set(err, "the plan has more than %d cells", PLAN_MAX_CELLS);
+    plan->cells = arena_array(&plan->arena, (size_t)most, sizeof *plan->cells);
+    int group = 0;
+    for (int d = 0; d < request->device_count; ++d)
+        for (int e = 0; e < entries->count; ++e, ++group)
+            for (int v = 0; v < request->variant_count; ++v)
+                if (is_wanted(request, &entries->items[e], request->variants[v].name))
+                    add_cell(plan, request, &entries->items[e], &request->variants[v], d, group,
+                             filter);
+    return plan->count ? 0 : err_set(err, "the plan is empty: no variant is wanted by any sweep");
+}
+
+static void identify(struct plan *plan)
+{
+    struct text all = {0};
+    for (int d = 0; d < plan->device_count; ++d)
+        text_print(&all, "%s|%s|%s\n", plan->devices[d].id, plan->devices[d].name,
+                   plan->devices[d].driver);
+    for (int c = 0; c < plan->count; ++c) {
+        const struct cell *cell = &plan->cells[c];
+        const char *tuning = tuning_text(&cell->tuning, &plan->arena);
+        text_print(&all, "%s|%s|%s|%s|%d|%d\n", cell->id, cell->variant->name,
+                   cell->variant->program_sha ? cell->variant->program_sha : "", tuning,
+                   cell->device, (int)cell->fate);
+    }
+    sha256_hex(text_get(&all), all.length, plan->id);
+    text_free(&all);
+}
+
+int plan_build(struct plan *plan, const struct plan_request *request, struct err *err)
+{
+    *plan = (struct plan){.devices = request->devices, .device_count = request->device_count};
+    struct arena scratch = {0};
+    struct entries entries = {0};
+    regex_t filter;
+    bool have_filter = false;
+    int result = check_names(request, &scratch, err);
+    if (result == 0 && request->filter) {
+        const int status = regcomp(&filter, request->filter, REG_EXTENDED | REG_NOSUB);
+        char why[128];
+        if (status) {
+            regerror(status, &filter, why, sizeof why);
+            result = err_set(err, "--filter '%.100s': %s", request->filter, why);
+        }
+        have_filter = status == 0;
+    }
+    if (result == 0)
+        result = collect(&entries, request, &plan->arena, err);
+    if (result == 0)
+        result = add_cells(plan, request, &entries, have_filter ? &filter : NULL, err);
+    if (result == 0)
+        identify(plan);
+    if (have_filter)
+        regfree(&filter);
+    arena_free(&scratch);
+    if (result)
+        plan_free(plan);
+    return result;
+}
+
+void plan_free(struct plan *plan)
+{
+    arena_free(&plan->arena);
+    plan->count = 0;
+    plan->cells = NULL;
+}

@@ -1,0 +1,57 @@
+/* The plan: suites x variants x device limits, expanded into cells in a fixed order. Pure.
+ *
+ * Order: devices as given; within a device suites, sweeps and problems in file order; within a
+ * problem the variants in alphabetical order. A problem that several sweeps ask for is one cell
+ * that names them all. Cells of one problem on one device stand together: they are a group, whose
+ * variants are measured in alternating rounds. */
+#ifndef ATTNBENCH_PROBLEM_PLAN_H
+#define ATTNBENCH_PROBLEM_PLAN_H
+
+#include "problem/suite.h"
+#include "problem/variant.h"
+
+enum cell_fate { CELL_RUN, CELL_UNSUPPORTED, CELL_SKIPPED };
+
+struct cell {
+    const char *id; /* the problem's */
+    struct problem problem;
+    const struct variant *variant;
+    int device; /* index into the plan's devices */
+    int group;  /* cells with one problem and device, numbered from 0 */
+    struct tuning tuning;
+    const char **sweeps; /* "suite/sweep", at least one */
+    int sweep_count;
+    enum cell_fate fate;
+    const char *reason;        /* when it will not run */
+    const struct suite *suite; /* the first that asked for it: its rules of measuring apply */
+    double flops, bytes;
+    struct memory memory;
+};
+
+struct plan {
+    char id[65]; /* SHA-256 over the cells' ids, variants' program_sha, devices' identity */
+    struct cell *cells;
+    int count;
+    const struct device_info *devices;
+    int device_count;
+    struct arena arena;
+};
+
+struct plan_request {
+    const struct suite *suites;
+    int suite_count;
+    const struct variant *variants; /* sorted by name */
+    int variant_count;
+    const struct device_info *devices;
+    int device_count;
+    const char *only_variants; /* "naive,fused", or NULL for all */
+    const char *filter;        /* POSIX extended regular expression over "id variant", or NULL */
+    int64_t host_bytes;        /* memory of the host for the reference; 0: unknown */
+};
+
+/* -1: an unknown variant name, a bad expression, or no cell at all. What the request points to must
+ * outlive the plan. */
+int plan_build(struct plan *plan, const struct plan_request *request, struct err *err);
+void plan_free(struct plan *plan);
+
+#endif

@@ -1,0 +1,469 @@
+#include "problem/problem.h"
+
+#include "util/json.h"
+#include "util/text.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+enum key_type { KEY_INT, KEY_ENUM, KEY_BOOL, KEY_DOUBLE, KEY_LENGTHS };
+
+struct key {
+    const char *name;
+    enum key_type type;
+    size_t offset;
+    int64_t low, high, standard; /* standard: the default of integers, enums and bools */
+    const char *const *names;    /* of an enum's values, NULL-terminated */
+    double low_f, high_f;        /* of doubles; their default is 0 */
+};
+
+static const char *const op_names[] = {"attention", NULL};
+static const char *const dtype_names[] = {"f32", "f16", "bf16", NULL};
+static const char *const layout_names[] = {"bhnd", "bnhd", NULL};
+static const char *const mask_names[] = {"none", "causal", "window", "causal+window", NULL};
+static const char *const bias_names[] = {"none", "float", "bool", "alibi", NULL};
+
+#define AT(member) offsetof(struct problem, member)
+enum { NO_DEFAULT = 0 }; /* sizes start at 1, so 0 marks one that was not set */
+
+/* The order is that of cell ids. */
+static const struct key keys[] = {
+    {"op", KEY_ENUM, AT(op), 0, 0, OP_ATTENTION, op_names, 0, 0},
+    {"batch", KEY_INT, AT(batch), 1, PROBLEM_MAX_SIZE, 1, NULL, 0, 0},
+    {"heads_q", KEY_INT, AT(heads_q), 1, PROBLEM_MAX_SIZE, 1, NULL, 0, 0},
+    {"heads_kv", KEY_INT, AT(heads_kv), 1, PROBLEM_MAX_SIZE, 1, NULL, 0, 0},
+    {"n_q", KEY_INT, AT(n_q), 1, PROBLEM_MAX_SIZE, NO_DEFAULT, NULL, 0, 0},
+    {"n_kv", KEY_INT, AT(n_kv), 1, PROBLEM_MAX_SIZE, NO_DEFAULT, NULL, 0, 0},
+    {"d_k", KEY_INT, AT(d_k), 1, PROBLEM_MAX_HEAD, NO_DEFAULT, NULL, 0, 0},
+    {"d_v", KEY_INT, AT(d_v), 1, PROBLEM_MAX_HEAD, NO_DEFAULT, NULL, 0, 0},
+    {"dtype", KEY_ENUM, AT(dtype), 0, 0, DTYPE_F32, dtype_names, 0, 0},
+    {"layout", KEY_ENUM, AT(layout), 0, 0, LAYOUT_BHND, layout_names, 0, 0},
+    {"mask", KEY_ENUM, AT(mask), 0, 0, MASK_NONE, mask_names, 0, 0},
+    {"causal_offset", KEY_INT, AT(causal_offset), -PROBLEM_MAX_SIZE, PROBLEM_MAX_SIZE,
+     CAUSAL_OFFSET_AUTO, NULL, 0, 0},
+    {"window_left", KEY_INT, AT(window_left), -1, PROBLEM_MAX_SIZE, WINDOW_UNLIMITED, NULL, 0, 0},
+    {"window_right", KEY_INT, AT(window_right), -1, PROBLEM_MAX_SIZE, WINDOW_UNLIMITED, NULL, 0, 0},
+    {"bias", KEY_ENUM, AT(bias), 0, 0, BIAS_NONE, bias_names, 0, 0},
+    {"kv_lengths", KEY_LENGTHS, AT(kv_lengths), 0, PROBLEM_MAX_SIZE, 0, NULL, 0, 0},
+    {"softcap", KEY_DOUBLE, AT(softcap), 0, 0, 0, NULL, 0, 1e6},
+    {"sink", KEY_BOOL, AT(sink), 0, 1, 0, NULL, 0, 0},
+    {"scale", KEY_DOUBLE, AT(scale), 0, 0, 0, NULL, -1e6, 1e6},
+};
+enum { KEY_COUNT = sizeof keys / sizeof *keys };
+
+/* A shorthand sets each of its keys that was not given itself. */
+static const struct {
+    const char *name, *keys[2];
+} shorthands[] = {{"n", {"n_q", "n_kv"}}, {"heads", {"heads_q", "heads_kv"}}};
+enum { SHORTHAND_COUNT = sizeof shorthands / sizeof *shorthands };
+
+static const struct key *find_key(const char *name)
+{
+    for (size_t i = 0; i < KEY_COUNT; ++i)
+        if (strcmp(keys[i].name, name) == 0)
+            return &keys[i];
+    return NULL;
+}
+
+static uint32_t bit(const struct key *key)
+{
+    return UINT32_C(1) << (key - keys);
+}
+
+static int64_t *integer(const struct problem *problem, const struct key *key)
+{
+    return (int64_t *)((char *)(uintptr_t)problem + key->offset);
+}
+
+static double *real(const struct problem *problem, const struct key *key)
+{
+    return (double *)((char *)(uintptr_t)problem + key->offset);
+}
+
+struct problem problem_default(void)
+{
+    struct problem problem = {0};
+    for (size_t i = 0; i < KEY_COUNT; ++i)
+        if (keys[i].type != KEY_DOUBLE && keys[i].type != KEY_LENGTHS)
+            *integer(&problem, &keys[i]) = keys[i].standard;
+    return problem;
+}
+
+const char *const *problem_keys(void)
+{
+    static const char *names[KEY_COUNT + SHORTHAND_COUNT + 1];
+    if (!names[0]) {
+        for (size_t i = 0; i < SHORTHAND_COUNT; ++i)
+            names[KEY_COUNT + i] = shorthands[i].name;
+        for (size_t i = KEY_COUNT; i-- > 0;)
+            names[i] = keys[i].name;
+    }
+    return names;
+}
+
+bool problem_is_key(const char *name)
+{
+    for (const char *const *key = problem_keys(); *key; ++key)
+        if (strcmp(*key, name) == 0)
+            return true;
+    return false;
+}
+
+static int expected(const cJSON *value, struct err *err, const char *what)
+{
+    char found[64];
+    json_describe(value, found, sizeof found);
+    return err_set(err, "expected %s, found %s", what, found);
+}
+
+static int set_integer(const struct key *key, const cJSON *value, int64_t *out, struct err *err)
+{
+    const double x = cJSON_IsNumber(value) ? value->valuedouble : NAN;
+    if (x == floor(x) && x >= (double)key->low && x <= (double)key->high) {
+        *out = (int64_t)x;
+        return 0;
+    }
+    char what[96];
+    snprintf(what, sizeof what, "an integer from %" PRId64 " to %" PRId64, key->low, key->high);
+    return expected(value, err, what);
+}
+
+static int set_enum(const struct key *key, const cJSON *value, int64_t *out, struct err *err)
+{
+    struct text what = {0};
+    text_add(&what, "one of");
+    for (int64_t i = 0; key->names[i]; ++i) {
+        if (cJSON_IsString(value) && strcmp(value->valuestring, key->names[i]) == 0) {
+            *out = i;
+            text_free(&what);
+            return 0;
+        }
+        text_print(&what, "%s \"%s\"", i ? "," : "", key->names[i]);
+    }
+    expected(value, err, text_get(&what));
+    text_free(&what);
+    return -1;
+}
+
+/* The count stands before the first element, until problem_resolve has compared it with batch. */
+static int set_lengths(const struct key *key, const cJSON *value, const int64_t **out,
+                       struct arena *arena, struct err *err)
+{
+    if (!cJSON_IsArray(value) || cJSON_GetArraySize(value) < 1)
+        return expected(value, err, "an array with a key/value length for each batch entry");
+    const int count = cJSON_GetArraySize(value);
+    int64_t *lengths = arena_array(arena, (size_t)count + 1, sizeof *lengths);
+    lengths[0] = count;
+    int i = 1;
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, value) if (set_integer(key, item, &lengths[i++], err)) return -1;
+    *out = lengths + 1;
+    return 0;
+}
+
+static int set_key(struct problem *problem, const struct key *key, const cJSON *value,
+                   struct arena *arena, struct err *err)
+{
+    switch (key->type) {
+    case KEY_INT:
+        return set_integer(key, value, integer(problem, key), err);
+    case KEY_ENUM:
+        return set_enum(key, value, integer(problem, key), err);
+    case KEY_BOOL:
+        if (!cJSON_IsBool(value))
+            return expected(value, err, "true or false");
+        *integer(problem, key) = cJSON_IsTrue(value);
+        return 0;
+    case KEY_DOUBLE:
+        if (!cJSON_IsNumber(value) ||
+            !(value->valuedouble >= key->low_f && value->valuedouble <= key->high_f)) {
+            char what[96];
+            snprintf(what, sizeof what, "a number from %g to %g", key->low_f, key->high_f);
+            return expected(value, err, what);
+        }
+        *real(problem, key) = value->valuedouble;
+        return 0;
+    case KEY_LENGTHS:
+        return set_lengths(key, value, &problem->kv_lengths, arena, err);
+    }
+    return -1;
+}
+
+int problem_set(struct problem *problem, const char *name, const cJSON *value, struct arena *arena,
+                struct err *err)
+{
+    const struct key *key = find_key(name);
+    if (key) {
+        problem->given |= bit(key);
+        return set_key(problem, key, value, arena, err);
+    }
+    for (size_t i = 0; i < SHORTHAND_COUNT; ++i)
+        if (strcmp(shorthands[i].name, name) == 0) {
+            for (size_t k = 0; k < 2; ++k) {
+                key = find_key(shorthands[i].keys[k]);
+                if (!(problem->given & bit(key)) && set_key(problem, key, value, arena, err))
+                    return -1;
+            }
+            return 0;
+        }
+    const char *const *names = problem_keys();
+    const char *nearest = text_nearest(name, names, KEY_COUNT + SHORTHAND_COUNT);
+    return err_set(err, "unknown problem key \"%s\"%s%s%s", name,
+                   nearest ? "; did you mean \"" : "", nearest ? nearest : "",
+                   nearest ? "\"?" : "");
+}
+
+static int check_lengths(const struct problem *problem, struct err *err)
+{
+    if (!problem->kv_lengths)
+        return 0;
+    const int64_t count = problem->kv_lengths[-1];
+    if (count != problem->batch)
+        return err_set(err, "kv_lengths has %" PRId64 " values, but batch is %" PRId64, count,
+                       problem->batch);
+    for (int64_t b = 0; b < count; ++b)
+        if (problem->kv_lengths[b] > problem->n_kv)
+            return err_set(err, "kv_lengths[%" PRId64 "] is %" PRId64 ", more than n_kv = %" PRId64,
+                           b, problem->kv_lengths[b], problem->n_kv);
+    return 0;
+}
+
+int problem_resolve(struct problem *problem, struct err *err)
+{
+    if (!problem->d_v)
+        problem->d_v = problem->d_k;
+    for (size_t i = 0; i < KEY_COUNT; ++i)
+        if (keys[i].type == KEY_INT && keys[i].standard == NO_DEFAULT &&
+            *integer(problem, &keys[i]) == NO_DEFAULT)
+            return err_set(err, "\"%s\" is not set; give it%s among the defaults or the axes",
+                           keys[i].name, keys[i].name[0] == 'n' ? ", or \"n\"," : "");
+    if (problem->heads_q % problem->heads_kv)
+        return err_set(err,
+                       "heads_q = %" PRId64 " is no multiple of heads_kv = %" PRId64
+                       "; each key/value head serves a whole group of query heads",
+                       problem->heads_q, problem->heads_kv);
+    const double limit = 1e15, q = (double)problem->batch * (double)problem->heads_q;
+    if (q * (double)problem->n_q * (double)problem->n_kv > limit ||
+        q * (double)(problem->n_q + problem->n_kv) * (double)(problem->d_k + problem->d_v) > limit)
+        return err_set(err, "the problem is too large: more than %g scores or elements", limit);
+    return check_lengths(problem, err);
+}
+
+bool problem_is_default(const struct problem *problem, const char *name)
+{
+    const struct key *key = find_key(name);
+    if (!key)
+        return true;
+    if (key->type == KEY_LENGTHS)
+        return !problem->kv_lengths;
+    if (key->type == KEY_DOUBLE)
+        return *real(problem, key) == 0;
+    return *integer(problem, key) == key->standard;
+}
+
+cJSON *problem_to_json(const struct problem *problem)
+{
+    cJSON *object = cJSON_CreateObject();
+    for (size_t i = 0; i < KEY_COUNT; ++i) {
+        const struct key *key = &keys[i];
+        if (problem_is_default(problem, key->name) && key->offset != AT(op))
+            continue;
+        switch (key->type) {
+        case KEY_INT:
+            cJSON_AddNumberToObject(object, key->name, (double)*integer(problem, key));
+            break;
+        case KEY_ENUM:
+            cJSON_AddStringToObject(object, key->name, key->names[*integer(problem, key)]);
+            break;
+        case KEY_BOOL:
+            cJSON_AddBoolToObject(object, key->name, *integer(problem, key) != 0);
+            break;
+        case KEY_DOUBLE:
+            cJSON_AddNumberToObject(object, key->name, *real(problem, key));
+            break;
+        case KEY_LENGTHS: {
+            cJSON *list = cJSON_AddArrayToObject(object, key->name);
+            for (int64_t b = 0; b < problem->batch; ++b)
+                cJSON_AddItemToArray(list, cJSON_CreateNumber((double)problem->kv_lengths[b]));
+        }
+        }
+    }
+    return object;
+}
+
+int problem_from_json(struct problem *problem, const cJSON *object, struct arena *arena,
+                      struct err *err)
+{
+    *problem = problem_default();
+    if (!cJSON_IsObject(object))
+        return expected(object, err, "a problem object");
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, object) if (problem_set(problem, item->string, item, arena, err))
+    {
+        return err_prefix(err, "%s", item->string);
+    }
+    return problem_resolve(problem, err);
+}
+
+char *problem_id(const struct problem *problem, struct arena *arena)
+{
+    struct text id = {0};
+    text_print(&id, "%s(", op_names[problem->op]);
+    const char *comma = "";
+    for (size_t i = 1; i < KEY_COUNT; ++i) {
+        const struct key *key = &keys[i];
+        if (problem_is_default(problem, key->name))
+            continue;
+        text_print(&id, "%s%s=", comma, key->name);
+        comma = ",";
+        switch (key->type) {
+        case KEY_INT:
+            text_print(&id, "%" PRId64, *integer(problem, key));
+            break;
+        case KEY_ENUM:
+            text_add(&id, key->names[*integer(problem, key)]);
+            break;
+        case KEY_BOOL:
+            text_add(&id, "true");
+            break;
+        case KEY_DOUBLE:
+            text_print(&id, "%.9g", *real(problem, key));
+            break;
+        case KEY_LENGTHS:
+            for (int64_t b = 0; b < problem->batch; ++b)
+                text_print(&id, "%s%" PRId64, b ? "/" : "", problem->kv_lengths[b]);
+        }
+    }
+    text_add(&id, ")");
+    char *copy = arena_copy(arena, text_get(&id));
+    text_free(&id);
+    return copy;
+}
+
+bool problem_value(const struct problem *problem, const char *name, double *value)
+{
+    const struct key *key = find_key(name);
+    if (strcmp(name, "scale") == 0)
+        *value = problem_scale(problem);
+    else if (strcmp(name, "causal_offset") == 0)
+        *value = (double)problem_causal_offset(problem);
+    else if (strcmp(name, "dtype_bytes") == 0)
+        *value = (double)dtype_bytes((enum dtype)problem->dtype);
+    else if (strcmp(name, "pairs") == 0)
+        *value = problem_pairs(problem);
+    else if (!key || key->type == KEY_LENGTHS)
+        return false;
+    else
+        *value = key->type == KEY_DOUBLE ? *real(problem, key) : (double)*integer(problem, key);
+    return true;
+}
+
+const char *problem_enum_name(const struct problem *problem, const char *name)
+{
+    const struct key *key = find_key(name);
+    return key && key->type == KEY_ENUM ? key->names[*integer(problem, key)] : NULL;
+}
+
+double problem_scale(const struct problem *problem)
+{
+    return problem->scale != 0 ? problem->scale : 1 / sqrt((double)problem->d_k);
+}
+
+int64_t problem_causal_offset(const struct problem *problem)
+{
+    return problem->causal_offset == CAUSAL_OFFSET_AUTO ? problem->n_kv - problem->n_q
+                                                        : problem->causal_offset;
+}
+
+int64_t dtype_bytes(enum dtype dtype)
+{
+    return dtype == DTYPE_F32 ? 4 : 2;
+}
+
+const char *dtype_name(enum dtype dtype)
+{
+    return dtype_names[dtype];
+}
+
+void problem_visible_keys(const struct problem *problem, int64_t batch, int64_t row, int64_t *first,
+                          int64_t *end)
+{
+    const bool causal = problem->mask == MASK_CAUSAL || problem->mask == MASK_CAUSAL_WINDOW;
+    const bool window = problem->mask == MASK_WINDOW || problem->mask == MASK_CAUSAL_WINDOW;
+    const int64_t diagonal = row + problem_causal_offset(problem);
+    int64_t low = 0, high = problem->kv_lengths ? problem->kv_lengths[batch] : problem->n_kv;
+    if (causal && diagonal + 1 < high)
+        high = diagonal + 1;
+    if (window && problem->window_right != WINDOW_UNLIMITED &&
+        diagonal + problem->window_right + 1 < high)
+        high = diagonal + problem->window_right + 1;
+    if (window && problem->window_left != WINDOW_UNLIMITED && diagonal - problem->window_left > low)
+        low = diagonal - problem->window_left;
+    if (high <= low)
+        low = high = 0;
+    *first = low;
+    *end = high;
+}
+
+/* Sum over rows i = 0 ... rows - 1 of i + shift, clamped to 0 ... limit. */
+static double sum_clamped(int64_t rows, int64_t shift, int64_t limit)
+{
+    /* Rows first ... end - 1 lie between the limits; those from end on count `limit` each. */
+    const int64_t first = shift >= 0 ? 0 : -shift < rows ? -shift : rows;
+    const int64_t reach = limit - shift;
+    const int64_t end = reach <= first ? first : reach < rows ? reach : rows;
+    const double between = (double)(end - first) * ((double)(first + end - 1) / 2 + (double)shift);
+    const int64_t full = shift + end >= limit ? rows - end : 0;
+    return between + (double)full * (double)limit;
+}
+
+/* Both ends of a row's range move with the row, so the sum over rows has a closed form. */
+static double batch_pairs(const struct problem *problem, int64_t length)
+{
+    const bool causal = problem->mask == MASK_CAUSAL || problem->mask == MASK_CAUSAL_WINDOW;
+    const bool window = problem->mask == MASK_WINDOW || problem->mask == MASK_CAUSAL_WINDOW;
+    const int64_t offset = problem_causal_offset(problem);
+    const double rows = (double)problem->n_q;
+    double ends = rows * (double)length, starts = 0;
+    if (causal)
+        ends = sum_clamped(problem->n_q, offset + 1, length);
+    else if (window && problem->window_right != WINDOW_UNLIMITED)
+        ends = sum_clamped(problem->n_q, offset + problem->window_right + 1, length);
+    if (window && problem->window_left != WINDOW_UNLIMITED)
+        starts = sum_clamped(problem->n_q, offset - problem->window_left, length);
+    return ends - starts;
+}
+
+double problem_pairs(const struct problem *problem)
+{
+    if (!problem->kv_lengths)
+        return (double)problem->batch * batch_pairs(problem, problem->n_kv);
+    double pairs = 0;
+    for (int64_t b = 0; b < problem->batch; ++b)
+        pairs += batch_pairs(problem, problem->kv_lengths[b]);
+    return pairs;
+}
+
+double problem_flops(const struct problem *problem)
+{
+    return 2 * (double)problem->heads_q * problem_pairs(problem) *
+           (double)(problem->d_k + problem->d_v);
+}
+
+struct problem_sizes problem_sizes(const struct problem *problem)
+{
+    const int64_t q_rows = problem->batch * problem->heads_q * problem->n_q;
+    const int64_t kv_rows = problem->batch * problem->heads_kv * problem->n_kv;
+    return (struct problem_sizes){q_rows * problem->d_k, kv_rows * problem->d_k,
+                                  kv_rows * problem->d_v, q_rows * problem->d_v};
+}
+
+double problem_bytes(const struct problem *problem)
+{
+    const struct problem_sizes sizes = problem_sizes(problem);
+    return (double)(sizes.q + sizes.k + sizes.v + sizes.o) *
+           (double)dtype_bytes((enum dtype)problem->dtype);
+}

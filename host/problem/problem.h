@@ -1,0 +1,104 @@
+/* A problem: one attention computation, described by the keys of the suite file.
+ *
+ * One table (problem.c) names every key with its type, limits and default; it feeds suite files,
+ * cell ids, results files and --set. Attention is defined as in "Attention Is All You Need"
+ * (Vaswani et al., 2017), softmax(scale Q K^T) V, with the grouped heads of Ainslie et al. (2023):
+ * query head h reads key/value head h / (heads_q / heads_kv). */
+#ifndef ATTNBENCH_PROBLEM_PROBLEM_H
+#define ATTNBENCH_PROBLEM_PROBLEM_H
+
+#include "util/arena.h"
+#include "util/err.h"
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum op { OP_ATTENTION };
+enum dtype { DTYPE_F32, DTYPE_F16, DTYPE_BF16 };
+enum layout { LAYOUT_BHND, LAYOUT_BNHD };
+enum mask { MASK_NONE, MASK_CAUSAL, MASK_WINDOW, MASK_CAUSAL_WINDOW };
+enum bias { BIAS_NONE, BIAS_FLOAT, BIAS_BOOL, BIAS_ALIBI };
+
+/* causal_offset: the default, n_kv - n_q (bottom-right aligned). */
+#define CAUSAL_OFFSET_AUTO INT64_MIN
+/* window_left, window_right: no limit on that side. */
+#define WINDOW_UNLIMITED (-1)
+
+enum {
+    PROBLEM_MAX_SIZE = 1 << 30, /* of any one dimension */
+    PROBLEM_MAX_HEAD = 4096     /* of d_k and d_v */
+};
+
+/* Shapes (bhnd): q [batch, heads_q, n_q, d_k], k [batch, heads_kv, n_kv, d_k],
+ * v [batch, heads_kv, n_kv, d_v], o [batch, heads_q, n_q, d_v]. */
+struct problem {
+    int64_t op;
+    int64_t batch, heads_q, heads_kv, n_q, n_kv, d_k, d_v;
+    int64_t dtype, layout, mask; /* enum values, stored wide so that one table reaches all keys */
+    int64_t causal_offset, window_left, window_right;
+    int64_t bias;
+    const int64_t *kv_lengths; /* batch values, or NULL: no padding; owned by an arena */
+    double softcap;            /* 0: none */
+    int64_t sink;              /* bool */
+    double scale;              /* 0: 1 / sqrt(d_k) */
+    uint32_t given;            /* which keys were set explicitly; internal to problem.c */
+};
+
+/* All defaults; n_q, n_kv, d_k and d_v have none and must be set. */
+struct problem problem_default(void);
+
+/* Sets one key (or a shorthand: n, heads) from a JSON value. The message says what was expected.
+ * Lists are copied to the arena. */
+int problem_set(struct problem *problem, const char *key, const cJSON *value, struct arena *arena,
+                struct err *err);
+
+/* After the last problem_set: spreads the shorthands (n to n_q and n_kv, heads to heads_q and
+ * heads_kv, d_k to d_v, each unless given) and checks what keys demand of one another. */
+int problem_resolve(struct problem *problem, struct err *err);
+
+bool problem_is_key(const char *key); /* a key or a shorthand */
+/* NULL-terminated: every key and shorthand, for messages. */
+const char *const *problem_keys(void);
+
+/* "attention(heads_q=8,heads_kv=8,n_q=64,n_kv=64,d_k=64,d_v=64,mask=causal)": op and every key that
+ * differs from its default, in the table's order. */
+char *problem_id(const struct problem *problem, struct arena *arena);
+
+/* An object with every key that differs from its default; problem_from_json reads it back. */
+cJSON *problem_to_json(const struct problem *problem);
+int problem_from_json(struct problem *problem, const cJSON *object, struct arena *arena,
+                      struct err *err);
+
+/* The value of a key as a number for size expressions (enums and bools as their index, "scale" as
+ * problem_scale); false for an unknown name. Also: dtype_bytes, pairs. */
+bool problem_value(const struct problem *problem, const char *name, double *value);
+/* The enum value's name, such as "causal"; for keys that are not enums, NULL. */
+const char *problem_enum_name(const struct problem *problem, const char *key);
+/* True when the key has its default value (for kv_lengths: absent). */
+bool problem_is_default(const struct problem *problem, const char *key);
+
+double problem_scale(const struct problem *problem);
+int64_t problem_causal_offset(const struct problem *problem);
+int64_t dtype_bytes(enum dtype dtype);
+const char *dtype_name(enum dtype dtype);
+
+/* Keys that row i of a batch sees by mask, window and padding: first <= j < end. The range is empty
+ * (first == end) for a row that is masked entirely. Bias masks are not counted. */
+void problem_visible_keys(const struct problem *problem, int64_t batch, int64_t row, int64_t *first,
+                          int64_t *end);
+
+/* Unmasked (query, key) pairs of one head, summed over the batch. */
+double problem_pairs(const struct problem *problem);
+/* 2 * heads_q * pairs * (d_k + d_v): multiply and add count as two. */
+double problem_flops(const struct problem *problem);
+/* Each input read once, the output written once. */
+double problem_bytes(const struct problem *problem);
+
+/* Elements of q, k, v, o. */
+struct problem_sizes {
+    int64_t q, k, v, o;
+};
+struct problem_sizes problem_sizes(const struct problem *problem);
+
+#endif

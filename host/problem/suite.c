@@ -1,0 +1,411 @@
+#include "problem/suite.h"
+
+#include "util/sha256.h"
+#include "util/text.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const check_modes[] = {"auto", "full", "sample", "none"};
+
+const char *check_mode_name(enum check_mode mode)
+{
+    return check_modes[mode];
+}
+
+int check_mode_parse(const char *name, enum check_mode *mode)
+{
+    for (int i = 0; i < 4; ++i)
+        if (strcmp(check_modes[i], name) == 0) {
+            *mode = (enum check_mode)i;
+            return 0;
+        }
+    return -1;
+}
+
+/* ---- values of an axis ----------------------------------------------------------------------- */
+
+enum { AXIS_VALUES_MAX = 4096 };
+
+/* from, from*times (or from+step), ... while <= to. */
+static int add_range(cJSON *values, int64_t from, int64_t to, int64_t times, int64_t step,
+                     struct err *err)
+{
+    if (from > to)
+        return err_set(err, "the range is empty: from %" PRId64 " is above to %" PRId64, from, to);
+    for (int64_t n = from; n <= to; n = times ? n * times : n + step) {
+        if (cJSON_GetArraySize(values) >= AXIS_VALUES_MAX)
+            return err_set(err, "more than %d values", AXIS_VALUES_MAX);
+        cJSON_AddItemToArray(values, cJSON_CreateNumber((double)n));
+    }
+    return 0;
+}
+
+static int load_range(const struct json *json, const cJSON *range, cJSON *values, struct err *err)
+{
+    static const char *const keys[] = {"from", "to", "times", "step", NULL};
+    int64_t from = 0, to = 0, times = 0, step = 0;
+    if (json_only_keys(json, range, keys, err) ||
+        json_int(json, range, "from", true, 1, PROBLEM_MAX_SIZE, &from, err) ||
+        json_int(json, range, "to", true, 1, PROBLEM_MAX_SIZE, &to, err) ||
+        json_int(json, range, "times", false, 2, 1024, &times, err) ||
+        json_int(json, range, "step", false, 1, PROBLEM_MAX_SIZE, &step, err))
+        return -1;
+    if ((times != 0) == (step != 0))
+        return json_fail(json, range, err, "expected either \"times\" or \"step\" with the range");
+    struct err why;
+    if (add_range(values, from, to, times, step, &why))
+        return json_fail(json, range, err, "%s", why.message);
+    return 0;
+}
+
+static int load_axis(struct suite *suite, struct sweep *sweep, const cJSON *node,
+                     struct arena *arena, struct err *err)
+{
+    const struct json *json = &suite->json;
+    struct axis *axis = &sweep->axes[sweep->axis_count];
+    if (sweep->axis_count == AXES_MAX)
+        return json_fail(json, node, err, "more than %d axes", AXES_MAX);
+    if (!problem_is_key(node->string)) {
+        struct problem ignored = problem_default();
+        struct err why;
+        problem_set(&ignored, node->string, node, arena, &why);
+        return json_fail(json, node, err, "%s", why.message);
+    }
+    *axis = (struct axis){node->string, node, cJSON_CreateArray()};
+    ++sweep->axis_count;
+    if (cJSON_IsObject(node))
+        return load_range(json, node, axis->values, err);
+    if (!cJSON_IsArray(node) || !cJSON_GetArraySize(node))
+        return json_fail(json, node, err,
+                         "expected a list of values or a range {\"from\", \"to\", \"times\"}");
+    const cJSON *value = NULL;
+    cJSON_ArrayForEach(value, node)
+    {
+        struct problem ignored = problem_default();
+        struct err why;
+        if (problem_set(&ignored, node->string, value, arena, &why))
+            return json_fail(json, value, err, "%s", why.message);
+        if (cJSON_GetArraySize(axis->values) >= AXIS_VALUES_MAX)
+            return json_fail(json, node, err, "more than %d values", AXIS_VALUES_MAX);
+        cJSON_AddItemToArray(axis->values, cJSON_Duplicate(value, 1));
+    }
+    return 0;
+}
+
+/* ---- the file -------------------------------------------------------------------------------- */
+
+static int load_defaults(const struct suite *suite, const cJSON *defaults, struct arena *arena,
+                         struct err *err)
+{
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, defaults)
+    {
+        struct problem ignored = problem_default();
+        struct err why;
+        if (problem_set(&ignored, item->string, item, arena, &why))
+            return json_fail(&suite->json, item, err, "%s", why.message);
+    }
+    return 0;
+}
+
+static int check_combinations(const struct suite *suite, const struct sweep *sweep,
+                              struct arena *arena, struct err *err)
+{
+    const int count = sweep_count(sweep);
+    if (count > SWEEP_MAX_CELLS)
+        return json_fail(&suite->json, sweep->node, err, "more than %d problems", SWEEP_MAX_CELLS);
+    for (int k = 0; k < count; ++k) {
+        struct problem problem;
+        struct err why;
+        if (sweep_problem(suite, sweep, k, &problem, arena, &why))
+            return json_fail(&suite->json, sweep->node, err, "problem %d of %d: %s", k + 1, count,
+                             why.message);
+    }
+    return 0;
+}
+
+static int load_sweep(struct suite *suite, struct sweep *sweep, const cJSON *node,
+                      struct arena *arena, struct err *err)
+{
+    static const char *const keys[] = {"name", "title", "defaults", "axes", "variants", NULL};
+    const struct json *json = &suite->json;
+    const cJSON *axes = NULL, *variants = NULL, *item = NULL;
+    const char *title = NULL;
+    sweep->node = node;
+    if (json_only_keys(json, node, keys, err) ||
+        json_string(json, node, "name", true, &sweep->name, err) ||
+        json_string(json, node, "title", false, &title, err) ||
+        json_node(json, node, "defaults", false, cJSON_Object, &sweep->defaults, err) ||
+        json_node(json, node, "axes", true, cJSON_Object, &axes, err) ||
+        json_node(json, node, "variants", false, cJSON_Array, &variants, err))
+        return -1;
+    for (const struct sweep *other = suite->sweeps; other < sweep; ++other)
+        if (strcmp(other->name, sweep->name) == 0)
+            return json_fail(json, node, err, "another sweep is named \"%s\" too", sweep->name);
+    if (load_defaults(suite, sweep->defaults, arena, err))
+        return -1;
+    cJSON_ArrayForEach(item, axes) if (load_axis(suite, sweep, item, arena, err)) return -1;
+    cJSON_ArrayForEach(item, variants)
+    {
+        if (sweep->variant_count == 64)
+            return json_fail(json, variants, err, "more than 64 variants");
+        if (json_as_string(json, item, &sweep->variants[sweep->variant_count++], err))
+            return -1;
+    }
+    return 0;
+}
+
+static int load_measure(struct suite *suite, const cJSON *node, struct err *err)
+{
+    static const char *const keys[] = {"min_samples", "min_time_s", "max_time_s", "target_rel_ci",
+                                       "budget_s",    "check",      NULL};
+    const struct json *json = &suite->json;
+    struct measure_rule *rule = &suite->measure;
+    const char *check = NULL;
+    if (!node)
+        return 0;
+    if (json_only_keys(json, node, keys, err) ||
+        json_int(json, node, "min_samples", false, 1, 1000, &rule->min_samples, err) ||
+        json_double(json, node, "min_time_s", false, 0, 3600, &rule->min_time_s, err) ||
+        json_double(json, node, "max_time_s", false, 0.001, 86400, &rule->max_time_s, err) ||
+        json_double(json, node, "target_rel_ci", false, 0.0001, 1, &rule->target_rel_ci, err) ||
+        json_double(json, node, "budget_s", false, 1, 1e7, &suite->budget_s, err) ||
+        json_string(json, node, "check", false, &check, err))
+        return -1;
+    if (rule->min_time_s > rule->max_time_s)
+        return json_fail(json, node, err, "min_time_s = %g is above max_time_s = %g",
+                         rule->min_time_s, rule->max_time_s);
+    if (check && check_mode_parse(check, &suite->check))
+        return json_fail(json, cJSON_GetObjectItemCaseSensitive(node, "check"), err,
+                         "expected \"auto\", \"full\", \"sample\" or \"none\"");
+    return 0;
+}
+
+static int load_deadlines(struct suite *suite, const cJSON *node, struct err *err)
+{
+    struct deadlines *d = &suite->deadlines;
+    const struct {
+        const char *key;
+        double *value;
+    } steps[] = {{"enumerate_s", &d->enumerate_s},
+                 {"build_s", &d->build_s},
+                 {"run_s", &d->run_s},
+                 {"read_s", &d->read_s},
+                 {"teardown_s", &d->teardown_s}};
+    static const char *const keys[] = {"enumerate_s", "build_s",    "run_s",
+                                       "read_s",      "teardown_s", NULL};
+    if (!node)
+        return 0;
+    if (json_only_keys(&suite->json, node, keys, err))
+        return -1;
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; ++i)
+        if (json_double(&suite->json, node, steps[i].key, false, 0.1, 86400, steps[i].value, err))
+            return -1;
+    return 0;
+}
+
+static int load_fields(struct suite *suite, struct arena *arena, struct err *err)
+{
+    static const char *const keys[] = {"format",   "version", "name",    "title",     "comment",
+                                       "defaults", "sweeps",  "measure", "deadlines", NULL};
+    const struct json *json = &suite->json;
+    const cJSON *root = json->root, *sweeps = NULL, *measure = NULL, *deadlines = NULL;
+    const char *format = NULL;
+    const cJSON *item = NULL;
+    int64_t version = 0;
+    suite->title = "";
+    if (json_only_keys(json, root, keys, err) ||
+        json_string(json, root, "format", true, &format, err) ||
+        json_int(json, root, "version", true, 1, 1000, &version, err))
+        return -1;
+    if (strcmp(format, "attnbench-suite") != 0)
+        return json_fail(json, cJSON_GetObjectItemCaseSensitive(root, "format"), err,
+                         "expected \"attnbench-suite\", found \"%.40s\"", format);
+    if (version != 1)
+        return json_fail(json, cJSON_GetObjectItemCaseSensitive(root, "version"), err,
+                         "suite version %" PRId64 " is newer than this attnbench; it reads 1",
+                         version);
+    if (json_string(json, root, "name", true, &suite->name, err) ||
+        json_string(json, root, "title", false, &suite->title, err) ||
+        json_node(json, root, "defaults", false, cJSON_Object, &suite->defaults, err) ||
+        json_node(json, root, "sweeps", true, cJSON_Array, &sweeps, err) ||
+        json_node(json, root, "measure", false, cJSON_Object, &measure, err) ||
+        json_node(json, root, "deadlines", false, cJSON_Object, &deadlines, err) ||
+        load_defaults(suite, suite->defaults, arena, err) || load_measure(suite, measure, err) ||
+        load_deadlines(suite, deadlines, err))
+        return -1;
+    const int count = cJSON_GetArraySize(sweeps);
+    if (!count)
+        return json_fail(json, sweeps, err, "expected at least one sweep");
+    suite->sweeps = arena_array(arena, (size_t)count, sizeof *suite->sweeps);
+    cJSON_ArrayForEach(item, sweeps)
+    {
+        struct sweep *sweep = &suite->sweeps[suite->sweep_count++];
+        if (load_sweep(suite, sweep, item, arena, err) ||
+            check_combinations(suite, sweep, arena, err))
+            return -1;
+    }
+    return 0;
+}
+
+int suite_load(struct suite *suite, const char *file_name, const char *text, size_t length,
+               struct arena *arena, struct err *err)
+{
+    *suite = (struct suite){
+        .measure = {.min_samples = 10, .min_time_s = 0.5, .max_time_s = 15, .target_rel_ci = 0.01},
+        .deadlines = {
+            .enumerate_s = 30, .build_s = 120, .run_s = 60, .read_s = 60, .teardown_s = 10}};
+    if (json_load(&suite->json, file_name, text, length, err))
+        return -1;
+    sha256_hex(text, length, suite->sha256);
+    if (load_fields(suite, arena, err)) {
+        suite_free(suite);
+        return -1;
+    }
+    return 0;
+}
+
+void suite_free(struct suite *suite)
+{
+    for (int s = 0; s < suite->sweep_count; ++s)
+        for (int a = 0; a < suite->sweeps[s].axis_count; ++a)
+            cJSON_Delete(suite->sweeps[s].axes[a].values);
+    suite->sweep_count = 0;
+    json_free(&suite->json);
+}
+
+/* ---- --set ----------------------------------------------------------------------------------- */
+
+static cJSON *parse_value(const char *text)
+{
+    double number;
+    if (text_to_double(text, &number))
+        return cJSON_CreateNumber(number);
+    if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
+        return cJSON_CreateBool(text[0] == 't');
+    return cJSON_CreateString(text);
+}
+
+/* "128..4096*2", "1..8+1", "1,2,3" or "64". */
+static int parse_values(const char *key, const char *text, cJSON *values, struct arena *arena,
+                        struct err *err)
+{
+    const char *dots = strstr(text, "..");
+    if (dots) {
+        const size_t sign_at = strcspn(dots, "*+");
+        const char *from = arena_copy_bytes(arena, text, (size_t)(dots - text));
+        const char *to = arena_copy_bytes(arena, dots + 2, sign_at > 2 ? sign_at - 2 : 0);
+        int64_t low = 0, high = 0, by = 2;
+        const char sign = dots[sign_at] ? dots[sign_at] : '*';
+        if (!text_to_int64(from, &low) || !text_to_int64(to, &high) || low < 1 ||
+            high > PROBLEM_MAX_SIZE || (dots[sign_at] && !text_to_int64(dots + sign_at + 1, &by)) ||
+            by < (sign == '*' ? 2 : 1) || by > PROBLEM_MAX_SIZE)
+            return err_set(err, "\"%.100s\" is no range; expected from..to*times or from..to+step",
+                           text);
+        return add_range(values, low, high, sign == '*' ? by : 0, sign == '+' ? by : 0, err);
+    }
+    while (true) {
+        const size_t length = strcspn(text, ",");
+        cJSON *value = parse_value(arena_copy_bytes(arena, text, length));
+        struct problem ignored = problem_default();
+        cJSON_AddItemToArray(values, value);
+        if (problem_set(&ignored, key, value, arena, err))
+            return err_prefix(err, "%s", key);
+        if (!text[length])
+            return 0;
+        text += length + 1;
+    }
+}
+
+/* `n` replaces axes over n_q and n_kv too: the shorthand would otherwise lose against them. */
+static bool replaces(const char *key, const char *axis)
+{
+    return strcmp(key, axis) == 0 ||
+           (strcmp(key, "n") == 0 && (strcmp(axis, "n_q") == 0 || strcmp(axis, "n_kv") == 0)) ||
+           (strcmp(key, "heads") == 0 &&
+            (strcmp(axis, "heads_q") == 0 || strcmp(axis, "heads_kv") == 0));
+}
+
+int suite_set(struct suite *suite, const char *assignment, struct arena *arena, struct err *err)
+{
+    const size_t length = strcspn(assignment, "=");
+    const char *key = arena_copy_bytes(arena, assignment, length);
+    if (!assignment[length])
+        return err_set(err, "\"%.100s\" is no assignment; expected KEY=VALUES", assignment);
+    struct problem ignored = problem_default();
+    if (!problem_is_key(key))
+        return problem_set(&ignored, key, NULL, arena, err);
+    for (int s = 0; s < suite->sweep_count; ++s) {
+        struct sweep *sweep = &suite->sweeps[s];
+        int kept = 0;
+        for (int a = 0; a < sweep->axis_count; ++a)
+            if (replaces(key, sweep->axes[a].key))
+                cJSON_Delete(sweep->axes[a].values);
+            else
+                sweep->axes[kept++] = sweep->axes[a];
+        sweep->axis_count = kept;
+        if (kept == AXES_MAX)
+            return err_set(err, "sweep \"%s\" has no room for another axis", sweep->name);
+        struct axis *axis = &sweep->axes[sweep->axis_count++];
+        *axis = (struct axis){key, NULL, cJSON_CreateArray()};
+        if (parse_values(key, assignment + length + 1, axis->values, arena, err))
+            return -1;
+        const int count = sweep_count(sweep);
+        if (count > SWEEP_MAX_CELLS)
+            return err_set(err, "sweep \"%s\": more than %d problems", sweep->name,
+                           SWEEP_MAX_CELLS);
+        for (int k = 0; k < count; ++k) {
+            struct problem problem;
+            if (sweep_problem(suite, sweep, k, &problem, arena, err))
+                return err_prefix(err, "sweep \"%s\"", sweep->name);
+        }
+    }
+    return 0;
+}
+
+/* ---- problems -------------------------------------------------------------------------------- */
+
+int sweep_count(const struct sweep *sweep)
+{
+    int64_t count = 1;
+    for (int a = 0; a < sweep->axis_count; ++a) {
+        count *= cJSON_GetArraySize(sweep->axes[a].values);
+        if (count > SWEEP_MAX_CELLS)
+            return SWEEP_MAX_CELLS + 1;
+    }
+    return (int)count;
+}
+
+static int set_all(struct problem *problem, const cJSON *object, struct arena *arena,
+                   struct err *err)
+{
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, object) if (problem_set(problem, item->string, item, arena, err))
+    {
+        return err_prefix(err, "%s", item->string);
+    }
+    return 0;
+}
+
+int sweep_problem(const struct suite *suite, const struct sweep *sweep, int k,
+                  struct problem *problem, struct arena *arena, struct err *err)
+{
+    *problem = problem_default();
+    if (set_all(problem, suite->defaults, arena, err))
+        return err_prefix(err, "defaults");
+    if (set_all(problem, sweep->defaults, arena, err))
+        return err_prefix(err, "the sweep's defaults");
+    for (int a = sweep->axis_count; a-- > 0;) {
+        const struct axis *axis = &sweep->axes[a];
+        const int count = cJSON_GetArraySize(axis->values);
+        if (problem_set(problem, axis->key, cJSON_GetArrayItem(axis->values, k % count), arena,
+                        err))
+            return err_prefix(err, "%s", axis->key);
+        k /= count;
+    }
+    return problem_resolve(problem, err);
+}

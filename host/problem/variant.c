@@ -1,0 +1,283 @@
+#include "problem/variant.h"
+
+#include "problem/expr.h"
+#include "util/text.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+struct sizes {
+    const struct problem *problem;
+    const struct tuning *tuning;
+};
+
+static bool lookup_size(const void *context, const char *name, double *value)
+{
+    const struct sizes *sizes = context;
+    for (int i = 0; i < sizes->tuning->count; ++i)
+        if (strcmp(sizes->tuning->items[i].name, name) == 0) {
+            *value = (double)sizes->tuning->items[i].value;
+            return true;
+        }
+    return problem_value(sizes->problem, name, value);
+}
+
+int variant_size(const char *expression, const struct problem *problem, const struct tuning *tuning,
+                 int64_t *size, struct err *err)
+{
+    const struct sizes sizes = {problem, tuning};
+    double value = 0;
+    if (expr_eval(expression, lookup_size, &sizes, &value, err))
+        return -1;
+    if (value < 0 || value > 0x1p62 || value != floor(value))
+        return err_set(err, "expression \"%.200s\": expected a whole number >= 0, it is %g",
+                       expression, value);
+    *size = (int64_t)value;
+    return 0;
+}
+
+static int list_allows(const cJSON *list, const char *key, const struct problem *problem,
+                       struct err *reason)
+{
+    const char *name = problem_enum_name(problem, key);
+    double number = 0;
+    problem_value(problem, key, &number);
+    struct text choices = {0};
+    const cJSON *item = NULL;
+    bool allowed = false;
+    cJSON_ArrayForEach(item, list)
+    {
+        char shown[64];
+        json_describe(item, shown, sizeof shown);
+        if (name ? cJSON_IsString(item) && strcmp(item->valuestring, name) == 0
+                 : cJSON_IsNumber(item) && fabs(item->valuedouble - number) <= 0)
+            allowed = true;
+        text_print(&choices, "%s%s", choices.length ? ", " : "",
+                   cJSON_IsString(item) ? item->valuestring : shown);
+    }
+    if (!allowed) {
+        if (name)
+            err_set(reason, "%s=%s is not among what it supports: %s", key, name,
+                    text_get(&choices));
+        else
+            err_set(reason, "%s=%g is not among what it supports: %s", key, number,
+                    text_get(&choices));
+    }
+    text_free(&choices);
+    return allowed ? 0 : -1;
+}
+
+static int range_allows(const cJSON *range, const char *key, const struct problem *problem,
+                        struct err *reason)
+{
+    double x = 0;
+    problem_value(problem, key, &x);
+    const cJSON *min = cJSON_GetObjectItemCaseSensitive(range, "min");
+    const cJSON *max = cJSON_GetObjectItemCaseSensitive(range, "max");
+    const cJSON *multiple = cJSON_GetObjectItemCaseSensitive(range, "multiple_of");
+    if (min && x < min->valuedouble)
+        return err_set(reason, "%s=%g is below its minimum of %g", key, x, min->valuedouble);
+    if (max && x > max->valuedouble)
+        return err_set(reason, "%s=%g is above its maximum of %g", key, x, max->valuedouble);
+    if (multiple && fmod(x, multiple->valuedouble) != 0)
+        return err_set(reason, "%s=%g is no multiple of %g", key, x, multiple->valuedouble);
+    return 0;
+}
+
+/* Sizes are free unless limited; every feature must be declared, so that a variant written before a
+ * new mask existed is not asked for it. */
+static bool is_size_key(const char *key)
+{
+    static const char *const sizes[] = {"op",   "batch", "heads_q", "heads_kv", "n_q",
+                                        "n_kv", "d_k",   "d_v",     "scale"};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; ++i)
+        if (strcmp(sizes[i], key) == 0)
+            return true;
+    return false;
+}
+
+/* Keys that only say more about a mask come with the mask. */
+static bool is_mask_detail(const char *key)
+{
+    return strcmp(key, "causal_offset") == 0 || strcmp(key, "window_left") == 0 ||
+           strcmp(key, "window_right") == 0;
+}
+
+static int problem_supported(const struct variant *variant, const struct problem *problem,
+                             struct err *reason)
+{
+    for (const char *const *key = problem_keys(); *key; ++key) {
+        const cJSON *rule = cJSON_GetObjectItemCaseSensitive(variant->supports, *key);
+        if (cJSON_IsArray(rule)) {
+            if (list_allows(rule, *key, problem, reason))
+                return -1;
+        } else if (cJSON_IsObject(rule)) {
+            if (range_allows(rule, *key, problem, reason))
+                return -1;
+        } else if (!cJSON_IsTrue(rule) && !is_size_key(*key) && !is_mask_detail(*key) &&
+                   !problem_is_default(problem, *key)) {
+            const char *name = problem_enum_name(problem, *key);
+            return err_set(reason, "%s%s%s is not supported", *key, name ? "=" : "",
+                           name ? name : "");
+        }
+    }
+    const cJSON *where = cJSON_GetObjectItemCaseSensitive(variant->supports, "where");
+    const struct tuning none = {0};
+    const struct sizes sizes = {problem, &none};
+    double holds = 1;
+    if (where && expr_eval(where->valuestring, lookup_size, &sizes, &holds, reason))
+        return -1;
+    if (holds == 0)
+        return err_set(reason, "it needs %s", where->valuestring);
+    return 0;
+}
+
+static int device_supported(const struct variant *variant, const struct device_info *device,
+                            struct err *reason)
+{
+    for (int i = 0; i < variant->extension_count; ++i)
+        if (!device_has_extension(device, variant->extensions[i]))
+            return err_set(reason, "the device lacks the extension %s", variant->extensions[i]);
+    bool type_fits = variant->device_type_count == 0;
+    for (int i = 0; i < variant->device_type_count; ++i)
+        type_fits = type_fits || strcmp(variant->device_types[i], device->type) == 0;
+    if (!type_fits)
+        return err_set(reason, "it is not made for devices of type %s", device->type);
+    if (variant->library && !device->has_clblast)
+        return err_set(reason, "this attnbench was built without CLBlast; install libclblast-dev "
+                               "and build again");
+    return 0;
+}
+
+static int pass_fits(const struct pass *pass, const struct problem *problem,
+                     const struct device_info *device, const struct tuning *tuning,
+                     struct err *reason)
+{
+    int64_t items = 1;
+    for (int i = 0; i < 3 && pass->kernel; ++i) {
+        int64_t local = 0, groups = 0;
+        if (variant_size(pass->local[i], problem, tuning, &local, reason) ||
+            variant_size(pass->groups[i], problem, tuning, &groups, reason))
+            return -1;
+        if (local < 1 || groups < 1 || groups > INT64_MAX / (local ? local : 1))
+            return err_set(reason, "pass %s has an empty or impossible range", pass->kernel);
+        if (device->max_work_item[i] && local > device->max_work_item[i])
+            return err_set(reason,
+                           "pass %s needs %" PRId64 " work-items in dimension %d, the device "
+                           "allows %" PRId64,
+                           pass->kernel, local, i, device->max_work_item[i]);
+        items *= local;
+    }
+    if (device->max_work_group && items > device->max_work_group)
+        return err_set(reason,
+                       "pass %s needs work-groups of %" PRId64 ", the device allows %" PRId64,
+                       pass->kernel, items, device->max_work_group);
+    return 0;
+}
+
+int variant_tuning_fits(const struct variant *variant, const struct problem *problem,
+                        const struct device_info *device, const struct tuning *tuning,
+                        struct err *reason)
+{
+    const struct sizes sizes = {problem, tuning};
+    double holds = 0;
+    int64_t local_bytes = 0;
+    if (expr_eval(variant->where, lookup_size, &sizes, &holds, reason))
+        return -1;
+    if (holds == 0)
+        return err_set(reason, "the tuning breaks its rule %s", variant->where);
+    if (variant_size(variant->local_bytes, problem, tuning, &local_bytes, reason))
+        return -1;
+    if (device->local_bytes && local_bytes > device->local_bytes)
+        return err_set(reason,
+                       "it needs %" PRId64 " bytes of local memory, the device has %" PRId64,
+                       local_bytes, device->local_bytes);
+    for (int i = 0; i < variant->pass_count; ++i)
+        if (pass_fits(&variant->passes[i], problem, device, tuning, reason))
+            return -1;
+    return 0;
+}
+
+/* The k-th combination in file order, the last tunable changing fastest; false past the end. */
+static bool tuning_at(const struct variant *variant, int64_t k, struct tuning *tuning)
+{
+    *tuning = (struct tuning){.count = variant->tunable_count};
+    for (int i = variant->tunable_count; i-- > 0;) {
+        const struct tunable *tunable = &variant->tunables[i];
+        tuning->items[i].name = tunable->name;
+        tuning->items[i].value = tunable->values[k % tunable->count];
+        k /= tunable->count;
+    }
+    return k == 0;
+}
+
+int variant_fit(const struct variant *variant, const struct problem *problem,
+                const struct device_info *device, struct tuning *tuning, struct err *reason)
+{
+    if (problem_supported(variant, problem, reason) || device_supported(variant, device, reason))
+        return -1;
+    const cJSON *defaults = cJSON_GetObjectItemCaseSensitive(variant->defaults, device->type);
+    tuning_at(variant, 0, tuning);
+    for (int i = 0; i < tuning->count; ++i) {
+        const cJSON *value = cJSON_GetObjectItemCaseSensitive(defaults, variant->tunables[i].name);
+        if (value)
+            tuning->items[i].value = (int64_t)value->valuedouble;
+    }
+    if (variant_tuning_fits(variant, problem, device, tuning, reason) == 0)
+        return 0;
+    /* The reason of the preferred tuning is the one to show: the others are only smaller. */
+    for (int64_t k = 0; k < 1 << 20 && tuning_at(variant, k, tuning); ++k)
+        if (variant_tuning_fits(variant, problem, device, tuning, NULL) == 0)
+            return 0;
+    return -1;
+}
+
+int variant_memory(const struct variant *variant, const struct problem *problem,
+                   const struct tuning *tuning, struct memory *memory, struct err *err)
+{
+    const struct problem_sizes sizes = problem_sizes(problem);
+    const int64_t bytes = dtype_bytes((enum dtype)problem->dtype);
+    const int64_t tensors[] = {sizes.q * bytes, sizes.k * bytes, sizes.v * bytes, sizes.o * bytes};
+    *memory = (struct memory){.inputs_bytes = tensors[0] + tensors[1] + tensors[2],
+                              .output_bytes = tensors[3]};
+    for (int i = 0; i < 4; ++i)
+        if (tensors[i] > memory->largest_bytes)
+            memory->largest_bytes = tensors[i];
+    for (int i = 0; i < variant->scratch_count; ++i) {
+        double elements = 1;
+        for (int d = 0; d < variant->scratch[i].dim_count; ++d) {
+            int64_t size = 0;
+            if (variant_size(variant->scratch[i].dims[d], problem, tuning, &size, err))
+                return err_prefix(err, "scratch.%s", variant->scratch[i].name);
+            elements *= (double)size;
+        }
+        if (elements > 1e17)
+            return err_set(err, "scratch.%s: too large", variant->scratch[i].name);
+        const int64_t size = (int64_t)elements * (int64_t)sizeof(float);
+        memory->scratch_bytes += size;
+        if (size > memory->largest_bytes)
+            memory->largest_bytes = size;
+    }
+    memory->total_bytes = memory->inputs_bytes + memory->output_bytes + memory->scratch_bytes;
+    return 0;
+}
+
+char *variant_build_options(const struct problem *problem, const struct tuning *tuning,
+                            struct arena *arena)
+{
+    const bool causal = problem->mask == MASK_CAUSAL || problem->mask == MASK_CAUSAL_WINDOW;
+    const bool window = problem->mask == MASK_WINDOW || problem->mask == MASK_CAUSAL_WINDOW;
+    struct text options = {0};
+    text_print(&options, "-cl-std=CL1.2 -DD_K=%" PRId64 " -DD_V=%" PRId64, problem->d_k,
+               problem->d_v);
+    text_print(&options, " -DDTYPE=%d -DLAYOUT_BNHD=%d -DCAUSAL=%d -DWINDOW=%d",
+               (int)problem->dtype, problem->layout == LAYOUT_BNHD, causal, window);
+    text_print(&options, " -DBIAS=%d -DKV_LENGTHS=%d -DSOFTCAP=%d -DSINK=%d", (int)problem->bias,
+               problem->kv_lengths != NULL, problem->softcap > 0, (int)problem->sink);
+    for (int i = 0; i < tuning->count; ++i)
+        text_print(&options, " -D%s=%" PRId64, tuning->items[i].name, tuning->items[i].value);
+    char *copy = arena_copy(arena, text_get(&options));
+    text_free(&options);
+    return copy;
+}

@@ -1,0 +1,351 @@
+#include "problem/variant.h"
+
+#include "problem/expr.h"
+#include "util/text.h"
+
+#include <string.h>
+
+static bool known_name(const void *context, const char *name, double *value)
+{
+    const struct variant *variant = context;
+    static const struct problem any = {.d_k = 1, .d_v = 1, .n_q = 1, .n_kv = 1};
+    *value = 1;
+    for (int i = 0; i < variant->tunable_count; ++i)
+        if (strcmp(variant->tunables[i].name, name) == 0)
+            return true;
+    return problem_value(&any, name, value);
+}
+
+/* A string with an expression, or a number. */
+static int load_expression(const struct variant *variant, const cJSON *node, const char **out,
+                           struct arena *arena, struct err *err)
+{
+    const struct json *json = &variant->json;
+    if (cJSON_IsNumber(node) && node->valuedouble >= 0 && node->valuedouble < 1e15) {
+        *out = arena_print(arena, "%.17g", node->valuedouble);
+        return 0;
+    }
+    if (json_as_string(json, node, out, err))
+        return -1;
+    struct err why;
+    if (expr_check(*out, known_name, variant, &why))
+        return json_fail(json, node, err, "%s", why.message);
+    return 0;
+}
+
+static int load_expression_key(const struct variant *variant, const cJSON *object, const char *key,
+                               const char *otherwise, const char **out, struct arena *arena,
+                               struct err *err)
+{
+    const cJSON *node = cJSON_GetObjectItemCaseSensitive(object, key);
+    *out = otherwise;
+    if (node)
+        return load_expression(variant, node, out, arena, err);
+    if (!otherwise)
+        return json_fail(&variant->json, object, err, "the key \"%s\" is missing", key);
+    return 0;
+}
+
+static int load_tunables(struct variant *variant, const cJSON *tune, struct err *err)
+{
+    const struct json *json = &variant->json;
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, tune)
+    {
+        if (variant->tunable_count == TUNABLES_MAX)
+            return json_fail(json, item, err, "more than %d tunables", TUNABLES_MAX);
+        struct tunable *tunable = &variant->tunables[variant->tunable_count];
+        tunable->name = item->string;
+        if (!text_is_identifier(item->string) || strlen(item->string) > 40)
+            return json_fail(json, item, err, "expected a macro name such as BLOCK_Q");
+        if (!cJSON_IsArray(item) || !cJSON_GetArraySize(item) ||
+            cJSON_GetArraySize(item) > TUNABLE_VALUES_MAX)
+            return json_fail(json, item, err, "expected an array of 1 to %d integers",
+                             TUNABLE_VALUES_MAX);
+        const cJSON *value = NULL;
+        cJSON_ArrayForEach(value, item) if (json_as_int(json, value, 0, 1 << 20,
+                                                        &tunable->values[tunable->count++], err))
+        {
+            return -1;
+        }
+        ++variant->tunable_count;
+    }
+    return 0;
+}
+
+static int load_texts(const struct json *json, const cJSON *object, const char *key, int max,
+                      const char **out, int *count, struct err *err)
+{
+    const cJSON *list = NULL, *item = NULL;
+    if (json_node(json, object, key, false, cJSON_Array, &list, err))
+        return -1;
+    cJSON_ArrayForEach(item, list)
+    {
+        if (*count == max)
+            return json_fail(json, list, err, "more than %d entries", max);
+        if (json_as_string(json, item, &out[(*count)++], err))
+            return -1;
+    }
+    return 0;
+}
+
+static int load_requires(struct variant *variant, const cJSON *object, struct arena *arena,
+                         struct err *err)
+{
+    static const char *const keys[] = {"extensions", "local_bytes", "device_type", "library", NULL};
+    const struct json *json = &variant->json;
+    if (json_only_keys(json, object, keys, err) ||
+        load_texts(json, object, "extensions", 8, variant->extensions, &variant->extension_count,
+                   err) ||
+        load_texts(json, object, "device_type", 4, variant->device_types,
+                   &variant->device_type_count, err) ||
+        json_string(json, object, "library", false, &variant->library, err) ||
+        load_expression_key(variant, object, "local_bytes", "0", &variant->local_bytes, arena, err))
+        return -1;
+    if (variant->library && strcmp(variant->library, "clblast") != 0)
+        return json_fail(json, cJSON_GetObjectItemCaseSensitive(object, "library"), err,
+                         "expected \"clblast\", the only library known");
+    return 0;
+}
+
+static int load_supports(const struct variant *variant, struct arena *arena, struct err *err)
+{
+    static const char *const range_keys[] = {"min", "max", "multiple_of", NULL};
+    const struct json *json = &variant->json;
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, variant->supports)
+    {
+        if (strcmp(item->string, "where") == 0) {
+            const char *text = NULL;
+            if (json_as_string(json, item, &text, err) ||
+                load_expression(variant, item, &text, arena, err))
+                return -1;
+        } else if (!problem_is_key(item->string)) {
+            return json_fail(json, item, err, "expected a problem key such as \"dtype\"");
+        } else if (cJSON_IsArray(item)) {
+            const cJSON *value = NULL;
+            cJSON_ArrayForEach(value, item)
+            {
+                /* The problem's own parser says which values there are. */
+                struct problem scratch = problem_default();
+                struct err why;
+                if (problem_set(&scratch, item->string, value, arena, &why))
+                    return json_fail(json, value, err, "%s", why.message);
+            }
+        } else if (cJSON_IsObject(item)) {
+            int64_t ignored;
+            if (json_only_keys(json, item, range_keys, err) ||
+                json_int(json, item, "min", false, 0, 1 << 30, &ignored, err) ||
+                json_int(json, item, "max", false, 0, 1 << 30, &ignored, err) ||
+                json_int(json, item, "multiple_of", false, 1, 1 << 30, &ignored, err))
+                return -1;
+        } else if (!cJSON_IsBool(item)) {
+            return json_fail(json, item, err,
+                             "expected a list of values, {\"min\", \"max\", \"multiple_of\"}, or "
+                             "true");
+        }
+    }
+    return 0;
+}
+
+static int load_scratch(struct variant *variant, const cJSON *object, struct arena *arena,
+                        struct err *err)
+{
+    const struct json *json = &variant->json;
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, object)
+    {
+        if (variant->scratch_count == SCRATCH_MAX)
+            return json_fail(json, item, err, "more than %d scratch buffers", SCRATCH_MAX);
+        struct scratch *scratch = &variant->scratch[variant->scratch_count++];
+        scratch->name = item->string;
+        if (!text_is_identifier(item->string) || strlen(item->string) == 1)
+            return json_fail(json, item, err, "expected a buffer name of two letters or more");
+        if (!cJSON_IsArray(item) || cJSON_GetArraySize(item) < 1 || cJSON_GetArraySize(item) > 4)
+            return json_fail(json, item, err, "expected an array of 1 to 4 sizes");
+        const cJSON *dim = NULL;
+        cJSON_ArrayForEach(dim, item) if (load_expression(variant, dim,
+                                                          &scratch->dims[scratch->dim_count++],
+                                                          arena, err))
+        {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int check_buffer(const struct variant *variant, const cJSON *node, const char *name,
+                        struct err *err)
+{
+    static const char *const tensors[] = {"q", "k", "v", "o"};
+    for (size_t i = 0; i < 4; ++i)
+        if (strcmp(tensors[i], name) == 0)
+            return 0;
+    for (int i = 0; i < variant->scratch_count; ++i)
+        if (strcmp(variant->scratch[i].name, name) == 0)
+            return 0;
+    return json_fail(&variant->json, node, err,
+                     "expected q, k, v, o or a scratch buffer of this file, found \"%.40s\"", name);
+}
+
+static int load_gemm(const struct variant *variant, struct gemm *gemm, const cJSON *object,
+                     struct arena *arena, struct err *err)
+{
+    static const char *const keys[] = {
+        "a",   "b",   "c",     "transpose_b", "m",        "n",        "k",        "lda",
+        "ldb", "ldc", "count", "alpha",       "stride_a", "stride_b", "stride_c", NULL};
+    const struct {
+        const char *key, **out;
+    } buffers[] = {{"a", &gemm->a}, {"b", &gemm->b}, {"c", &gemm->c}};
+    const struct {
+        const char *key, *otherwise, **out;
+    } sizes[] = {{"m", NULL, &gemm->m},
+                 {"n", NULL, &gemm->n},
+                 {"k", NULL, &gemm->k},
+                 {"lda", NULL, &gemm->lda},
+                 {"ldb", NULL, &gemm->ldb},
+                 {"ldc", NULL, &gemm->ldc},
+                 {"stride_a", NULL, &gemm->stride_a},
+                 {"stride_b", NULL, &gemm->stride_b},
+                 {"stride_c", NULL, &gemm->stride_c},
+                 {"count", "1", &gemm->count},
+                 {"alpha", "1", &gemm->alpha}};
+    const struct json *json = &variant->json;
+    if (!variant->library)
+        return json_fail(json, object, err, "a gemm pass needs requires.library");
+    if (json_only_keys(json, object, keys, err) ||
+        json_bool(json, object, "transpose_b", false, &gemm->transpose_b, err))
+        return -1;
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; ++i)
+        if (json_string(json, object, buffers[i].key, true, buffers[i].out, err) ||
+            check_buffer(variant, cJSON_GetObjectItemCaseSensitive(object, buffers[i].key),
+                         *buffers[i].out, err))
+            return -1;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; ++i)
+        if (load_expression_key(variant, object, sizes[i].key, sizes[i].otherwise, sizes[i].out,
+                                arena, err))
+            return -1;
+    return 0;
+}
+
+static int load_ranges(const struct variant *variant, const cJSON *object, const char *key,
+                       const char *out[3], struct arena *arena, struct err *err)
+{
+    const cJSON *list = NULL, *item = NULL;
+    if (json_node(&variant->json, object, key, true, cJSON_Array, &list, err))
+        return -1;
+    if (cJSON_GetArraySize(list) != 3)
+        return json_fail(&variant->json, list, err, "expected 3 sizes, one a dimension");
+    int i = 0;
+    cJSON_ArrayForEach(item, list) if (load_expression(variant, item, &out[i++], arena, err))
+    {
+        return -1;
+    }
+    return 0;
+}
+
+static int load_pass(struct variant *variant, const cJSON *object, struct arena *arena,
+                     struct err *err)
+{
+    static const char *const keys[] = {"kernel", "groups", "local", "args", "gemm", NULL};
+    const struct json *json = &variant->json;
+    if (variant->pass_count == PASSES_MAX)
+        return json_fail(json, object, err, "more than %d passes", PASSES_MAX);
+    struct pass *pass = &variant->passes[variant->pass_count++];
+    const cJSON *gemm = NULL;
+    if (json_only_keys(json, object, keys, err) ||
+        json_node(json, object, "gemm", false, cJSON_Object, &gemm, err))
+        return -1;
+    if (gemm)
+        return load_gemm(variant, &pass->gemm, gemm, arena, err);
+    if (json_string(json, object, "kernel", true, &pass->kernel, err) ||
+        load_ranges(variant, object, "groups", pass->groups, arena, err) ||
+        load_ranges(variant, object, "local", pass->local, arena, err) ||
+        load_texts(json, object, "args", ARGS_MAX, pass->args, &pass->arg_count, err))
+        return -1;
+    if (!text_is_identifier(pass->kernel))
+        return json_fail(json, object, err, "expected the name of a __kernel function");
+    for (int i = 0; i < pass->arg_count; ++i)
+        if (check_buffer(variant, cJSON_GetObjectItemCaseSensitive(object, "args"), pass->args[i],
+                         err))
+            return -1;
+    return 0;
+}
+
+static int load_defaults(const struct variant *variant, struct err *err)
+{
+    static const char *const types[] = {"cpu", "gpu", "accelerator", "other", NULL};
+    const cJSON *type = NULL, *item = NULL;
+    if (!variant->defaults)
+        return 0;
+    if (json_only_keys(&variant->json, variant->defaults, types, err))
+        return -1;
+    cJSON_ArrayForEach(type, variant->defaults) cJSON_ArrayForEach(item, type)
+    {
+        int64_t value;
+        bool tunable = false;
+        for (int i = 0; i < variant->tunable_count; ++i)
+            tunable = tunable || strcmp(variant->tunables[i].name, item->string) == 0;
+        if (!tunable)
+            return json_fail(&variant->json, item, err, "expected a tunable of this file");
+        if (json_as_int(&variant->json, item, 0, 1 << 20, &value, err))
+            return -1;
+    }
+    return 0;
+}
+
+static int load_fields(struct variant *variant, const char *folder, struct arena *arena,
+                       struct err *err)
+{
+    static const char *const keys[] = {"name",     "title",    "idea",   "source",
+                                       "supports", "requires", "tune",   "where",
+                                       "defaults", "scratch",  "passes", NULL};
+    const struct json *json = &variant->json;
+    const cJSON *root = json->root, *needs = NULL, *tune = NULL, *scratch = NULL, *passes = NULL;
+    const cJSON *pass = NULL;
+    variant->title = variant->idea = variant->source = "";
+    variant->local_bytes = "0";
+    variant->where = "1";
+    if (json_only_keys(json, root, keys, err) ||
+        json_string(json, root, "name", true, &variant->name, err) ||
+        json_string(json, root, "title", false, &variant->title, err) ||
+        json_string(json, root, "idea", false, &variant->idea, err) ||
+        json_string(json, root, "source", false, &variant->source, err) ||
+        json_node(json, root, "supports", true, cJSON_Object, &variant->supports, err) ||
+        json_node(json, root, "requires", false, cJSON_Object, &needs, err) ||
+        json_node(json, root, "tune", false, cJSON_Object, &tune, err) ||
+        json_node(json, root, "defaults", false, cJSON_Object, &variant->defaults, err) ||
+        json_node(json, root, "scratch", false, cJSON_Object, &scratch, err) ||
+        json_node(json, root, "passes", true, cJSON_Array, &passes, err))
+        return -1;
+    if (strcmp(variant->name, folder) != 0)
+        return json_fail(json, cJSON_GetObjectItemCaseSensitive(root, "name"), err,
+                         "expected \"%s\", the name of the folder", folder);
+    if (load_tunables(variant, tune, err) || load_supports(variant, arena, err) ||
+        (needs && load_requires(variant, needs, arena, err)) ||
+        load_expression_key(variant, root, "where", "1", &variant->where, arena, err) ||
+        load_defaults(variant, err) || load_scratch(variant, scratch, arena, err))
+        return -1;
+    cJSON_ArrayForEach(pass, passes) if (load_pass(variant, pass, arena, err)) return -1;
+    if (!variant->pass_count)
+        return json_fail(json, passes, err, "expected at least one pass");
+    return 0;
+}
+
+int variant_load(struct variant *variant, const char *file_name, const char *folder,
+                 const char *text, size_t length, struct arena *arena, struct err *err)
+{
+    *variant = (struct variant){0};
+    if (json_load(&variant->json, file_name, text, length, err))
+        return -1;
+    if (load_fields(variant, folder, arena, err)) {
+        json_free(&variant->json);
+        return -1;
+    }
+    return 0;
+}
+
+void variant_free(struct variant *variant)
+{
+    json_free(&variant->json);
+}

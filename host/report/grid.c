@@ -1,0 +1,229 @@
+#include "report/grid.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_in(const struct row *row, const char *device, const char *sweep)
+{
+    if (strcmp(row->device, device) != 0)
+        return false;
+    for (int i = 0; sweep && i < row->sweeps.count; ++i)
+        if (strcmp(row->sweeps.values[i], sweep) == 0)
+            return true;
+    return !sweep;
+}
+
+struct text_list grid_sweeps(const struct results *results, const char *device, struct arena *arena)
+{
+    const char **sweeps = NULL;
+    int count = 0, capacity = 0;
+    for (int i = 0; i < results->row_count; ++i) {
+        const struct row *row = results->rows + i;
+        for (int k = 0; k < row->sweeps.count && strcmp(row->device, device) == 0; ++k) {
+            int known = 0;
+            while (known < count && strcmp(sweeps[known], row->sweeps.values[k]) != 0)
+                ++known;
+            if (known < count)
+                continue;
+            if (count == capacity) {
+                capacity = capacity ? 2 * capacity : 16;
+                sweeps = arena_grow(arena, sweeps, (size_t)count, (size_t)capacity, sizeof *sweeps);
+            }
+            sweeps[count++] = row->sweeps.values[k];
+        }
+    }
+    return (struct text_list){count, sweeps};
+}
+
+static int variant_index(struct grid *grid, const char *variant)
+{
+    int i = 0;
+    while (i < grid->variant_count && strcmp(grid->variants[i], variant) != 0)
+        ++i;
+    if (i == GRID_VARIANTS_MAX)
+        return -1;
+    if (i == grid->variant_count)
+        grid->variants[grid->variant_count++] = variant;
+    return i;
+}
+
+/* Rows of one problem mostly stand together, so the search begins at the end. */
+static int problem_index(struct grid *grid, const struct row **problems, const struct row *row)
+{
+    int i = grid->problem_count - 1;
+    while (i >= 0 && strcmp(problems[i]->cell, row->cell) != 0)
+        --i;
+    if (i < 0)
+        problems[i = grid->problem_count++] = row;
+    return i;
+}
+
+/* Keys that mean one thing when their values agree everywhere. */
+static const struct {
+    const char *name, *first, *second;
+} pairs[] = {{"n", "problem.n_q", "problem.n_kv"},
+             {"heads", "problem.heads_q", "problem.heads_kv"},
+             {"d_k", "problem.d_k", "problem.d_v"}};
+enum { PAIRS = sizeof pairs / sizeof *pairs, PREFIX = sizeof "problem." - 1, KEYS_MAX = 32 };
+
+struct key {
+    const char *name;
+    int field; /* of the row table */
+    bool varies;
+};
+
+static char *key_text(const struct row *row, int field, struct arena *arena)
+{
+    struct text text = {0};
+    row_field_text(row, field, &text);
+    char *copy = arena_copy(arena, text_get(&text));
+    text_free(&text);
+    return copy;
+}
+
+static int find_field(const char *path)
+{
+    int field = row_field_count() - 1;
+    while (field >= 0 && strcmp(row_field_path(field), path) != 0)
+        --field;
+    return field;
+}
+
+static bool all_agree(const struct row **problems, int count, int a, int b, struct arena *arena)
+{
+    for (int i = 0; i < count; ++i)
+        if (strcmp(key_text(problems[i], a, arena), key_text(problems[i], b, arena)) != 0)
+            return false;
+    return true;
+}
+
+/* The problem's keys with pairs that agree merged. */
+static int list_keys(const struct row **problems, int count, struct key keys[KEYS_MAX],
+                     struct arena *arena)
+{
+    int key_count = 0;
+    bool merged[PAIRS];
+    for (int p = 0; p < PAIRS; ++p)
+        merged[p] = all_agree(problems, count, find_field(pairs[p].first),
+                              find_field(pairs[p].second), arena);
+    for (int field = 0; field < row_field_count() && key_count < KEYS_MAX; ++field) {
+        const char *path = row_field_path(field);
+        if (!text_starts(path, "problem."))
+            continue;
+        struct key key = {path + PREFIX, field, false};
+        bool dropped = false;
+        for (int p = 0; p < PAIRS; ++p) {
+            dropped |= merged[p] && strcmp(path, pairs[p].second) == 0;
+            if (merged[p] && strcmp(path, pairs[p].first) == 0)
+                key.name = pairs[p].name;
+        }
+        /* These follow from other keys unless they are given. */
+        bool derived = strcmp(key.name, "causal_offset") == 0 || strcmp(key.name, "scale") == 0;
+        for (int i = 0; derived && i < count; ++i)
+            derived = problem_is_default(&problems[i]->problem, key.name);
+        if (dropped || derived)
+            continue;
+        const char *first = key_text(problems[0], field, arena);
+        for (int i = 1; i < count && !key.varies; ++i)
+            key.varies = strcmp(key_text(problems[i], field, arena), first) != 0;
+        keys[key_count++] = key;
+    }
+    return key_count;
+}
+
+static void add_labels(struct grid *grid, const struct row **problems, struct arena *arena)
+{
+    struct key keys[KEYS_MAX];
+    const int count = list_keys(problems, grid->problem_count, keys, arena);
+    bool any = false;
+    for (int k = 0; k < count; ++k)
+        any |= keys[k].varies;
+    for (int k = 0; k < count && !any; ++k)
+        keys[k].varies = keys[k].field == find_field(pairs[0].first);
+    struct text axes = {0}, fixed = {0};
+    for (int k = 0; k < count; ++k) {
+        if (keys[k].varies)
+            text_print(&axes, "%s%s", axes.length ? ", " : "", keys[k].name);
+        else if (strcmp(keys[k].name, "dtype") == 0 ||
+                 !problem_is_default(&problems[0]->problem, row_field_path(keys[k].field) + PREFIX))
+            text_print(&fixed, "%s%s=%s", fixed.length ? ", " : "", keys[k].name,
+                       key_text(problems[0], keys[k].field, arena));
+    }
+    grid->axes = arena_copy(arena, text_get(&axes));
+    grid->fixed = arena_copy(arena, text_get(&fixed));
+    text_free(&axes);
+    text_free(&fixed);
+    grid->labels = arena_array(arena, (size_t)grid->problem_count, sizeof *grid->labels);
+    for (int i = 0; i < grid->problem_count; ++i) {
+        struct text label = {0};
+        for (int k = 0; k < count; ++k)
+            if (keys[k].varies)
+                text_print(&label, "%s%s", label.length ? ", " : "",
+                           key_text(problems[i], keys[k].field, arena));
+        grid->labels[i] = arena_copy(arena, text_get(&label));
+        text_free(&label);
+    }
+}
+
+struct grid grid_build(const struct results *results, const char *device, const char *sweep,
+                       struct arena *arena)
+{
+    struct grid grid = {.axes = "n", .fixed = ""};
+    const size_t row_count = (size_t)results->row_count;
+    const struct row **problems = arena_array(arena, row_count, sizeof *problems);
+    int *at = arena_array(arena, row_count, 2 * sizeof *at); /* each row's problem and variant */
+    for (int i = 0; i < results->row_count; ++i) {
+        const struct row *row = results->rows + i;
+        at[2 * i] = at[2 * i + 1] = -1;
+        if (!is_in(row, device, sweep))
+            continue;
+        at[2 * i + 1] = variant_index(&grid, row->variant);
+        if (at[2 * i + 1] >= 0)
+            at[2 * i] = problem_index(&grid, problems, row);
+    }
+    const int columns = grid.variant_count;
+    grid.rows = arena_array(arena, (size_t)grid.problem_count * (size_t)columns, sizeof *grid.rows);
+    grid.best = arena_array(arena, (size_t)grid.problem_count, sizeof *grid.best);
+    for (int i = 0; i < results->row_count; ++i) {
+        const struct row *row = results->rows + i;
+        if (at[2 * i] < 0)
+            continue;
+        grid.rows[at[2 * i] * columns + at[2 * i + 1]] = row;
+        const struct row **best = grid.best + at[2 * i];
+        if (row->status == ROW_OK && row->time.median_s > 0 &&
+            (!*best || row->time.median_s < (*best)->time.median_s))
+            *best = row;
+    }
+    if (grid.problem_count)
+        add_labels(&grid, problems, arena);
+    return grid;
+}
+
+bool grid_is_winner(const struct grid *grid, int problem, const struct row *row)
+{
+    const struct row *best = grid->best[problem];
+    return row && best && row->status == ROW_OK &&
+           (row == best || row->time.ci95_s[0] <= best->time.ci95_s[1]);
+}
+
+struct choice grid_choose(const struct grid *grid)
+{
+    struct choice choice = {NULL, 0, 0, 0};
+    for (int v = 0; v < grid->variant_count; ++v) {
+        struct choice this = {grid->variants[v], 0, 0, 0};
+        double log_sum = 0;
+        for (int p = 0; p < grid->problem_count; ++p) {
+            const struct row *row = grid->rows[p * grid->variant_count + v];
+            if (!row || row->status != ROW_OK || !(row->time.median_s > 0))
+                continue;
+            ++this.ok;
+            this.fastest += grid_is_winner(grid, p, row);
+            log_sum += log(grid->best[p]->time.median_s / row->time.median_s);
+        }
+        this.relative = this.ok ? exp(log_sum / this.ok) : 0;
+        if (this.ok > choice.ok || (this.ok == choice.ok && this.relative > choice.relative))
+            choice = this;
+    }
+    return choice;
+}

@@ -1,0 +1,42 @@
+/* A grid: the rows of one device and sweep, problems down, variants across.
+ *
+ * What the tables of a report share. Problems and variants stand in the order of their first row.
+ */
+#ifndef ATTNBENCH_REPORT_GRID_H
+#define ATTNBENCH_REPORT_GRID_H
+
+#include "store/results.h"
+
+enum { GRID_VARIANTS_MAX = 64 }; /* the rows of further ones are left out */
+
+struct grid {
+    const char *variants[GRID_VARIANTS_MAX];
+    int variant_count, problem_count;
+    const struct row **rows; /* [problem_count][variant_count]; NULL: no such cell */
+    const struct row **best; /* per problem the fastest ok row, or NULL */
+    const char *axes;        /* the keys that vary, "n, heads"; "n" if none does */
+    const char **labels;     /* per problem their values, "1024, 8" */
+    const char *fixed;       /* the other keys that differ from their default, and the dtype */
+};
+
+/* sweep NULL: all of the device's rows. The grid lives in the arena and points into the rows. */
+struct grid grid_build(const struct results *results, const char *device, const char *sweep,
+                       struct arena *arena);
+/* The device's sweeps, in the order of their first row. */
+struct text_list grid_sweeps(const struct results *results, const char *device,
+                             struct arena *arena);
+
+/* The fastest ok row, or one that cannot be told from it: their 95 % intervals overlap. */
+bool grid_is_winner(const struct grid *grid, int problem, const struct row *row);
+
+/* Which variant to use on a device: of those that are ok for the most problems, the one with the
+ * highest geometric mean of (fastest time / its time). Comparing only variants of equal coverage
+ * keeps one that refuses hard problems from winning by it. */
+struct choice {
+    const char *variant; /* NULL: nothing is ok */
+    int ok, fastest;     /* problems */
+    double relative;     /* that mean: 1 when it is the fastest everywhere */
+};
+struct choice grid_choose(const struct grid *grid);
+
+#endif

@@ -1,0 +1,171 @@
+#include "report/grid.h"
+#include "report/report.h"
+#include "report/words.h"
+
+#include <string.h>
+
+enum { CELL = 19, NAME = 17, WIDTH_MIN = 40 }; /* columns: "  12.3 ms    1234*", two before it */
+
+static int at_most(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* Foreign text as plain ASCII, so that one byte is one column; cut to `max` columns. */
+static void add_ascii(struct text *out, const char *foreign, int max)
+{
+    struct text line = {0};
+    words_line(&line, foreign, SIZE_MAX);
+    int columns = 0;
+    for (const char *c = text_get(&line); *c && columns < max; ++c) {
+        const unsigned char byte = (unsigned char)*c;
+        if ((byte & 0xc0) == 0x80)
+            continue;
+        text_print(out, "%c", byte < 0x80 ? *c : '?');
+        ++columns;
+    }
+    text_free(&line);
+}
+
+/* Right-aligned. */
+static void add_padded(struct text *out, const char *foreign, int columns)
+{
+    struct text shown = {0};
+    add_ascii(&shown, foreign, columns);
+    text_print(out, "%*s", columns, text_get(&shown));
+    text_free(&shown);
+}
+
+/* Broken at spaces; further lines are indented. */
+static void add_wrapped(struct text *out, const char *words, int width)
+{
+    struct text plain = {0};
+    add_ascii(&plain, words, INT16_MAX);
+    int column = 0;
+    for (const char *word = text_get(&plain); *word; word += strspn(word, " ")) {
+        int length = (int)strcspn(word, " ");
+        if (column && column + 1 + length > width) {
+            text_add(out, "\n    ");
+            column = 4;
+        } else if (column) {
+            text_add(out, " ");
+            ++column;
+        }
+        length = at_most(length, width - column); /* the rest of a monster is the next word */
+        text_add_bytes(out, word, (size_t)length);
+        column += length;
+        word += length;
+    }
+    text_add(out, "\n");
+    text_free(&plain);
+}
+
+static const char *short_status(enum row_status status)
+{
+    return status == ROW_WRONG          ? "WRONG"
+           : status == ROW_BUILD_FAILED ? "no build"
+                                        : row_status_name(status);
+}
+
+static void add_cell(const struct grid *grid, int problem, const struct row *row, bool color,
+                     struct text *out)
+{
+    struct text cell = {0};
+    const bool winner = grid_is_winner(grid, problem, row);
+    if (row && row->status == ROW_OK) {
+        struct text time = {0}, rate = {0};
+        text_add(&time, row->time.stable ? "" : "~");
+        text_add_seconds(&time, row->time.median_s);
+        words_rate(&rate, row->rates.gflop_s);
+        text_print(&cell, "%9.9s %7s%s", text_get(&time), text_get(&rate), winner ? "*" : " ");
+        text_free(&time);
+        text_free(&rate);
+    } else {
+        text_print(&cell, "%17s ", row ? short_status(row->status) : "-");
+    }
+    const bool wrong = row && row->status == ROW_WRONG;
+    const char *on = !color ? "" : winner ? "\x1b[1m" : wrong ? "\x1b[31m" : "";
+    text_print(out, "%s%*s%s", on, CELL, text_get(&cell), *on ? "\x1b[0m" : "");
+    text_free(&cell);
+}
+
+/* Lines must not end in spaces: they would differ between editors and golden files. */
+static void end_line(struct text *out)
+{
+    while (out->length && out->data[out->length - 1] == ' ')
+        --out->length;
+    text_add(out, "\n");
+}
+
+static void add_grid(const struct grid *grid, int width, bool color, struct text *out)
+{
+    int label = (int)strlen(grid->axes);
+    for (int p = 0; p < grid->problem_count; ++p)
+        if ((int)strlen(grid->labels[p]) > label)
+            label = (int)strlen(grid->labels[p]);
+    label = at_most(label, width - CELL);
+    const int columns = (width - label) / CELL;
+    for (int from = 0; from < grid->variant_count; from += columns) {
+        const int to = at_most(from + columns, grid->variant_count);
+        if (from)
+            text_add(out, "\n");
+        add_padded(out, grid->axes, label);
+        for (int v = from; v < to; ++v) {
+            text_add(out, " ");
+            add_padded(out, grid->variants[v], NAME);
+            text_add(out, " ");
+        }
+        end_line(out);
+        for (int p = 0; p < grid->problem_count; ++p) {
+            add_padded(out, grid->labels[p], label);
+            for (int v = from; v < to; ++v)
+                add_cell(grid, p, grid->rows[p * grid->variant_count + v], color, out);
+            end_line(out);
+        }
+    }
+}
+
+static void add_sweep(const struct results *results, const struct device_info *device,
+                      const char *sweep, int width, bool color, struct text *out)
+{
+    struct arena arena = {0};
+    struct text heading = {0};
+    const struct grid grid = grid_build(results, device->id, sweep, &arena);
+    text_print(&heading, "%s on %s (%s): %s; median time, GFLOP/s", sweep, device->name, device->id,
+               grid.fixed);
+    add_wrapped(out, text_get(&heading), width);
+    add_grid(&grid, width, color, out);
+    for (int i = 0; i < results->scaling_count; ++i) {
+        const struct scaling_fit *fit = results->scaling + i;
+        if (strcmp(fit->device, device->id) != 0 || strcmp(fit->sweep, sweep) != 0)
+            continue;
+        struct text words = {0};
+        words_fit(&words, results, fit);
+        add_wrapped(out, text_get(&words), width);
+        text_free(&words);
+    }
+    text_add(out, "\n");
+    text_free(&heading);
+    arena_free(&arena);
+}
+
+void report_table(const struct results *results, int width, bool color, struct text *out)
+{
+    if (width <= 0)
+        width = 80;
+    if (width < WIDTH_MIN)
+        width = WIDTH_MIN;
+    for (int i = 0; i < results->device_count; ++i) {
+        struct arena arena = {0};
+        const struct text_list sweeps = grid_sweeps(results, results->devices[i].id, &arena);
+        for (int k = 0; k < sweeps.count; ++k)
+            add_sweep(results, results->devices + i, sweeps.values[k], width, color, out);
+        arena_free(&arena);
+    }
+    if (results->row_count)
+        add_wrapped(out, "*: fastest; ~: still noisy when time was up", width);
+    struct text summary = {0};
+    words_summary(&summary, results);
+    add_wrapped(out, text_get(&summary), width);
+    text_free(&summary);
+}

@@ -1,0 +1,82 @@
+#include "report/words.h"
+
+#include "report/report.h"
+
+#include <math.h>
+#include <string.h>
+
+void words_line(struct text *out, const char *foreign, size_t max_bytes)
+{
+    struct text clean = {0};
+    text_add_printable(&clean, foreign, true);
+    for (size_t i = 0; i < clean.length; ++i)
+        if (clean.data[i] == '\n' || clean.data[i] == '\t')
+            clean.data[i] = ' ';
+    size_t length = clean.length;
+    if (length > max_bytes)
+        for (length = max_bytes; length && ((unsigned char)clean.data[length] & 0xc0) == 0x80;)
+            --length; /* not in the middle of a character */
+    text_add_bytes(out, text_get(&clean), length);
+    if (length < clean.length)
+        text_add(out, "...");
+    text_free(&clean);
+}
+
+void words_summary(struct text *out, const struct results *results)
+{
+    long long cells = 0;
+    for (int i = 0; i < ROW_STATUSES; ++i)
+        cells += results->counts[i];
+    text_print(out, "%lld cell%s", cells, cells == 1 ? "" : "s");
+    const char *before = ": ";
+    for (int i = 0; i < ROW_STATUSES; ++i)
+        if (results->counts[i]) {
+            text_print(out, "%s%lld %s", before, (long long)results->counts[i],
+                       row_status_name((enum row_status)i));
+            before = ", ";
+        }
+}
+
+void words_rate(struct text *out, double gflop_s)
+{
+    if (isfinite(gflop_s) && (gflop_s < 0.01 || gflop_s >= 1e6))
+        text_print(out, "%.1e", gflop_s);
+    else if (isfinite(gflop_s))
+        text_print(out, "%.*f", gflop_s < 10 ? 2 : gflop_s < 100 ? 1 : 0, gflop_s);
+}
+
+void report_fit_words(const struct scaling_fit *fit, struct text *out)
+{
+    words_line(out, fit->variant, 100);
+    const int points = fit->n.count - fit->fitted_from;
+    if (isfinite(fit->exponent)) {
+        text_print(out, ": time grows as n^%.2f", fit->exponent);
+        if (isfinite(fit->exponent_ci95))
+            text_print(out, " +- %.2f", fit->exponent_ci95);
+        text_print(out, " (r2 %.4f)", fit->r2);
+    } else {
+        text_print(out, ": no exponent, a fit needs 3 points and there %s %d",
+                   points == 1 ? "is" : "are", points);
+        if (fit->fitted_from)
+            text_add(out, " beyond the cost of launching");
+    }
+    if (isfinite(fit->ps_per_pair))
+        text_print(out, ", %.3g ps per query-key pair", fit->ps_per_pair);
+    if (isfinite(fit->memory_exponent))
+        text_print(out, "; memory n^%.2f", fit->memory_exponent);
+}
+
+void words_fit(struct text *out, const struct results *results, const struct scaling_fit *fit)
+{
+    report_fit_words(fit, out);
+    for (int i = 0; i < results->scaling_count; ++i) {
+        const struct scaling_fit *other = results->scaling + i;
+        if (other == fit || strcmp(other->device, fit->device) != 0 ||
+            strcmp(other->variant, fit->variant) != 0 || strcmp(other->sweep, fit->sweep) != 0)
+            continue;
+        text_add(out, " [");
+        words_line(out, fit->fixed, 200);
+        text_add(out, "]");
+        return;
+    }
+}

@@ -1,0 +1,19 @@
+/* Words and numbers that several report formats share. */
+#ifndef ATTNBENCH_REPORT_WORDS_H
+#define ATTNBENCH_REPORT_WORDS_H
+
+#include "store/results.h"
+
+/* Foreign text on one line, without control characters; cut to about `max_bytes` with "...". */
+void words_line(struct text *out, const char *foreign, size_t max_bytes);
+
+/* "48 cells: 40 ok, 8 unsupported". */
+void words_summary(struct text *out, const struct results *results);
+
+/* GFLOP/s in three digits: "0.12", "12.3", "1234", "1.2e-05"; nothing when unknown. */
+void words_rate(struct text *out, double gflop_s);
+
+/* report_fit_words, and with what fixed keys when the sweep has several fits of the variant. */
+void words_fit(struct text *out, const struct results *results, const struct scaling_fit *fit);
+
+#endif

@@ -1,0 +1,24 @@
+/* The kernel tree: variants with their sources, from the binary or from a folder.
+ *
+ * kernels/ is embedded at build time. With a folder given (--kernels DIR), its variants are added,
+ * and replace built-in ones of the same name; DIR holds variant folders, or is one. An include
+ * folder in DIR goes before the built-in includes. */
+#ifndef ATTNBENCH_STORE_KERNELS_H
+#define ATTNBENCH_STORE_KERNELS_H
+
+#include "problem/variant.h"
+
+struct kernel_tree {
+    struct variant *variants; /* sorted by name */
+    int count;
+    struct arena arena;
+};
+
+/* Each variant's program is complete: every #include "file" line of its .cl files is replaced by
+ * the file (the first time it occurs), which is looked for in the variant's own folder and then
+ * among the includes. Names with a slash are refused: nothing reaches outside. */
+int kernel_tree_load(struct kernel_tree *tree, const char *folder, struct err *err);
+const struct variant *kernel_tree_find(const struct kernel_tree *tree, const char *name);
+void kernel_tree_free(struct kernel_tree *tree);
+
+#endif

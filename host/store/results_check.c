@@ -1,0 +1,175 @@
+/* The rules of a believable results file. */
+#include "measure/stats.h"
+#include "store/results.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct checker {
+    results_report *report;
+    void *context;
+    int broken;
+};
+
+__attribute__((format(printf, 3, 4))) static void
+complain(struct checker *checker, const struct row *row, const char *format, ...)
+{
+    char what[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    struct text message = {0}, safe = {0};
+    if (row)
+        text_print(&message, "%s @ %s @ %s: ", row->cell, row->variant, row->device);
+    text_add(&message, what);
+    text_add_printable(&safe, text_get(&message), false);
+    checker->report(checker->context, text_get(&safe));
+    ++checker->broken;
+    text_free(&message);
+    text_free(&safe);
+}
+
+/* To 1e-9; unknown (NaN) or unbounded equals only its like. */
+static bool same(double a, double b)
+{
+    return (!isfinite(a) && !isfinite(b)) || fabs(a - b) <= 1e-9 * fabs(b);
+}
+
+static void compare(struct checker *checker, const struct row *row, const char *field, double found,
+                    double expected, const char *source)
+{
+    if (!same(found, expected))
+        complain(checker, row, "%s is %.9g, but %s %.9g", field, found, source, expected);
+}
+
+static void check_reason(struct checker *checker, const struct row *row)
+{
+    const bool given = row->reason && *row->reason;
+    if (row->status == ROW_OK && row->reason)
+        complain(checker, row, "ok, but there is a reason: \"%.100s\"", row->reason);
+    if (row->status != ROW_OK && !given)
+        complain(checker, row, "%s without a reason", row_status_name(row->status));
+}
+
+static void check_ok(struct checker *checker, const struct row *row)
+{
+    if (!row->time.clock || row->time.samples_s.count < 1 || !(row->time.median_s > 0))
+        complain(checker, row, "ok, but not timed");
+    if (!row->check.mode)
+        complain(checker, row, "ok, but check.mode is missing");
+    else if (strcmp(row->check.mode, "none") != 0 && row->check.rows_checked < 1)
+        complain(checker, row, "ok, but no row of its output was checked");
+    else if (strcmp(row->check.mode, "none") != 0 && !(row->check.err_over_tolerance <= 1))
+        complain(checker, row, "ok, but err_over_tolerance is %.9g; expected at most 1",
+                 row->check.err_over_tolerance);
+}
+
+static void check_times(struct checker *checker, const struct row *row)
+{
+    const struct number_list *samples = &row->time.samples_s;
+    for (int i = 0; i < samples->count; ++i)
+        if (!(isfinite(samples->values[i]) && samples->values[i] > 0)) {
+            complain(checker, row, "samples_s[%d] is %.9g; expected a positive time", i,
+                     samples->values[i]);
+            return;
+        }
+    struct stats stats;
+    stats_compute(samples->values, samples->count, &stats);
+    const char *source = "its samples say";
+    compare(checker, row, "median_s", row->time.median_s, stats.median, source);
+    compare(checker, row, "min_s", row->time.min_s, stats.min, source);
+    compare(checker, row, "p10_s", row->time.p10_s, stats.p10, source);
+    compare(checker, row, "p90_s", row->time.p90_s, stats.p90, source);
+    compare(checker, row, "mad_s", row->time.mad_s, stats.mad, source);
+    compare(checker, row, "ci95_s[0]", row->time.ci95_s[0], stats.ci95_low, source);
+    compare(checker, row, "ci95_s[1]", row->time.ci95_s[1], stats.ci95_high, source);
+}
+
+static void check_rates(struct checker *checker, const struct row *row)
+{
+    compare(checker, row, "flops", row->rates.flops, problem_flops(&row->problem),
+            "its problem has");
+    compare(checker, row, "bytes", row->rates.bytes, problem_bytes(&row->problem),
+            "its problem has");
+    compare(checker, row, "gflop_s", row->rates.gflop_s,
+            row->rates.flops * 1e-9 / row->time.median_s, "flops / median_s is");
+    compare(checker, row, "gb_s", row->rates.gb_s, row->rates.bytes * 1e-9 / row->time.median_s,
+            "bytes / median_s is");
+}
+
+static void check_identity(struct checker *checker, const struct results *results,
+                           const struct row *row, struct arena *arena)
+{
+    const char *id = problem_id(&row->problem, arena);
+    if (strcmp(row->cell, id) != 0)
+        complain(checker, row, "the cell's id does not fit its problem; expected %s", id);
+    bool known = false;
+    for (int i = 0; i < results->device_count && !known; ++i)
+        known = strcmp(row->device, results->devices[i].id) == 0;
+    if (!known)
+        complain(checker, row, "the device is not among the file's devices");
+}
+
+static int compare_cells(const void *left, const void *right)
+{
+    const struct row *a = *(const struct row *const *)left, *b = *(const struct row *const *)right;
+    int order = strcmp(a->cell, b->cell);
+    if (!order)
+        order = strcmp(a->variant, b->variant);
+    return order ? order : strcmp(a->device, b->device);
+}
+
+static void check_twice(struct checker *checker, const struct results *results, struct arena *arena)
+{
+    const size_t count = (size_t)results->row_count;
+    const struct row **rows = arena_array(arena, count, sizeof *rows);
+    for (size_t i = 0; i < count; ++i)
+        rows[i] = results->rows + i;
+    qsort(rows, count, sizeof *rows, compare_cells);
+    for (size_t i = 1; i < count; ++i)
+        if (compare_cells(rows + i - 1, rows + i) == 0)
+            complain(checker, rows[i], "the cell has more than one row");
+}
+
+static void check_counts(struct checker *checker, const struct results *results)
+{
+    const int64_t planned = results->run.planned_cells;
+    const bool finished = results->run.finished_utc;
+    if (finished ? results->row_count != planned : results->row_count > planned)
+        complain(checker, NULL, "run: %d rows; expected %s%" PRId64 " (planned_cells)",
+                 results->row_count, finished ? "" : "at most ", planned);
+    int64_t counts[ROW_STATUSES] = {0};
+    for (int i = 0; i < results->row_count; ++i)
+        ++counts[results->rows[i].status];
+    for (int i = 0; i < ROW_STATUSES; ++i)
+        if (counts[i] != results->counts[i])
+            complain(checker, NULL,
+                     "summary: %s is %" PRId64 ", but there are %" PRId64 " such rows",
+                     row_status_name((enum row_status)i), results->counts[i], counts[i]);
+}
+
+int results_check(const struct results *results, results_report *report, void *context)
+{
+    struct checker checker = {report, context, 0};
+    struct arena arena = {0};
+    check_counts(&checker, results);
+    check_twice(&checker, results, &arena);
+    for (int i = 0; i < results->row_count; ++i) {
+        const struct row *row = results->rows + i;
+        check_identity(&checker, results, row, &arena);
+        check_reason(&checker, row);
+        if (row->status == ROW_OK)
+            check_ok(&checker, row);
+        if (row->time.samples_s.count > 0) {
+            check_times(&checker, row);
+            check_rates(&checker, row);
+        }
+    }
+    arena_free(&arena);
+    return checker.broken;
+}

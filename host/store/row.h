@@ -1,0 +1,106 @@
+/* A row: what became of a cell. Every cell gets exactly one, whatever happens.
+ *
+ * One table (row.c) names each field with its JSON path and type; it feeds the writer, the strict
+ * reader and the CSV columns. The unit is the end of a field's name. NaN stands for "unknown" and
+ * is null in JSON; a group of which nothing is known (the time of an unsupported cell) is left out.
+ */
+#ifndef ATTNBENCH_STORE_ROW_H
+#define ATTNBENCH_STORE_ROW_H
+
+#include "problem/problem.h"
+#include "problem/variant.h"
+#include "util/json.h"
+#include "util/text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum row_status {
+    ROW_OK,
+    ROW_WRONG,
+    ROW_UNSUPPORTED,
+    ROW_SKIPPED,
+    ROW_BUILD_FAILED,
+    ROW_OOM,
+    ROW_TIMEOUT,
+    ROW_CRASH,
+    ROW_ERROR,
+    ROW_STATUSES
+};
+const char *row_status_name(enum row_status status);
+int row_status_parse(const char *name, enum row_status *status); /* -1: unknown */
+
+struct number_list {
+    int count;
+    const double *values;
+};
+struct text_list {
+    int count;
+    const char *const *values;
+};
+struct pass_times { /* median of each pass, in launch order */
+    int count;
+    struct {
+        const char *kernel;
+        double median_s;
+    } items[PASSES_MAX];
+};
+
+struct row {
+    const char *cell, *device, *variant; /* problem id, device id, variant name */
+    struct text_list sweeps;             /* "suite/sweep" of each sweep that asked for the cell */
+    struct tuning tuning;
+    struct problem problem;
+    enum row_status status;
+    const char *reason; /* NULL when ok */
+    const char *phase;  /* how far it came: plan, open, prepare, check, measure, recheck, done */
+    struct {
+        const char *mode; /* full, sample, none */
+        int64_t rows_checked;
+        double max_abs_err, max_rel_err, nmse, tolerance, err_over_tolerance;
+        bool repeatable; /* two launches on the same input gave the same bits */
+        bool rechecked;  /* the output of the last timed launch was judged again */
+    } check;
+    struct {
+        const char *clock;        /* device, host; NULL: not timed */
+        const char *clock_reason; /* why the host clock was used, or NULL */
+        const char *cache;        /* "hot": every launch reads the same buffers */
+        struct number_list samples_s;
+        double median_s, min_s, p10_s, p90_s, mad_s;
+        double ci95_s[2];
+        double host_median_s;
+        int64_t warmup, outliers;
+        bool stable;
+    } time;
+    struct pass_times passes;
+    struct {
+        double pairs, unmasked_fraction, flops, bytes;
+        double gflop_s, gb_s, frac_of_peak, frac_of_roofline;
+    } rates;
+    struct {
+        double inputs_bytes, scratch_bytes, output_bytes, total_bytes;
+    } memory;
+    struct {
+        double time_s;
+        const char *options;
+    } build;
+    const char *worker_output; /* what the driver printed meanwhile, truncated; NULL: nothing */
+};
+
+/* All numbers unknown, all strings NULL. */
+struct row row_default(void);
+
+cJSON *row_to_json(const struct row *row);
+
+/* Strict about types and required fields of this major version, ignores unknown ones. Strings are
+ * copied to the arena. */
+int row_from_json(struct row *row, const struct json *json, const cJSON *object,
+                  struct arena *arena, struct err *err);
+
+/* The table, for formats with columns: "problem.n_q" and the other keys of the problem are columns
+ * too. row_field_text adds a field as plain text, nothing when it is unknown. */
+int row_field_count(void);
+const char *row_field_path(int field); /* "time.median_s" */
+void row_field_text(const struct row *row, int field, struct text *out);
+
+#endif

@@ -1,0 +1,91 @@
+#include "util/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int file_read(const char *path, size_t max_bytes, struct text *content, struct err *err)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set(err, "cannot read '%s': %s", path, strerror(errno));
+    int result = 0;
+    struct stat status;
+    if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode))
+        result = err_set(err, "cannot read '%s': it is a folder", path);
+    const size_t before = content->length;
+    while (result == 0) {
+        char chunk[65536];
+        const ssize_t got = read(fd, chunk, sizeof chunk);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            result = err_set(err, "cannot read '%s': %s", path, strerror(errno));
+        if (got <= 0)
+            break;
+        text_add_bytes(content, chunk, (size_t)got);
+        if (content->length - before > max_bytes)
+            result = err_set(err, "cannot read '%s': larger than %zu bytes", path, max_bytes);
+    }
+    close(fd);
+    return result;
+}
+
+int file_write_all(int fd, const void *bytes, size_t count, struct err *err)
+{
+    const char *next = bytes;
+    while (count > 0) {
+        const ssize_t written = write(fd, next, count);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return err_set(err, "write failed: %s", written < 0 ? strerror(errno) : "no progress");
+        next += written;
+        count -= (size_t)written;
+    }
+    return 0;
+}
+
+static void sync_folder_of(const char *path)
+{
+    char folder[4096];
+    snprintf(folder, sizeof folder, "%s", path);
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        slash[slash == folder] = '\0';
+    const int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)fsync(fd); /* some file systems refuse it; the rename itself has succeeded */
+        close(fd);
+    }
+}
+
+int file_replace(const char *path, const void *bytes, size_t count, struct err *err)
+{
+    char temporary[4096];
+    const int length = snprintf(temporary, sizeof temporary, "%s.tmp.XXXXXX", path);
+    if (length < 0 || (size_t)length >= sizeof temporary)
+        return err_set(err, "cannot write '%.200s...': the path is too long", path);
+    const int fd = mkstemp(temporary);
+    if (fd < 0)
+        return err_set(err, "cannot write '%s': %s", path, strerror(errno));
+    const mode_t mask = umask(0);
+    umask(mask);
+    int result = file_write_all(fd, bytes, count, err);
+    if (result == 0 && (fchmod(fd, 0666 & ~mask) || fsync(fd)))
+        result = err_set(err, "%s", strerror(errno));
+    if (close(fd) && result == 0)
+        result = err_set(err, "%s", strerror(errno));
+    if (result == 0 && rename(temporary, path))
+        result = err_set(err, "%s", strerror(errno));
+    if (result) {
+        unlink(temporary);
+        return err_prefix(err, "cannot write '%s'", path);
+    }
+    sync_folder_of(path);
+    return 0;
+}

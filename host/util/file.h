@@ -1,0 +1,20 @@
+/* Whole files: reading with a size limit, replacing atomically. */
+#ifndef ATTNBENCH_UTIL_FILE_H
+#define ATTNBENCH_UTIL_FILE_H
+
+#include "util/err.h"
+#include "util/text.h"
+
+#include <stddef.h>
+
+/* Appends the file's bytes to `content`; refuses directories and more than `max_bytes`. */
+int file_read(const char *path, size_t max_bytes, struct text *content, struct err *err);
+
+/* Replaces `path` with `count` bytes: a temporary beside it, fsync, rename, fsync of the folder. A
+ * reader, or a crash at any moment, finds the old file whole or the new one. */
+int file_replace(const char *path, const void *bytes, size_t count, struct err *err);
+
+/* Writes all bytes to a descriptor, going on after short writes and EINTR. */
+int file_write_all(int fd, const void *bytes, size_t count, struct err *err);
+
+#endif

@@ -1,0 +1,282 @@
+#include "util/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static void reserve(struct text *text, size_t more)
+{
+    if (text->capacity - text->length > more)
+        return;
+    size_t capacity = text->capacity ? text->capacity : 256;
+    while (capacity - text->length <= more)
+        capacity *= 2;
+    char *data = realloc(text->data, capacity);
+    if (!data) {
+        fprintf(stderr, "attnbench: out of memory: %zu bytes of text\n", capacity);
+        exit(6);
+    }
+    text->data = data;
+    text->capacity = capacity;
+}
+
+void text_add_bytes(struct text *text, const void *bytes, size_t count)
+{
+    reserve(text, count + 1);
+    if (count)
+        memcpy(text->data + text->length, bytes, count);
+    text->length += count;
+    text->data[text->length] = '\0';
+}
+
+void text_add(struct text *text, const char *more)
+{
+    text_add_bytes(text, more, strlen(more));
+}
+
+void text_print(struct text *text, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const int length = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (length < 0)
+        return;
+    reserve(text, (size_t)length + 1);
+    va_start(args, format);
+    vsnprintf(text->data + text->length, (size_t)length + 1, format, args);
+    va_end(args);
+    text->length += (size_t)length;
+}
+
+void text_free(struct text *text)
+{
+    free(text->data);
+    *text = (struct text){0};
+}
+
+const char *text_get(const struct text *text)
+{
+    return text->data ? text->data : "";
+}
+
+bool text_starts(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+bool text_ends(const char *text, const char *suffix)
+{
+    const size_t n = strlen(text), m = strlen(suffix);
+    return n >= m && strcmp(text + n - m, suffix) == 0;
+}
+
+static int lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+}
+
+bool text_contains(const char *text, const char *part)
+{
+    for (; *text; ++text) {
+        size_t i = 0;
+        while (part[i] && lower(text[i]) == lower(part[i]))
+            ++i;
+        if (!part[i])
+            return true;
+    }
+    return !*part;
+}
+
+bool text_is_identifier(const char *text)
+{
+    if (!*text || (*text >= '0' && *text <= '9'))
+        return false;
+    for (; *text; ++text)
+        if (!((*text >= 'A' && *text <= 'Z') || (*text >= 'a' && *text <= 'z') ||
+              (*text >= '0' && *text <= '9') || *text == '_'))
+            return false;
+    return true;
+}
+
+enum { NAME_MAX_LETTERS = 48 };
+
+/* Edits, with a swap of neighbours as one: "optimal string alignment". */
+static size_t distance(const char *a, const char *b)
+{
+    const size_t n = strlen(a), m = strlen(b);
+    size_t d[NAME_MAX_LETTERS + 1][NAME_MAX_LETTERS + 1];
+    for (size_t i = 0; i <= n; ++i)
+        d[i][0] = i;
+    for (size_t j = 0; j <= m; ++j)
+        d[0][j] = j;
+    for (size_t i = 1; i <= n; ++i)
+        for (size_t j = 1; j <= m; ++j) {
+            size_t best = d[i - 1][j - 1] + (lower(a[i - 1]) != lower(b[j - 1]));
+            if (d[i - 1][j] + 1 < best)
+                best = d[i - 1][j] + 1;
+            if (d[i][j - 1] + 1 < best)
+                best = d[i][j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                d[i - 2][j - 2] + 1 < best)
+                best = d[i - 2][j - 2] + 1;
+            d[i][j] = best;
+        }
+    return d[n][m];
+}
+
+const char *text_nearest(const char *typo, const char *const *names, size_t count)
+{
+    const char *nearest = NULL;
+    const size_t letters = strlen(typo);
+    if (letters > NAME_MAX_LETTERS)
+        return NULL;
+    size_t best = letters / 3 + 1;
+    for (size_t i = 0; i < count; ++i) {
+        if (strlen(names[i]) > NAME_MAX_LETTERS)
+            continue;
+        const size_t d = distance(typo, names[i]);
+        if (d <= best && (!nearest || d < best)) {
+            best = d;
+            nearest = names[i];
+        }
+    }
+    return nearest;
+}
+
+/* Length of the valid UTF-8 sequence at `s` and its code point, or 0. */
+static int decode_utf8(const unsigned char *s, uint32_t *code)
+{
+    if (s[0] < 0x80) {
+        *code = s[0];
+        return 1;
+    }
+    const int length = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+    static const uint32_t smallest[5] = {0, 0, 0x80, 0x800, 0x10000};
+    if (s[0] < 0xc2 || s[0] > 0xf4)
+        return 0;
+    uint32_t c = s[0] & (0xffu >> (length + 1));
+    for (int i = 1; i < length; ++i) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+        c = c << 6 | (s[i] & 0x3fu);
+    }
+    if (c < smallest[length] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+        return 0;
+    *code = c;
+    return length;
+}
+
+static bool is_bidi_control(uint32_t c)
+{
+    return c == 0x61c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
+           (c >= 0x2066 && c <= 0x2069);
+}
+
+void text_add_printable(struct text *text, const char *foreign, bool multiline)
+{
+    const unsigned char *s = (const unsigned char *)foreign;
+    while (*s) {
+        uint32_t code = 0;
+        const int length = decode_utf8(s, &code);
+        const bool layout = multiline && (code == '\n' || code == '\t');
+        const bool control = code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 ||
+                             code == 0x2029 || code == 0xfeff;
+        if (length && (layout || (!control && !is_bidi_control(code))))
+            text_add_bytes(text, s, (size_t)length);
+        else
+            text_add(text, "?");
+        s += length ? length : 1;
+    }
+}
+
+void text_add_bytes_size(struct text *text, double bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    size_t unit = 0;
+    while (bytes >= 1024 && unit + 1 < sizeof units / sizeof *units) {
+        bytes /= 1024;
+        ++unit;
+    }
+    if (unit == 0)
+        text_print(text, "%.0f %s", bytes, units[unit]);
+    else
+        text_print(text, "%.*f %s", bytes < 10 ? 2 : bytes < 100 ? 1 : 0, bytes, units[unit]);
+}
+
+void text_add_seconds(struct text *text, double seconds)
+{
+    static const char *const units[] = {"s", "ms", "us", "ns"};
+    int unit = 0;
+    while (seconds < 1 && unit < 3) {
+        seconds *= 1000;
+        ++unit;
+    }
+    text_print(text, "%.*f %s", seconds < 10 ? 2 : seconds < 100 ? 1 : 0, seconds, units[unit]);
+}
+
+void text_utc(int64_t unix_seconds, char out[32])
+{
+    const time_t t = (time_t)unix_seconds;
+    struct tm utc;
+    if (!gmtime_r(&t, &utc))
+        utc = (struct tm){.tm_year = 70, .tm_mday = 1};
+    strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
+bool text_to_double(const char *text, double *value)
+{
+    char *end = NULL;
+    if (!*text || isspace((unsigned char)*text))
+        return false;
+    const double x = strtod(text, &end);
+    if (*end || !isfinite(x))
+        return false;
+    *value = x;
+    return true;
+}
+
+bool text_to_int64(const char *text, int64_t *value)
+{
+    char *end = NULL;
+    if (!*text || isspace((unsigned char)*text))
+        return false;
+    errno = 0;
+    const intmax_t x = strtoimax(text, &end, 10);
+    if (*end || errno || x < INT64_MIN || x > INT64_MAX)
+        return false;
+    *value = (int64_t)x;
+    return true;
+}
+
+bool text_to_seconds(const char *text, double *seconds)
+{
+    static const struct {
+        const char *suffix;
+        double factor;
+    } units[] = {{"ms", 1e-3}, {"min", 60}, {"s", 1}, {"m", 60}, {"h", 3600}};
+    char number[64];
+    double factor = 1;
+    size_t length = strlen(text);
+    if (length >= sizeof number)
+        return false;
+    for (size_t i = 0; i < sizeof units / sizeof *units; ++i)
+        if (text_ends(text, units[i].suffix)) {
+            factor = units[i].factor;
+            length -= strlen(units[i].suffix);
+            break;
+        }
+    memcpy(number, text, length);
+    number[length] = '\0';
+    double value = 0;
+    if (!text_to_double(number, &value) || value < 0)
+        return false;
+    *seconds = value * factor;
+    return true;
+}

@@ -1,0 +1,32 @@
+/* The reference: attention in plain double precision, straight from the definition.
+ *
+ * Independent of every kernel: no tiling, no online softmax, no shared code with kernels/. Parallel
+ * over rows with OpenMP when the build has it; the result does not depend on the thread count. */
+#ifndef ATTNBENCH_VERIFY_REFERENCE_H
+#define ATTNBENCH_VERIFY_REFERENCE_H
+
+#include "problem/problem.h"
+
+/* Inputs in the problem's layout, already rounded to its dtype. */
+struct attention_inputs {
+    const float *q; /* [batch, heads_q, n_q, d_k], or [batch, n_q, heads_q, d_k] for bnhd */
+    const float *k; /* [batch, heads_kv, n_kv, d_k] */
+    const float *v; /* [batch, heads_kv, n_kv, d_v] */
+};
+
+/* A query row by its flat index (b * heads_q + h) * n_q + i, whatever the layout. */
+typedef int64_t row_index;
+
+/* Bias and sink are not supported yet: asking for them is a bug of the caller.
+ * For each of `row_count` rows, d_v values to output, and what the tolerance is derived from:
+ *   magnitude[r * d_v + c] = sum_j p_j |v_jc|,
+ *   score_size[r] = max over visible j of |scale| * sum_c |q_c k_jc| (0 for an empty row).
+ * magnitude and score_size may be NULL. A row that sees no key gives zeros. */
+void reference_attention(const struct problem *problem, const struct attention_inputs *inputs,
+                         const row_index *rows, int64_t row_count, double *output,
+                         double *magnitude, double *score_size);
+
+/* Offset of row (b, h, i) in an output (or query) tensor with `d` elements a row. */
+int64_t row_offset(const struct problem *problem, row_index row, int64_t d);
+
+#endif

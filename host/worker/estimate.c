@@ -1,0 +1,106 @@
+#include "worker/estimate.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct rate {
+    int device;
+    const struct variant *variant;
+    double flops, seconds; /* of the largest problem seen; 0: none */
+};
+
+struct estimate {
+    struct rate *rates;
+    int count;
+};
+
+struct estimate *estimate_new(const struct plan *plan)
+{
+    struct estimate *estimate = calloc(1, sizeof *estimate);
+    if (!estimate)
+        abort();
+    for (int c = 0; c < plan->count; ++c) {
+        const struct cell *cell = &plan->cells[c];
+        int r = 0;
+        while (r < estimate->count && (estimate->rates[r].device != cell->device ||
+                                       estimate->rates[r].variant != cell->variant))
+            ++r;
+        if (r < estimate->count)
+            continue;
+        estimate->rates =
+            realloc(estimate->rates, (size_t)(estimate->count + 1) * sizeof *estimate->rates);
+        if (!estimate->rates)
+            abort();
+        estimate->rates[estimate->count++] =
+            (struct rate){.device = cell->device, .variant = cell->variant};
+    }
+    return estimate;
+}
+
+void estimate_free(struct estimate *estimate)
+{
+    if (estimate)
+        free(estimate->rates);
+    free(estimate);
+}
+
+static struct rate *find(const struct estimate *estimate, const struct cell *cell)
+{
+    int r = 0;
+    while (estimate->rates[r].device != cell->device || estimate->rates[r].variant != cell->variant)
+        ++r;
+    return &estimate->rates[r];
+}
+
+void estimate_learn(struct estimate *estimate, const struct cell *cell,
+                    const struct problem *problem, double seconds)
+{
+    struct rate *rate = find(estimate, cell);
+    const double flops = problem_flops(problem);
+    if (seconds > 0 && flops >= rate->flops) {
+        rate->flops = flops;
+        rate->seconds = seconds;
+    }
+}
+
+bool estimate_knows(const struct estimate *estimate, const struct cell *cell)
+{
+    return find(estimate, cell)->flops > 0;
+}
+
+double estimate_launch(const struct estimate *estimate, const struct plan *plan,
+                       const struct cell *cell)
+{
+    const struct rate *rate = find(estimate, cell);
+    const struct device_info *device = &plan->devices[cell->device];
+    const double latency = 1e-6 * device->launch_us * cell->variant->pass_count;
+    if (rate->flops > 0)
+        return latency + cell->flops * fmax(rate->seconds - latency, 0) / rate->flops;
+    const double unit = strcmp(device->type, "gpu") == 0 ? 5e9 : 0.5e9;
+    const double units = device->compute_units > 0 ? (double)device->compute_units : 1;
+    return latency + cell->flops / (unit * units);
+}
+
+double estimate_cell(const struct estimate *estimate, const struct plan *plan,
+                     const struct cell *cell)
+{
+    const double launch = estimate_launch(estimate, plan, cell);
+    const struct measure_rule *rule = &cell->suite->measure;
+    const double samples = fmin(fmax((double)(rule->min_samples + 3) * launch, rule->min_time_s),
+                                rule->max_time_s + launch);
+    const double reference = fmin(cell->flops, 2e9) / 2e9;
+    return 0.1 + reference + 2 * launch + samples;
+}
+
+struct problem estimate_pilot(const struct problem *problem, double flops)
+{
+    struct problem pilot = *problem;
+    pilot.batch = 1;
+    pilot.kv_lengths = NULL;
+    while (problem_flops(&pilot) > flops && (pilot.n_q > 1 || pilot.n_kv > 64)) {
+        pilot.n_q = (pilot.n_q + 1) / 2;
+        pilot.n_kv = pilot.n_kv > 64 ? (pilot.n_kv + 1) / 2 : pilot.n_kv;
+    }
+    return pilot;
+}

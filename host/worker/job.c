@@ -1,0 +1,162 @@
+#include "worker/job.h"
+
+#include "measure/stats.h"
+
+#include <math.h>
+#include <string.h>
+
+struct row job_row(const struct plan *plan, const struct cell *cell)
+{
+    struct row row = row_default();
+    row.cell = cell->id;
+    row.device = plan->devices[cell->device].id;
+    row.variant = cell->variant->name;
+    row.sweeps = (struct text_list){cell->sweep_count, cell->sweeps};
+    row.tuning = cell->tuning;
+    row.problem = cell->problem;
+    row.status = cell->fate == CELL_UNSUPPORTED ? ROW_UNSUPPORTED
+                 : cell->fate == CELL_SKIPPED   ? ROW_SKIPPED
+                                                : ROW_ERROR;
+    row.reason = cell->reason;
+    row.phase = "plan";
+    row.rates.pairs = problem_pairs(&cell->problem) * (double)cell->problem.heads_q;
+    row.rates.unmasked_fraction =
+        row.rates.pairs / ((double)cell->problem.batch * (double)cell->problem.heads_q *
+                           (double)cell->problem.n_q * (double)cell->problem.n_kv);
+    row.rates.flops = cell->flops;
+    row.rates.bytes = cell->bytes;
+    if (cell->fate != CELL_UNSUPPORTED) {
+        row.memory.inputs_bytes = (double)cell->memory.inputs_bytes;
+        row.memory.scratch_bytes = (double)cell->memory.scratch_bytes;
+        row.memory.output_bytes = (double)cell->memory.output_bytes;
+        row.memory.total_bytes = (double)cell->memory.total_bytes;
+    }
+    return row;
+}
+
+void job_start(struct job *job, const struct plan *plan, const struct cell *cell, int slot,
+               struct arena *arena)
+{
+    *job = (struct job){.cell = cell, .slot = slot, .row = job_row(plan, cell)};
+    job->time_s = arena_array(arena, SAMPLES_MAX, sizeof(double));
+    job->host_s = arena_array(arena, SAMPLES_MAX, sizeof(double));
+    job->device_s = arena_array(arena, SAMPLES_MAX, sizeof(double));
+    for (int p = 0; p < cell->variant->pass_count; ++p)
+        job->pass_s[p] = arena_array(arena, SAMPLES_MAX, sizeof(double));
+    sampler_start(&job->sampler, &cell->suite->measure, job->time_s);
+}
+
+void job_end(struct job *job, enum row_status status, const char *phase, const char *reason,
+             struct arena *arena)
+{
+    job->finished = true;
+    job->row.status = status;
+    job->row.phase = phase;
+    job->row.reason = reason ? arena_copy(arena, reason) : NULL;
+}
+
+static double number(const cJSON *reply, const char *key)
+{
+    const cJSON *node = cJSON_GetObjectItemCaseSensitive(reply, key);
+    return cJSON_IsNumber(node) ? node->valuedouble : NAN;
+}
+
+static const char *string(const cJSON *reply, const char *key)
+{
+    const cJSON *node = cJSON_GetObjectItemCaseSensitive(reply, key);
+    return cJSON_IsString(node) ? node->valuestring : "";
+}
+
+bool job_judged(struct job *job, const cJSON *reply, const char *phase, struct arena *arena)
+{
+    struct row *row = &job->row;
+    row->check.mode = arena_copy(arena, string(reply, "mode"));
+    row->check.rows_checked = (int64_t)fmax(number(reply, "rows_checked"), 0);
+    row->check.max_abs_err = number(reply, "max_abs_err");
+    row->check.max_rel_err = number(reply, "max_rel_err");
+    row->check.nmse = number(reply, "nmse");
+    row->check.tolerance = number(reply, "tolerance");
+    row->check.err_over_tolerance = number(reply, "err_over_tolerance");
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(reply, "ok")))
+        return true;
+    job_end(job, ROW_WRONG, phase, string(reply, "reason"), arena);
+    return false;
+}
+
+int job_samples(struct job *job, const cJSON *reply, struct arena *arena)
+{
+    const cJSON *samples = cJSON_GetObjectItemCaseSensitive(reply, "samples"), *sample = NULL;
+    if (!cJSON_IsArray(samples) || !cJSON_GetArraySize(samples))
+        return -1;
+    const char *gate = string(reply, "gate");
+    if (*gate && !job->gate)
+        job->gate = arena_copy(arena, gate);
+    cJSON_ArrayForEach(sample, samples)
+    {
+        const cJSON *host = cJSON_GetArrayItem(sample, 0), *device = cJSON_GetArrayItem(sample, 1);
+        if (!cJSON_IsNumber(host))
+            return -1;
+        if (job->sampler.done)
+            break;
+        const double host_s = host->valuedouble;
+        const double device_s = cJSON_IsNumber(device) ? device->valuedouble : NAN;
+        const int index = job->sampler.count;
+        if (!sampler_add(&job->sampler, host_s, isnan(device_s) ? host_s : device_s))
+            continue;
+        job->host_s[index] = host_s;
+        job->device_s[index] = device_s;
+        for (int p = 0; p < job->cell->variant->pass_count; ++p) {
+            const cJSON *pass = cJSON_GetArrayItem(sample, 2 + p);
+            job->pass_s[p][index] = cJSON_IsNumber(pass) ? pass->valuedouble : NAN;
+        }
+    }
+    return 0;
+}
+
+/* One clock for all samples of a row: the device's only when it was believable every time. */
+static const double *choose_clock(struct job *job)
+{
+    for (int i = 0; i < job->sampler.count; ++i)
+        if (isnan(job->device_s[i])) {
+            job->row.time.clock = "host";
+            job->row.time.clock_reason = job->gate;
+            return job->host_s;
+        }
+    job->row.time.clock = "device";
+    return job->device_s;
+}
+
+void job_times(struct job *job, const struct plan *plan, struct arena *arena)
+{
+    (void)plan;
+    const int count = job->sampler.count;
+    struct row *row = &job->row;
+    struct stats stats;
+    if (!count)
+        return;
+    const double *samples = choose_clock(job);
+    stats_compute(samples, count, &stats);
+    row->time.cache = "hot";
+    row->time.samples_s = (struct number_list){
+        count, arena_grow(arena, samples, (size_t)count, (size_t)count, sizeof *samples)};
+    row->time.median_s = stats.median;
+    row->time.min_s = stats.min;
+    row->time.p10_s = stats.p10;
+    row->time.p90_s = stats.p90;
+    row->time.mad_s = stats.mad;
+    row->time.ci95_s[0] = stats.ci95_low;
+    row->time.ci95_s[1] = stats.ci95_high;
+    row->time.host_median_s = stats_median(job->host_s, count);
+    row->time.warmup = job->sampler.warmup;
+    row->time.outliers = stats.outliers;
+    row->time.stable = job->sampler.stable && stats.rel_ci <= job->sampler.rule.target_rel_ci;
+    row->rates.gflop_s = row->rates.flops / stats.median * 1e-9;
+    row->rates.gb_s = row->rates.bytes / stats.median * 1e-9;
+    row->passes.count = job->cell->variant->pass_count;
+    for (int p = 0; p < row->passes.count; ++p) {
+        const struct pass *pass = &job->cell->variant->passes[p];
+        row->passes.items[p].kernel = pass->kernel ? pass->kernel : "gemm";
+        row->passes.items[p].median_s =
+            strcmp(row->time.clock, "device") == 0 ? stats_median(job->pass_s[p], count) : NAN;
+    }
+}

@@ -1,0 +1,42 @@
+/* A job: one cell on its way through check and measurement, and the row that it becomes. Pure:
+ * fed with the worker's replies. */
+#ifndef ATTNBENCH_WORKER_JOB_H
+#define ATTNBENCH_WORKER_JOB_H
+
+#include "measure/sampling.h"
+#include "problem/plan.h"
+#include "store/row.h"
+
+struct job {
+    const struct cell *cell;
+    int slot;
+    bool prepared, finished;
+    struct row row;
+    struct sampler sampler;
+    double *time_s;            /* what the sampler keeps: device time where it is believable */
+    double *host_s, *device_s; /* of the kept samples; device_s may be NaN */
+    double *pass_s[PASSES_MAX];
+    const char *gate; /* why a device time was refused, or NULL */
+};
+
+/* A row for a cell that the plan already decided about, or one to be filled in. */
+struct row job_row(const struct plan *plan, const struct cell *cell);
+
+/* Memory comes from the arena. */
+void job_start(struct job *job, const struct plan *plan, const struct cell *cell, int slot,
+               struct arena *arena);
+
+/* Ends the job with a status, at a phase; the reason is copied. */
+void job_end(struct job *job, enum row_status status, const char *phase, const char *reason,
+             struct arena *arena);
+
+/* Takes the verdict of a `judge` reply; false (and the job ended as wrong) when it is not ok. */
+bool job_judged(struct job *job, const cJSON *reply, const char *phase, struct arena *arena);
+
+/* Feeds the samples of a `measure` reply to the sampler. -1: the reply is malformed. */
+int job_samples(struct job *job, const cJSON *reply, struct arena *arena);
+
+/* Computes the row's times and rates from the samples; also for wrong rows, which keep them. */
+void job_times(struct job *job, const struct plan *plan, struct arena *arena);
+
+#endif

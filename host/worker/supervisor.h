@@ -1,0 +1,53 @@
+/* The supervisor: runs a plan through worker processes and turns whatever happens into rows.
+ *
+ * It never calls OpenCL. The cells of a group (one problem on one device) are prepared and checked
+ * one after the other, then measured in alternating rounds; a cell whose measurement is complete
+ * has the output of its last timed launch judged again. A worker that dies or hangs costs the cell
+ * whose step it was; a new worker takes up the others where they were. */
+#ifndef ATTNBENCH_WORKER_SUPERVISOR_H
+#define ATTNBENCH_WORKER_SUPERVISOR_H
+
+#include "problem/plan.h"
+#include "store/row.h"
+
+#include <signal.h>
+
+enum isolate {
+    ISOLATE_DEVICE, /* a worker for each device, restarted after a failure */
+    ISOLATE_CELL,   /* a worker for each cell; variants are then not measured in rounds */
+    ISOLATE_NONE    /* one worker for the whole run, restarted after a failure */
+};
+
+struct supervisor {
+    const char *program;     /* path of this program */
+    const char *backend;     /* "opencl" or "null" */
+    const char *kernels_dir; /* --kernels, or NULL */
+    enum isolate isolate;
+    const enum check_mode *check; /* overrides the suites'; NULL: they decide */
+    double budget_s;              /* 0: the first suite's, or none */
+    double deadline_s;            /* overrides build_s and run_s of the suites; 0: they decide */
+    uint64_t seed;
+    const volatile sig_atomic_t *stop; /* 1: end after the present group, 2: end now */
+
+    /* A cell has become a row. Its memory stays valid for the run. */
+    int (*on_row)(void *context, const struct cell *cell, const struct row *row, struct err *err);
+    /* A device was opened; its launch_us is known now. */
+    int (*on_device)(void *context, int device, struct err *err);
+    /* Something goes on: for a progress display. eta_s counts this cell too. */
+    void (*on_progress)(void *context, const struct cell *cell, const char *phase, double eta_s);
+    void *context;
+};
+
+/* The devices that the backend sees, found by a worker. */
+int supervisor_enumerate(const struct supervisor *supervisor, double deadline_s,
+                         struct arena *arena, struct device_info **devices, int *count,
+                         struct err *err);
+
+/* Runs all cells c with !done[c] (NULL: all). devices[i] is the plan's device i; launch_us is
+ * filled in. Rows' memory comes from the arena. -1 only when a callback failed (I/O). *interrupted
+ * becomes true when `stop` ended the run early. */
+int supervisor_run(const struct supervisor *supervisor, const struct plan *plan,
+                   struct device_info *devices, const bool *done, struct arena *arena,
+                   bool *interrupted, struct err *err);
+
+#endif

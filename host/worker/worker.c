@@ -1,0 +1,396 @@
+#include "worker/worker.h"
+
+#include "device/runner.h"
+#include "store/kernels.h"
+#include "util/file.h"
+#include "verify/verdict.h"
+#include "worker/process.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+/* A full check of a problem up to this many operations costs the reference a second or two on a
+ * small machine; beyond it rows are sampled. */
+static const double reference_flops = 2e9;
+
+struct served {
+    const struct backend *backend;
+    struct runner *runner;
+    struct kernel_tree kernels;
+    struct arena device_memory, problem_memory;
+    struct device_info device;
+    struct problem problem;
+    bool have_problem;
+    uint64_t seed;
+    int64_t output_count;
+    float *output, *previous; /* of the slot that was read last */
+    int read_slot;            /* -1: none */
+    /* The reference for the present problem, made at the first judgement. */
+    enum check_mode mode;
+    const row_index *rows;
+    int64_t row_count;
+    double *want, *magnitude, *score_size;
+};
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int number(const cJSON *request, const char *key, int low, int high, int *value,
+                  struct failure *failure)
+{
+    const cJSON *node = cJSON_GetObjectItemCaseSensitive(request, key);
+    if (!cJSON_IsNumber(node) || node->valuedouble < low || node->valuedouble > high)
+        return failure_set(failure, FAILURE_ERROR, "request without a valid \"%s\"", key);
+    *value = (int)node->valuedouble;
+    return 0;
+}
+
+static const char *string(const cJSON *request, const char *key)
+{
+    const cJSON *node = cJSON_GetObjectItemCaseSensitive(request, key);
+    return cJSON_IsString(node) ? node->valuestring : "";
+}
+
+static void drop_reference(struct served *s)
+{
+    free(s->want);
+    free(s->magnitude);
+    free(s->score_size);
+    s->want = s->magnitude = s->score_size = NULL;
+    s->rows = NULL;
+}
+
+static void drop_problem(struct served *s)
+{
+    drop_reference(s);
+    free(s->output);
+    free(s->previous);
+    s->output = s->previous = NULL;
+    s->read_slot = -1;
+    arena_free(&s->problem_memory);
+    s->have_problem = false;
+}
+
+/* ---- steps ----------------------------------------------------------------------------------- */
+
+static int do_enumerate(struct served *s, const cJSON *request, cJSON *reply,
+                        struct failure *failure)
+{
+    (void)s;
+    const struct backend *backend = backend_find(string(request, "backend"));
+    struct arena arena = {0};
+    struct device_info *devices = NULL;
+    int count = 0;
+    if (!backend)
+        return failure_set(failure, FAILURE_ERROR, "unknown backend");
+    const int result = backend->enumerate(&arena, &devices, &count, failure);
+    cJSON *list = cJSON_AddArrayToObject(reply, "devices");
+    for (int i = 0; i < count && result == 0; ++i)
+        cJSON_AddItemToArray(list, device_info_to_json(&devices[i]));
+    arena_free(&arena);
+    return result;
+}
+
+static int do_open(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
+{
+    s->backend = backend_find(string(request, "backend"));
+    if (!s->backend)
+        return failure_set(failure, FAILURE_ERROR, "unknown backend");
+    drop_problem(s);
+    runner_close(s->runner); /* --isolate none: one worker for several devices */
+    s->runner = NULL;
+    failure->kind = FAILURE_ERROR;
+    if (device_info_from_json(&s->device, cJSON_GetObjectItemCaseSensitive(request, "device"),
+                              &s->device_memory, &failure->err))
+        return -1;
+    s->runner = runner_open(s->backend, &s->device, failure);
+    if (!s->runner)
+        return -1;
+    cJSON_AddNumberToObject(reply, "launch_us", s->device.launch_us);
+    return 0;
+}
+
+static int do_problem(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
+{
+    (void)reply;
+    const cJSON *seed = cJSON_GetObjectItemCaseSensitive(request, "seed");
+    int kind = 0;
+    drop_problem(s);
+    failure->kind = FAILURE_ERROR;
+    if (problem_from_json(&s->problem, cJSON_GetObjectItemCaseSensitive(request, "problem"),
+                          &s->problem_memory, &failure->err) ||
+        number(request, "inputs", 0, INPUT_KINDS - 1, &kind, failure))
+        return -1;
+    s->seed = cJSON_IsNumber(seed) ? (uint64_t)seed->valuedouble : 0;
+    s->output_count = problem_sizes(&s->problem).o;
+    s->output = malloc((size_t)s->output_count * sizeof *s->output);
+    s->previous = malloc((size_t)s->output_count * sizeof *s->previous);
+    if (!s->output || !s->previous)
+        return failure_set(failure, FAILURE_OOM, "out of memory on the host");
+    s->have_problem = true;
+    return runner_problem(s->runner, &s->problem, (enum input_kind)kind, s->seed, failure);
+}
+
+static int do_prepare(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
+{
+    int slot = 0;
+    struct tuning tuning;
+    const struct variant *variant = kernel_tree_find(&s->kernels, string(request, "variant"));
+    if (number(request, "slot", 0, SLOTS_MAX - 1, &slot, failure))
+        return -1;
+    if (!variant)
+        return failure_set(failure, FAILURE_ERROR, "unknown variant");
+    failure->kind = FAILURE_ERROR;
+    if (tuning_from_json(&tuning, cJSON_GetObjectItemCaseSensitive(request, "tuning"),
+                         &s->problem_memory, &failure->err))
+        return -1;
+    cJSON_AddStringToObject(reply, "options",
+                            variant_build_options(&s->problem, &tuning, &s->problem_memory));
+    const double start = now_s();
+    if (runner_prepare(s->runner, slot, variant, &tuning, failure))
+        return -1;
+    cJSON_AddNumberToObject(reply, "build_s", now_s() - start);
+    return 0;
+}
+
+static int do_launch(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
+{
+    (void)reply;
+    int slot = 0;
+    struct launch_times times;
+    if (number(request, "slot", 0, SLOTS_MAX - 1, &slot, failure) ||
+        runner_poison(s->runner, slot, failure))
+        return -1;
+    return runner_launch(s->runner, slot, &times, failure);
+}
+
+static int do_read(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
+{
+    int slot = 0;
+    struct err overrun;
+    if (number(request, "slot", 0, SLOTS_MAX - 1, &slot, failure))
+        return -1;
+    float *swap = s->previous;
+    s->previous = s->output;
+    s->output = swap;
+    if (runner_read(s->runner, slot, s->output, failure))
+        return -1;
+    cJSON_AddBoolToObject(
+        reply, "repeatable",
+        s->read_slot == slot &&
+            memcmp(s->output, s->previous, (size_t)s->output_count * sizeof *s->output) == 0);
+    s->read_slot = slot;
+    const int guards = runner_guards(s->runner, slot, &overrun, failure);
+    if (guards > 0)
+        cJSON_AddStringToObject(reply, "overrun", overrun.message);
+    return guards < 0 ? -1 : 0;
+}
+
+static int make_reference(struct served *s, enum check_mode mode, struct failure *failure)
+{
+    if (s->want && (mode == s->mode || mode == CHECK_AUTO))
+        return 0;
+    drop_reference(s);
+    s->rows = verdict_rows(&s->problem, &mode, s->seed, reference_flops, &s->problem_memory,
+                           &s->row_count);
+    s->mode = mode;
+    const size_t values = (size_t)s->row_count * (size_t)s->problem.d_v;
+    s->want = malloc((values + 1) * sizeof *s->want);
+    s->magnitude = malloc((values + 1) * sizeof *s->magnitude);
+    s->score_size = malloc(((size_t)s->row_count + 1) * sizeof *s->score_size);
+    if (!s->want || !s->magnitude || !s->score_size)
+        return failure_set(failure, FAILURE_OOM, "out of memory on the host");
+    reference_attention(&s->problem, runner_inputs(s->runner), s->rows, s->row_count, s->want,
+                        s->magnitude, s->score_size);
+    return 0;
+}
+
+static int do_judge(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
+{
+    enum check_mode mode = CHECK_AUTO;
+    struct verdict verdict;
+    if (check_mode_parse(string(request, "mode"), &mode) || mode == CHECK_NONE)
+        return failure_set(failure, FAILURE_ERROR, "request without a valid \"mode\"");
+    if (make_reference(s, mode, failure))
+        return -1;
+    verdict_judge(&s->problem, s->rows, s->row_count, s->want, s->magnitude, s->score_size,
+                  s->output, &verdict);
+    cJSON_AddBoolToObject(reply, "ok", verdict.ok);
+    cJSON_AddStringToObject(reply, "reason", verdict.reason);
+    cJSON_AddStringToObject(reply, "mode", check_mode_name(s->mode));
+    cJSON_AddNumberToObject(reply, "rows_checked", (double)verdict.rows_checked);
+    json_add_number(reply, "max_abs_err", verdict.max_abs_err);
+    json_add_number(reply, "max_rel_err", verdict.max_rel_err);
+    json_add_number(reply, "nmse", verdict.nmse);
+    json_add_number(reply, "tolerance", verdict.tolerance);
+    json_add_number(reply, "err_over_tolerance", verdict.err_over_tolerance);
+    return 0;
+}
+
+static void add_time(cJSON *list, double seconds)
+{
+    cJSON_AddItemToArray(list,
+                         isfinite(seconds) ? cJSON_CreateNumber(seconds) : cJSON_CreateNull());
+}
+
+/* Launches until slice_s of host time are spent. No poison in between: these are the timed ones. */
+static int do_measure(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
+{
+    int slot = 0, launches = 0, passes = 0;
+    const cJSON *slice = cJSON_GetObjectItemCaseSensitive(request, "slice_s");
+    if (number(request, "slot", 0, SLOTS_MAX - 1, &slot, failure) ||
+        number(request, "launches", 1, 1 << 20, &launches, failure) ||
+        number(request, "passes", 1, PASSES_MAX, &passes, failure))
+        return -1;
+    const double slice_s = cJSON_IsNumber(slice) ? slice->valuedouble : 0;
+    char gate[TIMER_GATE_REASON] = "";
+    cJSON *samples = cJSON_AddArrayToObject(reply, "samples");
+    double spent_s = 0;
+    for (int i = 0; i < launches && (i == 0 || spent_s < slice_s); ++i) {
+        struct launch_times times;
+        if (runner_launch(s->runner, slot, &times, failure))
+            return -1;
+        cJSON *sample = cJSON_CreateArray();
+        add_time(sample, times.host_s);
+        add_time(sample, times.device_s);
+        for (int p = 0; p < passes; ++p)
+            add_time(sample, times.pass_s[p]);
+        cJSON_AddItemToArray(samples, sample);
+        if (times.gate[0])
+            memcpy(gate, times.gate, sizeof gate);
+        spent_s += times.host_s;
+    }
+    cJSON_AddStringToObject(reply, "gate", gate);
+    return 0;
+}
+
+static int do_release(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
+{
+    (void)request, (void)reply, (void)failure;
+    runner_release(s->runner);
+    drop_problem(s);
+    return 0;
+}
+
+/* What a step needs before it may be asked for. */
+enum need { NEED_NOTHING, NEED_DEVICE, NEED_PROBLEM };
+
+static const struct {
+    const char *name;
+    int (*run)(struct served *, const cJSON *, cJSON *, struct failure *);
+    enum need need;
+} steps[] = {{"enumerate", do_enumerate, NEED_NOTHING}, {"open", do_open, NEED_NOTHING},
+             {"problem", do_problem, NEED_DEVICE},      {"prepare", do_prepare, NEED_PROBLEM},
+             {"launch", do_launch, NEED_PROBLEM},       {"read", do_read, NEED_PROBLEM},
+             {"judge", do_judge, NEED_PROBLEM},         {"measure", do_measure, NEED_PROBLEM},
+             {"release", do_release, NEED_DEVICE}};
+
+static int run_step(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
+{
+    const char *name = string(request, "do");
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; ++i)
+        if (strcmp(steps[i].name, name) == 0) {
+            if ((steps[i].need >= NEED_DEVICE && !s->runner) ||
+                (steps[i].need == NEED_PROBLEM && !s->have_problem))
+                return failure_set(failure, FAILURE_ERROR, "\"%s\" came too early", name);
+            return steps[i].run(s, request, reply, failure);
+        }
+    return failure_set(failure, FAILURE_ERROR, "unknown step \"%.40s\"", name);
+}
+
+/* ---- the conversation ------------------------------------------------------------------------ */
+
+static int answer(const cJSON *reply)
+{
+    struct text line = {0};
+    char *printed = json_print(reply);
+    text_add(&line, printed);
+    text_add(&line, "\n");
+    free(printed);
+    const int result = file_write_all(PROCESS_REPLY_FD, line.data, line.length, NULL);
+    text_free(&line);
+    return result;
+}
+
+/* Returns false when the process must end. */
+static bool serve_line(struct served *s, const char *line, size_t length)
+{
+    static const char *const kinds[] = {"error", "build_failed", "oom", "unsupported"};
+    struct failure failure = {0};
+    cJSON *request = cJSON_ParseWithLength(line, length);
+    cJSON *reply = cJSON_CreateObject();
+    if (run_step(s, request, reply, &failure)) {
+        struct text reason = {0};
+        text_add_printable(&reason, failure.err.message, true);
+        cJSON_Delete(reply);
+        reply = cJSON_CreateObject();
+        cJSON_AddStringToObject(reply, "failure", kinds[failure.kind]);
+        cJSON_AddStringToObject(reply, "reason", text_get(&reason));
+        cJSON_AddBoolToObject(reply, "fatal", failure.fatal);
+        text_free(&reason);
+    }
+    const bool sent = answer(reply) == 0;
+    cJSON_Delete(request);
+    cJSON_Delete(reply);
+    if (failure.fatal) /* any further call into the driver may hang: leave without releasing */
+        _exit(0);
+    return sent;
+}
+
+static void die_with_parent(void)
+{
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() == 1)
+        _exit(1);
+#endif
+}
+
+int worker_serve(const char *kernels_dir)
+{
+    static struct served served = {.read_slot = -1};
+    struct err err;
+    die_with_parent();
+    signal(SIGPIPE, SIG_IGN);
+    if (kernel_tree_load(&served.kernels, kernels_dir, &err)) {
+        fprintf(stderr, "%s\n", err.message);
+        return 5;
+    }
+    struct text received = {0};
+    bool more = true;
+    while (more) {
+        char *newline = received.length ? memchr(received.data, '\n', received.length) : NULL;
+        if (newline) {
+            const size_t line = (size_t)(newline - received.data) + 1;
+            more = serve_line(&served, received.data, line - 1);
+            memmove(received.data, received.data + line, received.length - line);
+            received.length -= line;
+            continue;
+        }
+        char chunk[65536];
+        const ssize_t got = read(PROCESS_REQUEST_FD, chunk, sizeof chunk);
+        if (got > 0)
+            text_add_bytes(&received, chunk, (size_t)got);
+        else if (got == 0 || errno != EINTR)
+            more = false;
+    }
+    text_free(&received);
+    drop_problem(&served);
+    runner_close(served.runner);
+    arena_free(&served.device_memory);
+    kernel_tree_free(&served.kernels);
+    return 0;
+}

@@ -1,0 +1,22 @@
+/* The worker process: opens a device and does, step by step, what the supervisor asks for.
+ *
+ * Requests are JSON objects, one a line, {"do": STEP, ...}; each gets one reply. Steps:
+ *   enumerate {backend}                       -> {devices: [...]}
+ *   open      {backend, device: {...}}        -> {launch_us}
+ *   problem   {problem, seed, inputs}         -> {}          makes inputs, drops all slots
+ *   prepare   {slot, variant, tuning}         -> {build_s, options}
+ *   launch    {slot}                          -> {}          poisons the output, runs once
+ *   read      {slot}                          -> {repeatable, overrun}
+ *                                                            fetches the output and checks the
+ * guard zones; repeatable: the same bits as the read before judge     {slot, mode} -> {ok, reason,
+ * mode, rows_checked, max_abs_err, ...} measure   {slot, slice_s, launches}       -> {samples:
+ * [[host_s, device_s, pass_s...]], gate} release   {}                              -> {} A step
+ * that fails replies {failure: "build_failed"|"oom"|"unsupported"|"error", reason, fatal}. */
+#ifndef ATTNBENCH_WORKER_WORKER_H
+#define ATTNBENCH_WORKER_WORKER_H
+
+/* Serves requests until end of file; returns the process's exit status. kernels_dir: NULL or what
+ * --kernels was given. */
+int worker_serve(const char *kernels_dir);
+
+#endif

@@ -1,0 +1,22 @@
+/* clblast: three passes, the two matrix products done by the CLBlast library.
+ *
+ * Idea    What a user gets without writing a kernel: two batched GEMMs of a tuned library, and this
+ *         softmax between them. The baseline for tiled's products.
+ * Layout  scores [batch, heads_q, n_q, n_kv] in f32; one GEMM a kv head, as the queries of the heads
+ *         that share it lie one after another (layout bhnd only).
+ * Work    group (row, head of a batch): a work-group of SOFTMAX_WG a row (softmax.clh).
+ * Memory  GEMM writes the scores, softmax reads and writes them three times, GEMM reads them. The
+ *         library knows no mask: all scores are computed and all probabilities multiplied, and
+ *         masked ones are set to 0 here.
+ * Source  Nugteren, CLBlast: A Tuned OpenCL BLAS Library, 2018.
+ * Limits  Memory for n_q * n_kv floats a head; f32 storage only. */
+#include "softmax.clh"
+
+__kernel __attribute__((reqd_work_group_size(SOFTMAX_WG, 1, 1))) void
+clblast_softmax(__global float *restrict scores, const struct shape shape)
+{
+    __local float partial[SOFTMAX_WG];
+    const int row = get_group_id(0);
+    softmax_row(scores + scores_offset(shape, get_group_id(1), row), first_key(shape, row),
+                end_key(shape, row), shape, partial);
+}
