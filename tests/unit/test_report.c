@@ -274,7 +274,11 @@ static void rows_that_cannot_be_told_apart_both_win(void **state)
     assert_true(grid_is_winner(&grid, 0, results.rows));
     assert_true(grid_is_winner(&grid, 0, results.rows + 1));
     assert_false(grid_is_winner(&grid, 1, results.rows + 2));
-    results.rows[0].time.ci95_s[0] = NAN; /* too few samples for an interval: not told equal */
+    results.rows[0].time.ci95_s[0] = NAN; /* too few samples for an interval: their range counts */
+    assert_true(grid_is_winner(&grid, 0, results.rows));
+    results.rows[0].time.min_s = 0.0011;
+    assert_false(grid_is_winner(&grid, 0, results.rows));
+    results.rows[0].time.min_s = NAN;
     assert_false(grid_is_winner(&grid, 0, results.rows));
     arena_free(&arena);
     results_free(&results);

@@ -1,0 +1,168 @@
+"""Every fault that the null backend can be told to have: the row says what became of the cell, the
+other cells are measured all the same, and each cell has exactly one row."""
+from harness import (INCOMPLETE, NO_DEVICE, OK, WRONG, ProgramTest, main, make_suite)
+
+SUITE = make_suite({"n": [8, 16, 24]}, deadlines={
+    "enumerate_s": 0.5, "build_s": 0.5, "run_s": 1, "read_s": 1, "teardown_s": 1})
+# Rows in plan order: n=8 fused, naive, n=16 fused, naive, n=24 fused, naive.
+VICTIM = {"variant": "fused", "cell": "n_q=16,"}
+
+# (where, what): status, exit status, part of the reason, phase
+CELL_FAULTS = {
+    ("build", "crash"): ("crash", INCOMPLETE, "SIGSEGV", "prepare"),
+    ("build", "abort"): ("crash", INCOMPLETE, "SIGABRT", "prepare"),
+    ("build", "exit"): ("crash", INCOMPLETE, "exited with status 0", "prepare"),
+    ("build", "hang"): ("timeout", INCOMPLETE, "no answer within 1 s", "prepare"),
+    ("build", "fail"): ("build_failed", INCOMPLETE, "the script says that build fails", "prepare"),
+    ("build", "oom"): ("oom", INCOMPLETE, "build is out of memory", "prepare"),
+    ("build", "fatal"): ("oom", INCOMPLETE, "CL_OUT_OF_RESOURCES", "prepare"),
+    ("build", "print"): ("ok", OK, None, "done"),
+    ("launch", "crash"): ("crash", INCOMPLETE, "SIGSEGV", "check"),
+    ("launch", "abort"): ("crash", INCOMPLETE, "SIGABRT", "check"),
+    ("launch", "exit"): ("crash", INCOMPLETE, "exited with status 0", "check"),
+    ("launch", "hang"): ("timeout", INCOMPLETE, "no answer within", "check"),
+    ("launch", "fail"): ("error", INCOMPLETE, "the script says that launch fails", "check"),
+    ("launch", "oom"): ("oom", INCOMPLETE, "launch is out of memory", "check"),
+    ("launch", "fatal"): ("oom", INCOMPLETE, "CL_OUT_OF_RESOURCES", "check"),
+    ("launch", "wrong"): ("wrong", WRONG, "1 of 16 compared rows are wrong", "check"),
+    ("launch", "nan"): ("wrong", WRONG, "1 of 64 output values are NaN", "check"),
+    ("launch", "unwritten"): ("wrong", WRONG, "64 of 64 output values are NaN, infinite or unwritten",
+                              "check"),
+    ("launch", "overrun"): ("wrong", WRONG, "wrote outside a buffer: 0 bytes past the end of o",
+                            "check"),
+    ("launch", "flaky"): ("ok", OK, None, "done"),
+    ("launch", "bad_timer"): ("ok", OK, None, "done"),
+    ("launch", "print"): ("ok", OK, None, "done"),
+}
+
+# The 130th read of a process is in the first check of the last group's first variant; the worker
+# that takes over after a death has fewer to do.
+READ_FAULTS = {"crash": ("crash", "SIGSEGV"), "abort": ("crash", "SIGABRT"),
+               "exit": ("crash", "exited with status 0"), "hang": ("timeout", "no answer within 1 s"),
+               "fail": ("error", "read fails"), "oom": ("oom", "read is out of memory"),
+               "fatal": ("oom", "CL_OUT_OF_RESOURCES"), "print": ("ok", None)}
+
+OPEN_FAULTS = {"crash": ("crash", "SIGSEGV"), "abort": ("crash", "SIGABRT"),
+               "exit": ("crash", "exited with status 0"), "hang": ("timeout", "no answer within 1 s"),
+               "fail": ("error", "open fails"), "oom": ("oom", "open is out of memory"),
+               "fatal": ("oom", "CL_OUT_OF_RESOURCES"), "print": ("ok", None)}
+
+ENUMERATE_FAULTS = {"crash": "SIGSEGV", "abort": "SIGABRT", "exit": "exited with status 0",
+                    "hang": "no answer within 0.5 s", "fail": "enumerate fails",
+                    "oom": "enumerate is out of memory", "fatal": "CL_OUT_OF_RESOURCES"}
+
+
+class Faults(ProgramTest):
+    def run_with(self, faults, *args, status, suite=SUITE):
+        self.write("s.json", suite)
+        cells = self.planned("s.json")
+        self.attnbench("run", "s.json", "--device", "null", "--quiet", "--out", "out.json",
+                       "--deadline", "1s", *args, script={"faults": faults}, status=status)
+        results = self.results()
+        self.expect_complete(results, cells)
+        self.assertFalse((self.folder / "out.json.journal").exists())
+        self.attnbench("check", "out.json", status=OK)
+        return results["rows"]
+
+    def expect_victim(self, rows, victim, status, reason):
+        for number, row in enumerate(rows):
+            self.assertEqual(row["status"], status if number == victim else "ok", row)
+        if reason is not None:
+            self.assertIn(reason, rows[victim]["reason"])
+
+    def test_faults_of_a_cell(self):
+        for (where, what), (status, exit_status, reason, phase) in CELL_FAULTS.items():
+            with self.subTest(at=where, do=what):
+                rows = self.run_with([{"at": where, "do": what, **VICTIM}], status=exit_status)
+                self.expect_victim(rows, 2, status, reason)
+                self.assertEqual(rows[2]["phase"], phase)
+                if what == "flaky":
+                    self.assertFalse(rows[2]["check"]["repeatable"])
+                    self.assertTrue(rows[3]["check"]["repeatable"])
+                if what == "bad_timer":
+                    self.assertEqual(rows[2]["time"]["clock"], "host")
+                    self.assertIn("ended before started", rows[2]["time"]["clock_reason"])
+                    self.assertEqual(rows[3]["time"]["clock"], "device")
+                if what == "print":
+                    self.assertIn("driver says hello on stdout", rows[2]["worker_output"])
+                    self.assertIn("driver says hello on stderr", rows[2]["worker_output"])
+
+    def test_faults_of_a_read(self):
+        for what, (status, reason) in READ_FAULTS.items():
+            with self.subTest(do=what):
+                rows = self.run_with([{"at": "read", "do": what, "nth": 130}],
+                                     status=OK if status == "ok" else INCOMPLETE)
+                self.expect_victim(rows, 4, status, reason)
+
+    def test_faults_of_opening_the_device(self):
+        for what, (status, reason) in OPEN_FAULTS.items():
+            with self.subTest(do=what):
+                rows = self.run_with([{"at": "open", "do": what}],
+                                     status=OK if status == "ok" else INCOMPLETE)
+                for row in rows:
+                    self.assertEqual(row["status"], status, row)
+                    if reason is not None:
+                        self.assertIn(reason, row["reason"])
+                        self.assertEqual(row["phase"], "open")
+
+    def test_faults_of_looking_for_devices(self):
+        self.write("s.json", SUITE)
+        for what, message in ENUMERATE_FAULTS.items():
+            with self.subTest(do=what):
+                result = self.attnbench("run", "s.json", "--device", "null", "--out", "out.json",
+                                        script={"faults": [{"at": "enumerate", "do": what}]},
+                                        status=NO_DEVICE)
+                self.assertIn(message, result.stderr)
+                self.assertFalse((self.folder / "out.json").exists())
+        self.run_with([{"at": "enumerate", "do": "print"}], status=OK)
+
+    def test_wrong_only_in_the_timed_launches(self):
+        """What is timed is what is checked: the output of the last timed launch is judged again."""
+        # a fault counts the calls that those before it left alone: from the third launch on
+        faults = [{"at": "launch", "do": "wrong", "nth": 3, **VICTIM}] * 300
+        rows = self.run_with(faults, status=WRONG)
+        self.expect_victim(rows, 2, "wrong", "compared rows are wrong")
+        self.assertEqual(rows[2]["phase"], "recheck")
+        self.assertGreater(rows[2]["time"]["median_s"], 0)  # a wrong row keeps its numbers
+
+    def test_faults_in_the_timed_launches(self):
+        """bug: the worker that took over had no guard zones, and the other variant was called wrong"""
+        for what, status in [("crash", "crash"), ("hang", "timeout"), ("oom", "oom"),
+                             ("fatal", "oom"), ("fail", "error")]:
+            with self.subTest(do=what):
+                rows = self.run_with([{"at": "launch", "do": what, "nth": 4, **VICTIM}],
+                                     status=INCOMPLETE)
+                self.expect_victim(rows, 2, status, None)
+                self.assertEqual(rows[2]["phase"], "measure")
+
+    def test_one_bad_timer_spoils_the_clock_of_its_row(self):
+        rows = self.run_with([{"at": "launch", "do": "bad_timer", "nth": 7, **VICTIM}], status=OK)
+        self.assertEqual(rows[2]["time"]["clock"], "host")
+        self.assertEqual(rows[2]["time"]["median_s"], rows[2]["time"]["host_median_s"])
+        for row in rows[:2] + rows[3:]:
+            self.assertEqual(row["time"]["clock"], "device")
+            self.assertLess(row["time"]["median_s"], row["time"]["host_median_s"])
+
+    def test_many_faults_at_once(self):
+        faults = [{"at": "build", "do": "crash", "cell": "n_q=8,", "variant": "fused"},
+                  {"at": "launch", "do": "crash", "cell": "n_q=8,", "variant": "naive"},
+                  {"at": "launch", "do": "wrong", "cell": "n_q=16,", "variant": "fused"},
+                  {"at": "launch", "do": "fatal", "cell": "n_q=16,", "variant": "naive"},
+                  {"at": "build", "do": "fail", "cell": "n_q=24,", "variant": "fused"},
+                  {"at": "launch", "do": "abort", "cell": "n_q=24,", "variant": "naive"}]
+        rows = self.run_with(faults, status=WRONG)
+        self.assertEqual([r["status"] for r in rows],
+                         ["crash", "crash", "wrong", "oom", "build_failed", "crash"])
+
+    def test_every_cell_crashes(self):
+        rows = self.run_with([{"at": "launch", "do": "crash"}], status=INCOMPLETE)
+        self.assertEqual({r["status"] for r in rows}, {"crash"})
+
+    def test_chatter_of_a_crash_is_kept(self):
+        rows = self.run_with([{"at": "launch", "do": "print", "nth": 1, **VICTIM},
+                              {"at": "launch", "do": "crash", **VICTIM}], status=INCOMPLETE)
+        self.expect_victim(rows, 2, "crash", "SIGSEGV")
+        self.assertIn("driver says hello on stderr", rows[2]["worker_output"])
+
+
+main()

@@ -1,0 +1,205 @@
+"""Interrupted and killed runs: what was measured is on disk, and --resume makes the rest."""
+import pathlib
+import re
+import shlex
+import signal
+import time
+
+from harness import (BAD_INPUT, INCOMPLETE, INTERRUPTED, IO, OK, USAGE, ProgramTest, main,
+                     make_suite)
+
+SUITE = make_suite({"n": [8, 12, 16, 20, 24]})
+HANG = {"faults": [{"at": "launch", "do": "hang", "variant": "naive", "cell": "n_q=16,"}]}
+CRASH = {"faults": [{"at": "launch", "do": "crash", "variant": "naive", "cell": "n_q=16,"}]}
+
+
+class Interrupted(ProgramTest):
+    def setUp(self):
+        super().setUp()
+        self.write("s.json", SUITE)
+        self.cells = self.planned("s.json")
+
+    def start_hanging(self, deadline="60s", script=HANG, rows=4, **more):
+        """A run that has written its first rows and now hangs in a cell."""
+        process = self.start("run", "s.json", "--device", "null", "--out", "out.json",
+                             "--deadline", deadline, script=script, **more)
+        self.wait_for_rows(rows)
+        time.sleep(0.1)
+        return process
+
+    def resume_command(self, stderr):
+        found = re.search(r"interrupted; to go on: attnbench (run --resume \S+)$", stderr, re.M)
+        self.assertTrue(found, stderr)
+        return shlex.split(found.group(1))
+
+    def expect_resumed(self, *command, status=OK, script=None):
+        result = self.attnbench(*command, script=script or {}, status=status)
+        results = self.results()
+        self.expect_complete(results, self.cells)
+        self.assertFalse((self.folder / "out.json.journal").exists())
+        self.assertIsNotNone(results["run"]["finished_utc"])
+        self.attnbench("check", "out.json", status=OK)
+        return result, results
+
+    def test_interrupt_ends_after_the_present_group(self):
+        for number in [signal.SIGINT, signal.SIGTERM]:
+            with self.subTest(signal=number):
+                process = self.start_hanging(deadline="1s")
+                process.send_signal(number)
+                _, stderr = process.communicate(timeout=20)
+                self.assertEqual(process.returncode, INTERRUPTED, stderr)
+                before = self.results()
+                self.assertIsNone(before["run"]["finished_utc"])
+                # the hung cell became a row at its deadline, the rest of its group waits
+                self.assertEqual(before["rows"][-1]["status"], "timeout")
+                self.attnbench("check", "out.json", status=OK)
+                _, after = self.expect_resumed(*self.resume_command(stderr), status=INCOMPLETE)
+                self.assertEqual(after["rows"][:len(before["rows"])], before["rows"])
+                self.assertEqual(after["run"]["id"], before["run"]["id"])
+                self.assertEqual(after["run"]["started_utc"], before["run"]["started_utc"])
+
+    def test_second_interrupt_ends_at_once(self):
+        process = self.start_hanging()
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        self.assertIsNone(process.poll())
+        process.send_signal(signal.SIGINT)
+        start = time.monotonic()
+        _, stderr = process.communicate(timeout=20)
+        self.assertLess(time.monotonic() - start, 10)
+        self.assertEqual(process.returncode, INTERRUPTED, stderr)
+        self.assertEqual({r["status"] for r in self.results()["rows"]}, {"ok"})
+        self.expect_resumed(*self.resume_command(stderr))
+
+    def test_interrupt_in_the_last_group(self):
+        """bug: an interrupt during the last group ended as if the run were complete"""
+        script = {"faults": [{"at": "launch", "do": "hang", "variant": "fused", "cell": "n_q=24,"}]}
+        process = self.start_hanging(deadline="1s", script=script, rows=8)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=20)
+        rows = len(self.results()["rows"])
+        if rows < len(self.cells):
+            self.assertEqual(process.returncode, INTERRUPTED, f"{rows} rows; {stderr}")
+            self.expect_resumed(*self.resume_command(stderr), status=INCOMPLETE)
+        else:
+            self.assertEqual(process.returncode, INCOMPLETE)
+            self.expect_complete(self.results(), self.cells)
+
+    def test_killed_supervisor(self):
+        process = self.start_hanging()
+        process.kill()
+        process.wait()
+        self.assertTrue((self.folder / "out.json.journal").exists())
+        result, results = self.expect_resumed("run", "--resume", "out.json")
+        self.assertEqual([r["status"] for r in results["rows"]], ["ok"] * len(self.cells))
+
+    def test_killed_supervisor_leaves_no_worker_behind(self):
+        process = self.start_hanging()
+        task = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}")
+        children = [int(p) for p in (task / "children").read_text().split()]
+        self.assertEqual(len(children), 1)
+        process.kill()
+        process.wait()
+        until = time.monotonic() + 5
+        while time.monotonic() < until:
+            try:
+                status = pathlib.Path(f"/proc/{children[0]}/stat").read_text()
+                if status.rpartition(")")[2].split()[0] == "Z":
+                    return
+            except (FileNotFoundError, ProcessLookupError):
+                return
+            time.sleep(0.02)
+        self.fail("the worker outlives its supervisor")
+
+    def test_killed_again_and_again(self):
+        """A kill after every pair of rows: the set of cells is complete in the end."""
+        command = ["run", "s.json", "--device", "null", "--out", "out.json", "--quiet"]
+        for n, rows in [(12, 2), (16, 4), (20, 6), (24, 8)]:
+            script = {"faults": [{"at": "build", "do": "hang", "cell": f"n_q={n},"}]}
+            process = self.start(*command, script=script)
+            self.wait_for_rows(rows)
+            process.kill()
+            process.wait()
+            command = ["run", "--resume", "out.json", "--quiet"]
+        self.expect_resumed(*command)
+
+    def test_a_torn_last_line_is_dropped_and_said(self):
+        journal = self.folder / "out.json.journal"
+        process = self.start_hanging()
+        process.kill()
+        process.wait()
+        whole = journal.read_bytes()
+        last = whole.rindex(b"\n", 0, len(whole) - 1) + 1
+        for cut in [last + 1, (last + len(whole)) // 2, len(whole) - 2, len(whole) - 1]:
+            with self.subTest(cut=cut - len(whole)):
+                journal.write_bytes(whole[:cut])
+                result, _ = self.expect_resumed("run", "--resume", "out.json")
+                self.assertIn("the last line was cut off and is dropped", result.stderr)
+
+    def test_resume_takes_the_journal_too_and_the_suite(self):
+        for command in [["run", "--resume", "out.json.journal"],
+                        ["run", "s.json", "--device", "null", "--resume", "out.json"]]:
+            with self.subTest(command=command):
+                process = self.start_hanging()
+                process.kill()
+                process.wait()
+                self.expect_resumed(*command)
+
+    def test_resume_keeps_the_options(self):
+        self.cells = self.planned("s.json", "--set", "d_k=8", "--variants", "naive")
+        process = self.start("run", "s.json", "--device", "null", "--out", "out.json", "--set",
+                             "d_k=8", "--variants=naive", "--filter", "n_q=(8|16),", "--check",
+                             "none", "--seed", "7", script=HANG)
+        self.wait_for_rows(2)
+        process.kill()
+        process.wait()
+        _, results = self.expect_resumed("run", "--resume", "out.json")
+        self.assertEqual([r["status"] for r in results["rows"]],
+                         ["ok", "skipped", "ok", "skipped", "skipped"])
+        self.assertEqual({r["check"]["mode"] for r in results["rows"] if r["status"] == "ok"},
+                         {"none"})
+        self.assertEqual(results["run"]["seed"], 7)
+
+    def test_resume_keeps_a_device_from_the_environment(self):
+        """bug: the device chosen by ATTNBENCH_DEVICE is forgotten on --resume"""
+        process = self.start("run", "s.json", "--out", "out.json", script=HANG,
+                             ATTNBENCH_DEVICE="null")
+        self.wait_for_rows(4)
+        process.kill()
+        process.wait()
+        self.expect_resumed("run", "--resume", "out.json")
+
+    def test_another_plan_is_refused(self):
+        process = self.start_hanging()
+        process.kill()
+        process.wait()
+        before = (self.folder / "out.json.journal").read_bytes()
+        for change in [["--set", "d_k=8"], ["--variants", "naive"], ["--filter", "n_q=8"]]:
+            result = self.attnbench("run", "s.json", "--device", "null", "--resume", "out.json",
+                                    *change, status=USAGE)
+            self.assertIn("belongs to another plan", result.stderr)
+        self.assertEqual((self.folder / "out.json.journal").read_bytes(), before)
+        self.expect_resumed("run", "--resume", "out.json")
+
+    def test_an_unfinished_run_is_not_overwritten(self):
+        process = self.start_hanging()
+        process.kill()
+        process.wait()
+        result = self.attnbench("run", "s.json", "--device", "null", "--out", "out.json", status=IO)
+        self.assertIn("use --resume to go on with it, or remove it", result.stderr)
+        self.expect_resumed("run", "--resume", "out.json")
+
+    def test_a_running_run_is_not_resumed(self):
+        self.start_hanging()
+        result = self.attnbench("run", "--resume", "out.json", status=IO)
+        self.assertIn("another attnbench is writing it", result.stderr)
+
+    def test_a_finished_run_has_nothing_to_resume(self):
+        self.attnbench("run", "s.json", "--device", "null", "--quiet", "--out", "out.json", status=OK)
+        before = (self.folder / "out.json").read_bytes()
+        result = self.attnbench("run", "--resume", "out.json", status=BAD_INPUT)
+        self.assertIn("nothing to continue", result.stderr)
+        self.assertEqual((self.folder / "out.json").read_bytes(), before)
+
+
+main()

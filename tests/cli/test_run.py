@@ -1,0 +1,252 @@
+"""Whole runs on the null backend: one row a cell, a valid and believable file, reports, scaling."""
+import csv
+import io
+import json
+import subprocess
+import sys
+
+from harness import (BAD_INPUT, INCOMPLETE, OK, SKIP, SOURCE, USAGE, WRONG, ProgramTest, main,
+                     make_suite)
+
+# Every fate that needs no fault: it runs, it is unsupported, it does not fit.
+MIXED = make_suite({"small": {"n": [8, 16, 33], "heads": [1, 2]},
+                    "half": {"dtype": ["f16", "bf16"], "n": [8]},
+                    "masks": {"mask": ["causal", "window", "causal+window"], "n": [16]},
+                    "large": {"n": [512], "heads": [8]},
+                    "gqa": {"heads_q": [4], "heads_kv": [1, 2], "n_q": [1, 5], "n_kv": [9]}},
+                   variants=["naive", "tiled", "fused", "clblast"],
+                   defaults={"window_left": 3, "d_v": 6})
+SMALL_DEVICE = {"devices": [{"max_alloc_bytes": 1 << 20}]}
+
+
+class Rows(ProgramTest):
+    def run_suite(self, suite, *args, status=OK, **more):
+        self.write("s.json", suite)
+        result = self.attnbench("run", "s.json", "--device", "null", "--out", "out.json", *args,
+                                status=status, **more)
+        return result, self.results()
+
+    def test_every_cell_has_one_row(self):
+        self.write("s.json", MIXED)
+        cells = self.planned("s.json", script=SMALL_DEVICE)
+        result, results = self.run_suite(MIXED, script=SMALL_DEVICE)
+        self.expect_complete(results, cells)
+        statuses = {row["status"] for row in results["rows"]}
+        self.assertEqual(statuses, {"ok", "unsupported", "skipped"})
+        self.assertIn("results: out.json", result.stdout)
+        self.assertFalse((self.folder / "out.json.journal").exists())
+        self.assertIsNotNone(results["run"]["finished_utc"])
+        for row in results["rows"]:
+            if row["status"] == "ok":
+                self.assertEqual(row["phase"], "done")
+                self.assertTrue(row["check"]["rechecked"] and row["check"]["repeatable"], row)
+                self.assertGreater(row["time"]["median_s"], 0)
+            else:
+                self.assertNotIn("time", row)
+
+    def test_a_run_is_believable_and_fits_the_schema(self):
+        self.run_suite(MIXED, script=SMALL_DEVICE)
+        self.assertIn("out.json: valid", self.attnbench("check", "out.json", status=OK).stdout)
+        tool = SOURCE / "tests/cli/schema_valid.py"
+        schema = SOURCE / "host/store/results.schema.json"
+        checked = subprocess.run([sys.executable, tool, self.folder / "out.json", schema],
+                                 capture_output=True, text=True)
+        if checked.returncode == SKIP:
+            self.skipTest(checked.stdout)
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+
+    def test_check_sees_a_lie(self):
+        _, results = self.run_suite(make_suite({"n": [8, 16]}))
+        lies = [lambda r: r["rows"].pop(),
+                lambda r: r["rows"].append(r["rows"][0]),
+                lambda r: r["rows"].__setitem__(1, r["rows"][0]),
+                lambda r: r["rows"][0]["time"].update(median_s=1e-12),
+                lambda r: r["rows"][0]["rates"].update(gflop_s=1e9),
+                lambda r: r["rows"][0].update(status="wrong"),
+                lambda r: r["rows"][0]["check"].update(err_over_tolerance=1.5),
+                lambda r: r["summary"].update(ok=3),
+                lambda r: r["rows"][1].update(device="other")]
+        for number, lie in enumerate(lies):
+            with self.subTest(lie=number):
+                lied = json.loads(json.dumps(results))
+                lie(lied)
+                self.write("lie.json", lied)
+                result = self.attnbench("check", "lie.json", status=BAD_INPUT)
+                self.assertIn("lie.json", result.stderr)
+
+    def test_the_same_run_gives_the_same_rows(self):
+        self.write("s.json", make_suite({"n": [8, 16, 24]}))
+        rows = []
+        for out in ["a.json", "b.json"]:
+            self.attnbench("run", "s.json", "--device", "null", "--quiet", "--out", out, status=OK)
+            results = self.results(out)
+            for row in results["rows"]:
+                row["build"].pop("time_s")
+            rows.append((results["rows"], results["scaling"], results["run"]["plan_id"]))
+        self.assertEqual(rows[0], rows[1])
+
+    def test_filter_set_and_variants(self):
+        _, results = self.run_suite(make_suite({"n": [8, 16]}), "--set", "n=4..16*2", "--variants",
+                                    "naive", "--filter", "n_q=(4|8),")
+        self.assertEqual([(r["problem"]["n_q"], r["variant"], r["status"]) for r in results["rows"]],
+                         [(4, "naive", "ok"), (8, "naive", "ok"), (16, "naive", "skipped")])
+        self.assertEqual(results["rows"][2]["reason"], "does not match --filter n_q=(4|8),")
+        self.attnbench("check", "out.json", status=OK)
+
+    def test_quiet_says_only_where_the_results_are(self):
+        result, _ = self.run_suite(make_suite({"n": [8]}), "--quiet")
+        self.assertEqual(result.stdout, "results: out.json\n")
+        self.assertEqual(result.stderr, "")
+
+    def test_data_on_stdout_progress_on_stderr(self):
+        result, _ = self.run_suite(make_suite({"n": [8, 16]}))
+        self.assertEqual(result.stderr.count("\n"), 4, result.stderr)
+        self.assertIn("[4/4] ok naive", result.stderr)
+        self.assertNotIn("[4/4]", result.stdout)
+        self.assertNotIn("\x1b", result.stdout + result.stderr)
+
+    def test_check_modes(self):
+        for mode in ["full", "sample", "none"]:
+            with self.subTest(mode=mode):
+                _, results = self.run_suite(make_suite({"n": [50], "heads": [2]}), "--check", mode,
+                                            status=OK)
+                check = results["rows"][0]["check"]
+                self.assertEqual(check["mode"], mode)
+                # so small a problem is affordable whole, whatever the mode
+                self.assertEqual(check.get("rows_checked", 0), 0 if mode == "none" else 100)
+                self.attnbench("check", "out.json", status=OK)
+
+    def test_unchecked_wrong_results_are_not_called_wrong(self):
+        """--check none says what it does: the row is ok and its mode is none."""
+        script = {"faults": [{"at": "launch", "do": "wrong"}]}
+        _, results = self.run_suite(make_suite({"n": [8]}), "--check", "none", script=script)
+        self.assertEqual({r["check"]["mode"] for r in results["rows"]}, {"none"})
+        self.run_suite(make_suite({"n": [8]}), script=script, status=WRONG)
+
+    def test_several_suites(self):
+        self.write("a.json", make_suite({"n": [8, 16]}))
+        self.write("b.json", {**make_suite({"n": [16, 32]}), "name": "other"})
+        self.attnbench("run", "a.json", "b.json", "--device", "null", "--out", "out.json", "--quiet",
+                       status=OK)
+        results = self.results()
+        self.assertEqual([r["problem"]["n_q"] for r in results["rows"]], [8, 8, 16, 16, 32, 32])
+        self.assertEqual(results["rows"][2]["sweeps"], ["test/n", "other/n"])
+        self.attnbench("check", "out.json", status=OK)
+
+    def test_budget_skips_with_figures(self):
+        # each launch takes 1 s of scripted time; the second cell is estimated at 4 s a launch
+        _, results = self.run_suite(make_suite({"n": [8, 16, 24]}, variants=["naive"],
+                                               measure={"max_time_s": 60}),
+                                    "--budget", "5s", script={"time_s": {"*": "1"}})
+        statuses = [r["status"] for r in results["rows"]]
+        self.assertEqual(statuses[0], "ok")
+        self.assertEqual(statuses[-1], "skipped")
+        self.assertRegex(results["rows"][-1]["reason"], r"over the budget: .* raise --budget")
+        self.assertEqual(len(statuses), 3)
+        self.attnbench("check", "out.json", status=OK)
+
+    def test_large_cells_are_tried_small_first(self):
+        # 2.7e11 operations: a pilot says that a launch takes hours, so it is never started
+        _, results = self.run_suite(
+            make_suite({"n": [8192]}, variants=["fused"], defaults={"d_k": 64, "heads": 16},
+                       deadlines={"run_s": 10}),
+            script={"time_s": {"*": "1e-6*pairs*heads_q"}})
+        row, = results["rows"]
+        self.assertEqual(row["status"], "skipped")
+        self.assertRegex(row["reason"], r"one launch of 275 GFLOP would take about 1\.\d+e\+03 s")
+
+    def test_default_name_of_the_results(self):
+        self.write("s.json", make_suite({"n": [8]}))
+        self.attnbench("run", "s.json", "--device", "null", "--quiet", status=OK)
+        names = [p.name for p in self.folder.glob("*.json") if p.name != "s.json"]
+        self.assertEqual(len(names), 1)
+        self.assertRegex(names[0], r"^null-0--test--\d{8}T\d{6}Z\.json$")
+
+    def test_isolation(self):
+        script = {"faults": [{"at": "launch", "variant": "fused", "cell": "n_q=16,", "do": "crash"}]}
+        self.write("s.json", make_suite({"n": [8, 16, 24]}))
+        cells = self.planned("s.json")
+        for how in ["cell", "device", "none"]:
+            with self.subTest(isolate=how):
+                _, results = self.run_suite(make_suite({"n": [8, 16, 24]}), "--isolate", how,
+                                            status=INCOMPLETE, script=script)
+                self.expect_complete(results, cells)
+                self.assertEqual([r["status"] for r in results["rows"]],
+                                 ["ok", "ok", "crash", "ok", "ok", "ok"])
+                self.attnbench("check", "out.json", status=OK)
+
+
+class Reports(ProgramTest):
+    def setUp(self):
+        super().setUp()
+        self.write("s.json", MIXED)
+        self.attnbench("run", "s.json", "--device", "null", "--quiet", "--out", "out.json",
+                       script={**SMALL_DEVICE, "faults": [
+                           {"at": "launch", "variant": "tiled", "cell": "n_q=33,", "do": "wrong"},
+                           {"at": "build", "variant": "fused", "cell": "n_q=33,", "do": "fail"}]},
+                       status=WRONG)
+        self.rows = self.results()["rows"]
+
+    def test_csv_has_every_row(self):
+        text = self.attnbench("report", "out.json", "--format", "csv", status=OK).stdout
+        table = list(csv.DictReader(io.StringIO(text)))
+        self.assertEqual([(t["cell"], t["variant"], t["status"]) for t in table],
+                         [(r["cell"], r["variant"], r["status"]) for r in self.rows])
+        for line, row in zip(table, self.rows):
+            self.assertEqual(line["problem.n_q"], str(row["problem"]["n_q"]))
+            self.assertEqual(line["reason"], row["reason"] or "")
+            if row["status"] == "ok":
+                self.assertEqual(float(line["time.median_s"]), row["time"]["median_s"])
+            else:
+                self.assertEqual(line["time.median_s"] == "", "time" not in row)
+
+    def test_markdown_names_every_variant_status_and_problem(self):
+        text = self.attnbench("report", "out.json", "--format", "md", status=OK).stdout
+        for word in ["naive", "tiled", "fused", "clblast", "wrong", "build_failed", "unsupported",
+                     "skipped", "null-0"]:
+            self.assertIn(word, text.replace("\\_", "_"))
+        self.assertEqual(self.attnbench("report", "out.json", status=OK).stdout, text)
+
+    def test_out_writes_the_same_text(self):
+        for form in ["md", "csv"]:
+            text = self.attnbench("report", "out.json", "--format", form, status=OK).stdout
+            self.attnbench("report", "out.json", "--format", form, "--out", "r.txt", status=OK)
+            self.assertEqual((self.folder / "r.txt").read_text(), text)
+
+    def test_unknown_format(self):
+        self.assertIn("--format: expected ", self.attnbench(
+            "report", "out.json", "--format", "pdf", status=USAGE).stderr)
+
+
+class Scaling(ProgramTest):
+    def fit(self, time_s, axes=None, **script):
+        self.write("s.json", make_suite(axes or {"n": {"from": 64, "to": 1024, "times": 2}}))
+        self.attnbench("run", "s.json", "--device", "null", "--quiet", "--out", "out.json",
+                       "--check", "none", script={"launch_us": 0, "time_s": time_s, **script},
+                       status=OK)
+        self.attnbench("check", "out.json", status=OK)
+        return {f["variant"]: f for f in self.results()["scaling"]}
+
+    def test_quadratic_and_linear_are_exact(self):
+        fits = self.fit({"naive": "1e-9*pairs*heads_q", "fused": "1e-6*n_q"})
+        self.assertEqual(sorted(fits), ["fused", "naive"])
+        for variant, exponent in [("naive", 2), ("fused", 1)]:
+            fit = fits[variant]
+            self.assertAlmostEqual(fit["exponent"], exponent, delta=1e-12)
+            self.assertAlmostEqual(fit["r2"], 1, delta=1e-12)
+            self.assertEqual(fit["n"], [64, 128, 256, 512, 1024])
+        self.assertAlmostEqual(fits["naive"]["ps_per_pair"], 1000, delta=1e-6)
+
+    def test_noise_widens_the_interval_around_the_truth(self):
+        fit = self.fit({"*": "1e-9*pairs*heads_q"}, noise=0.05)["naive"]
+        self.assertTrue(0.001 < fit["exponent_ci95"] < 0.2, fit)
+        self.assertLess(abs(fit["exponent"] - 2), 2 * fit["exponent_ci95"])
+
+    def test_causal_is_quadratic_too(self):
+        # n(n+1)/2 pairs: the local slope is a little under 2
+        fit = self.fit({"*": "1e-9*pairs*heads_q"},
+                       axes={"mask": ["causal"], "n": {"from": 128, "to": 1024, "times": 2}})
+        self.assertTrue(1.99 < fit["naive"]["exponent"] < 2, fit["naive"])
+
+
+main()

@@ -1,0 +1,143 @@
+/* The timer gate: honest events pass, each lie is refused with its own reason. */
+#include "support.h"
+
+#include "measure/timer_gate.h"
+
+/* Times in nanoseconds; the host's in seconds; a tick of 1 ns unless said otherwise. */
+static const struct {
+    const char *what;
+    int count;
+    struct event_times events[3];
+    double host_s, tick_ns;
+    const char *reason; /* NULL: believed */
+} cases[] = {
+    {"one honest event", 1, {{100, 200, 300, 1300}}, 2e-6, 1, NULL},
+    {"equal times up to the start", 1, {{100, 100, 100, 1100}}, 1e-6, 1, NULL},
+    {"three passes in order",
+     3,
+     {{0, 1, 1000, 2000}, {0, 1, 2000, 3000}, {0, 1, 3500, 5000}},
+     5e-6,
+     1,
+     NULL},
+    {"passes that overlap", 2, {{0, 1, 10, 2000}, {0, 1, 10, 3000}}, 5e-6, 1, NULL},
+    {"far from zero",
+     1,
+     {{UINT64_MAX - 9000, UINT64_MAX - 8000, UINT64_MAX - 7000, UINT64_MAX}},
+     1e-3,
+     1,
+     NULL},
+    {"no events", 0, {{0, 0, 0, 0}}, 1, 1, "no events"},
+    {"submit before queued",
+     1,
+     {{200, 100, 300, 1300}},
+     1,
+     1,
+     "event 0: submitted before queued (200 ns, 100 ns)"},
+    {"start before submit",
+     1,
+     {{100, 300, 200, 1300}},
+     1,
+     1,
+     "event 0: started before submitted (300 ns, 200 ns)"},
+    {"end before start",
+     1,
+     {{100, 200, 1300, 300}},
+     1,
+     1,
+     "event 0: ended before started (1300 ns, 300 ns)"},
+    {"an end of zero",
+     1,
+     {{100, 200, 300, 0}},
+     1,
+     1,
+     "event 0: ended before started (300 ns, 0 ns)"},
+    {"the last event lies",
+     3,
+     {{0, 1, 2, 1000}, {0, 1, 1000, 2000}, {0, 1, 2000, 1999}},
+     1,
+     1,
+     "event 2: ended before started (2000 ns, 1999 ns)"},
+    {"passes out of order",
+     2,
+     {{0, 1, 2000, 3000}, {0, 1, 1000, 4000}},
+     1,
+     1,
+     "event 1: started before its predecessor (2000 ns, 1000 ns)"},
+    {"a kernel of 7.4e10 s",
+     1,
+     {{0, 0, 0, UINT64_C(7400000000000000000)}},
+     0.001,
+     1,
+     "the device reports 7.4e+09 s, but the host waited only 0.001 s"},
+    {"a clock 20 times too fast",
+     1,
+     {{0, 0, 0, 200000000}},
+     0.01,
+     1,
+     "the device reports 0.2 s, but the host waited only 0.01 s"},
+    {"just within 5 % and 20 us", 1, {{0, 0, 0, 1069000}}, 0.001, 1, NULL},
+    {"just outside",
+     1,
+     {{0, 0, 0, 1071000}},
+     0.001,
+     1,
+     "the device reports 0.00107 s, but the host waited only 0.001 s"},
+    {"the host's time is NaN",
+     1,
+     {{0, 0, 0, 1000}},
+     NAN,
+     1,
+     "the device reports 1e-06 s, but the host waited only nan s"},
+    {"ten ticks", 1, {{0, 0, 0, 1000}}, 1, 100, NULL},
+    {"nine ticks",
+     1,
+     {{0, 0, 0, 900}},
+     1,
+     100,
+     "9e-07 s are fewer than 10 ticks of the device's timer (100 ns)"},
+    {"nothing at all",
+     1,
+     {{5, 5, 5, 5}},
+     1,
+     1,
+     "0 s are fewer than 10 ticks of the device's timer (1 ns)"},
+    {"a tick of NaN",
+     1,
+     {{0, 0, 0, 1000}},
+     1,
+     NAN,
+     "1e-06 s are fewer than 10 ticks of the device's timer (nan ns)"},
+};
+
+static void each_lie_is_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        char reason[TIMER_GATE_REASON] = "stale";
+        const bool believed =
+            timer_gate(cases[i].events, cases[i].count, cases[i].host_s, cases[i].tick_ns, reason);
+        if (believed != !cases[i].reason)
+            fail_msg("%s: %s, reason \"%s\"", cases[i].what, believed ? "believed" : "refused",
+                     reason);
+        expect_text(cases[i].what, reason, cases[i].reason ? cases[i].reason : "");
+    }
+}
+
+/* The queue is in order: what ends after the last event has ended makes the span too short. */
+static void a_pass_that_outlives_its_successor_is_refused(void **state)
+{
+    (void)state;
+    const struct event_times events[] = {{0, 1, 10, 90000000}, {0, 1, 20, 3000}};
+    char reason[TIMER_GATE_REASON] = "";
+    assert_false(timer_gate(events, 2, 0.1, 1, reason));
+    assert_true(*reason);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_lie_is_refused),
+        cmocka_unit_test(a_pass_that_outlives_its_successor_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
