@@ -166,6 +166,44 @@ static void add_labels(struct grid *grid, const struct row **problems, struct ar
     }
 }
 
+struct ordered {
+    const struct row *row;
+    int index;
+};
+
+/* By every key but the lengths, then by these, so that a sweep over n stands together and ascends;
+ * a cell that an earlier sweep had asked for takes its place too. */
+static int compare_problems(const void *a, const void *b)
+{
+    static const char *const lengths[] = {"n_q", "n_kv", NULL};
+    const struct ordered *first = a, *second = b;
+    for (int pass = 0; pass < 2; ++pass)
+        for (const char *const *key = pass ? lengths : problem_keys(); *key; ++key) {
+            double x = 0, y = 0;
+            if (!pass && (strcmp(*key, "n_q") == 0 || strcmp(*key, "n_kv") == 0 ||
+                          strcmp(*key, "causal_offset") == 0 || strcmp(*key, "scale") == 0))
+                continue;
+            problem_value(&first->row->problem, *key, &x);
+            problem_value(&second->row->problem, *key, &y);
+            if (x < y || x > y)
+                return x < y ? -1 : 1;
+        }
+    return first->index - second->index;
+}
+
+/* Puts the problems in order; place[i] becomes where problem i went. */
+static void sort_problems(const struct row **problems, int count, int *place, struct arena *arena)
+{
+    struct ordered *order = arena_array(arena, (size_t)count + 1, sizeof *order);
+    for (int i = 0; i < count; ++i)
+        order[i] = (struct ordered){problems[i], i};
+    qsort(order, (size_t)count, sizeof *order, compare_problems);
+    for (int i = 0; i < count; ++i) {
+        problems[i] = order[i].row;
+        place[order[i].index] = i;
+    }
+}
+
 struct grid grid_build(const struct results *results, const char *device, const char *sweep,
                        struct arena *arena)
 {
@@ -182,6 +220,11 @@ struct grid grid_build(const struct results *results, const char *device, const 
         if (at[2 * i + 1] >= 0)
             at[2 * i] = problem_index(&grid, problems, row);
     }
+    int *place = arena_array(arena, (size_t)grid.problem_count + 1, sizeof *place);
+    sort_problems(problems, grid.problem_count, place, arena);
+    for (int i = 0; i < results->row_count; ++i)
+        if (at[2 * i] >= 0)
+            at[2 * i] = place[at[2 * i]];
     const int columns = grid.variant_count;
     grid.rows = arena_array(arena, (size_t)grid.problem_count * (size_t)columns, sizeof *grid.rows);
     grid.best = arena_array(arena, (size_t)grid.problem_count, sizeof *grid.best);
