@@ -19,7 +19,7 @@ struct row job_row(const struct plan *plan, const struct cell *cell)
                                                 : ROW_ERROR;
     row.reason = cell->reason;
     row.phase = "plan";
-    row.rates.pairs = problem_pairs(&cell->problem) * (double)cell->problem.heads_q;
+    row.rates.pairs = problem_pairs(&cell->problem);
     row.rates.unmasked_fraction =
         row.rates.pairs / ((double)cell->problem.batch * (double)cell->problem.heads_q *
                            (double)cell->problem.n_q * (double)cell->problem.n_kv);

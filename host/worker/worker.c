@@ -141,7 +141,7 @@ static int do_problem(struct served *s, const cJSON *request, cJSON *reply, stru
     if (!s->output || !s->previous)
         return failure_set(failure, FAILURE_OOM, "out of memory on the host");
     s->have_problem = true;
-    return runner_problem(s->runner, &s->problem, (enum input_kind)kind, s->seed, failure);
+    return runner_problem(s->runner, &s->problem, NULL, (enum input_kind)kind, s->seed, failure);
 }
 
 static int do_prepare(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
