@@ -47,8 +47,8 @@ static void decide(struct sampler *sampler)
 bool sampler_add(struct sampler *sampler, double host_s, double time_s)
 {
     assert(!sampler->done);
-    const bool no_second = sampler->warmup == 0 && 2 * host_s > sampler->rule.max_time_s;
-    if (!sampler->warm && !no_second) {
+    const bool last_chance = 2 * host_s > sampler->rule.max_time_s;
+    if (!sampler->warm && !last_chance) {
         add_warmup(sampler, host_s, time_s);
         return false;
     }

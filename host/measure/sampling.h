@@ -29,12 +29,11 @@ void sampler_start(struct sampler *sampler, const struct measure_rule *rule, dou
  * recorded (it decides on stability). Returns true when it was kept, false when it was warm-up. Not
  * to be called once done.
  * Warm-up ends when the last three launches lie within 10 % of their minimum, or after a fifth of
- * max_time_s (a launch that takes that long alone is its own warm-up: with slow kernels the first
- * launch is discarded only when a second one fits into max_time_s).
- * Done: at least min_samples and min_time_s and rel_ci <= target (stable), or max_time_s or
- * SAMPLES_MAX reached (stable only if the target is met). Both times count the kept samples only,
- * so that a cell takes at most max_time_s, a fifth of it and two launches. At least one sample is
- * always kept. */
+ * max_time_s. A launch that leaves no time for a second one like it (over half of max_time_s) is
+ * kept at once. Done: at least min_samples and min_time_s and rel_ci <= target (stable), or
+ * max_time_s or SAMPLES_MAX reached (stable only if the target is met). Both times count the kept
+ * samples only, so that a cell takes at most max_time_s, a fifth of it and two launches. At least
+ * one sample is always kept. */
 bool sampler_add(struct sampler *sampler, double host_s, double time_s);
 
 #endif

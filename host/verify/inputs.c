@@ -99,7 +99,8 @@ void inputs_fill(const struct problem *problem, enum tensor tensor, enum input_k
     const enum dtype dtype = (enum dtype)problem->dtype;
     assert(count <= problem->batch * heads * n * d);
 
-#pragma omp parallel for schedule(static)
+/* Waking the threads costs more than a small tensor does, and very much more on a busy machine. */
+#pragma omp parallel for schedule(static) if (count > 100000)
     for (int64_t stored = 0; stored < (count + d - 1) / d; stored++) {
         int64_t bh = stored / n, row = stored % n;
         if (problem->layout == LAYOUT_BNHD) {

@@ -144,7 +144,10 @@ void reference_attention(const struct problem *problem, const struct attention_i
 {
     const int64_t d_v = problem->d_v;
 
-#pragma omp parallel
+    /* Waking the threads costs more than a small problem does, and very much more on a busy
+     * machine. */
+    const double products = (double)row_count * (double)problem->n_kv * (double)(d_k + d_v);
+#pragma omp parallel if (products > 1e7)
     {
         struct arena arena = {0};
         double *weights = arena_array(&arena, (size_t)problem->n_kv, sizeof *weights);
