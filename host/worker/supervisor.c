@@ -29,7 +29,8 @@ struct run {
     int open_device; /* -1: none */
     double start_s, budget_s;
     const bool *done;
-    int next; /* first cell that has no row yet */
+    int next;   /* first cell that has no row yet */
+    bool saved; /* the weights of a case have been written */
     struct err *err;
 };
 
@@ -82,7 +83,8 @@ static double step_deadline(const struct run *run, const struct suite *suite, co
         return (given > 0 ? given : d->run_s) + suite->measure.max_time_s;
     if (strcmp(step, "release") == 0)
         return d->teardown_s;
-    if (strcmp(step, "judge") == 0 || strcmp(step, "problem") == 0)
+    if (strcmp(step, "judge") == 0 || strcmp(step, "problem") == 0 || strcmp(step, "case") == 0 ||
+        strcmp(step, "save") == 0)
         return 3600; /* work of the host alone: the reference, or making inputs */
     return given > 0 ? given : d->read_s;
 }
@@ -171,10 +173,16 @@ static bool open_device(struct run *run, const struct cell *cell, struct trouble
 static bool send_problem(struct run *run, const struct cell *cell, const struct problem *problem,
                          struct trouble *trouble)
 {
-    cJSON *request = request_new("problem", -1), *reply = NULL;
-    cJSON_AddItemToObject(request, "problem", problem_to_json(problem));
-    cJSON_AddNumberToObject(request, "seed", (double)run->with->seed);
-    cJSON_AddNumberToObject(request, "inputs", INPUT_RANDOM);
+    const char *folder = run->with->case_folder;
+    cJSON *request = request_new(folder ? "case" : "problem", -1), *reply = NULL;
+    if (folder) {
+        cJSON_AddStringToObject(request, "folder", folder);
+        cJSON_AddNumberToObject(request, "returns", (double)problem->returns);
+    } else {
+        cJSON_AddItemToObject(request, "problem", problem_to_json(problem));
+        cJSON_AddNumberToObject(request, "seed", (double)run->with->seed);
+        cJSON_AddNumberToObject(request, "inputs", INPUT_RANDOM);
+    }
     const bool ok = ask(run, cell->suite, request, &reply, trouble);
     cJSON_Delete(reply);
     return ok;
@@ -268,6 +276,21 @@ static bool judge(struct run *run, struct job *job, const char *phase)
     return ok;
 }
 
+/* A case of the user's ends with its check; the first weights are saved if that was asked for. */
+static void verified(struct run *run, struct job *job)
+{
+    cJSON *reply = NULL;
+    if (run->with->weights_path && !run->saved && job->cell->problem.returns == RETURNS_WEIGHTS) {
+        cJSON *request = request_new("save", job->slot);
+        cJSON_AddStringToObject(request, "path", run->with->weights_path);
+        if (!ask_job(run, job, request, "check", &reply))
+            return;
+        cJSON_Delete(reply);
+        run->saved = true;
+    }
+    job_end(job, ROW_OK, "done", NULL, run->arena);
+}
+
 /* Poisoned launch, verdict, and a second poisoned launch for repeatability. */
 static void check(struct run *run, struct job *job)
 {
@@ -279,8 +302,11 @@ static void check(struct run *run, struct job *job)
     progress(run, job, "check");
     if (launch(run, job, "check") && read_output(run, job, "check", &repeatable) &&
         judge(run, job, "check") && launch(run, job, "check") &&
-        read_output(run, job, "check", &repeatable))
+        read_output(run, job, "check", &repeatable)) {
         job->row.check.repeatable = repeatable;
+        if (run->with->case_folder)
+            verified(run, job);
+    }
 }
 
 /* The output of the last timed launch is judged as the first one was. */
@@ -474,7 +500,8 @@ static void finish_nearest(struct run *run, struct job *jobs, int count)
 
 static void run_jobs(struct run *run, struct job *jobs, int count)
 {
-    estimate_group(run, jobs, count);
+    if (!run->with->case_folder)
+        estimate_group(run, jobs, count);
     if (!any_live(jobs, count))
         return;
     set_up(run, jobs, count);

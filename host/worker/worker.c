@@ -2,6 +2,8 @@
 
 #include "device/runner.h"
 #include "store/kernels.h"
+#include "store/npy.h"
+#include "store/test_case.h"
 #include "util/file.h"
 #include "verify/verdict.h"
 #include "worker/process.h"
@@ -33,12 +35,15 @@ struct served {
     uint64_t seed;
     int64_t output_count;
     float *output, *previous; /* of the slot that was read last */
+    float *scores;            /* its second output, or NULL */
     int read_slot;            /* -1: none */
     /* The reference for the present problem, made at the first judgement. */
     enum check_mode mode;
     const row_index *rows;
     int64_t row_count;
-    double *want, *magnitude, *score_size;
+    double *want, *magnitude, *score_size, *want_scores;
+    struct test_case test_case; /* the user's tensors, when the problem came as a case */
+    bool have_case;
 };
 
 static double now_s(void)
@@ -69,7 +74,8 @@ static void drop_reference(struct served *s)
     free(s->want);
     free(s->magnitude);
     free(s->score_size);
-    s->want = s->magnitude = s->score_size = NULL;
+    free(s->want_scores);
+    s->want = s->magnitude = s->score_size = s->want_scores = NULL;
     s->rows = NULL;
 }
 
@@ -78,10 +84,14 @@ static void drop_problem(struct served *s)
     drop_reference(s);
     free(s->output);
     free(s->previous);
-    s->output = s->previous = NULL;
+    free(s->scores);
+    s->output = s->previous = s->scores = NULL;
     s->read_slot = -1;
     arena_free(&s->problem_memory);
     s->have_problem = false;
+    if (s->have_case)
+        test_case_free(&s->test_case);
+    s->have_case = false;
 }
 
 /* ---- steps ----------------------------------------------------------------------------------- */
@@ -123,6 +133,24 @@ static int do_open(struct served *s, const cJSON *request, cJSON *reply, struct 
     return 0;
 }
 
+static int64_t scores_count(const struct problem *problem)
+{
+    return problem->batch * problem->heads_q * problem->n_q * problem->n_kv;
+}
+
+static int reserve_outputs(struct served *s, struct failure *failure)
+{
+    s->output_count = problem_sizes(&s->problem).o;
+    s->output = malloc((size_t)s->output_count * sizeof *s->output);
+    s->previous = malloc((size_t)s->output_count * sizeof *s->previous);
+    if (s->problem.returns != RETURNS_NONE)
+        s->scores = malloc((size_t)scores_count(&s->problem) * sizeof *s->scores);
+    if (!s->output || !s->previous || (s->problem.returns != RETURNS_NONE && !s->scores))
+        return failure_set(failure, FAILURE_OOM, "out of memory on the host");
+    s->have_problem = true;
+    return 0;
+}
+
 static int do_problem(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
 {
     (void)reply;
@@ -135,13 +163,37 @@ static int do_problem(struct served *s, const cJSON *request, cJSON *reply, stru
         number(request, "inputs", 0, INPUT_KINDS - 1, &kind, failure))
         return -1;
     s->seed = cJSON_IsNumber(seed) ? (uint64_t)seed->valuedouble : 0;
-    s->output_count = problem_sizes(&s->problem).o;
-    s->output = malloc((size_t)s->output_count * sizeof *s->output);
-    s->previous = malloc((size_t)s->output_count * sizeof *s->previous);
-    if (!s->output || !s->previous)
-        return failure_set(failure, FAILURE_OOM, "out of memory on the host");
-    s->have_problem = true;
+    if (reserve_outputs(s, failure))
+        return -1;
     return runner_problem(s->runner, &s->problem, NULL, (enum input_kind)kind, s->seed, failure);
+}
+
+static int do_case(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
+{
+    (void)reply;
+    int returns = 0;
+    drop_problem(s);
+    failure->kind = FAILURE_ERROR;
+    if (number(request, "returns", RETURNS_NONE, RETURNS_SCORES, &returns, failure) ||
+        test_case_load(&s->test_case, string(request, "folder"), &failure->err))
+        return -1;
+    s->have_case = true;
+    s->problem = s->test_case.problem;
+    s->problem.returns = returns;
+    if (reserve_outputs(s, failure))
+        return -1;
+    return runner_problem(s->runner, &s->problem, &s->test_case.inputs, INPUT_RANDOM, 0, failure);
+}
+
+static int do_save(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
+{
+    (void)reply;
+    const struct problem *p = &s->problem;
+    const int64_t shape[] = {p->batch, p->heads_q, p->n_q, p->n_kv};
+    if (!s->scores)
+        return failure_set(failure, FAILURE_ERROR, "nothing was read that could be saved");
+    failure->kind = FAILURE_ERROR;
+    return npy_write(string(request, "path"), s->scores, shape, 4, &failure->err);
 }
 
 static int do_prepare(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
@@ -193,6 +245,9 @@ static int do_read(struct served *s, const cJSON *request, cJSON *reply, struct 
         s->read_slot == slot &&
             memcmp(s->output, s->previous, (size_t)s->output_count * sizeof *s->output) == 0);
     s->read_slot = slot;
+    if (s->problem.returns != RETURNS_NONE &&
+        runner_read_scores(s->runner, slot, s->scores, failure))
+        return -1;
     const int guards = runner_guards(s->runner, slot, &overrun, failure);
     if (guards > 0)
         cJSON_AddStringToObject(reply, "overrun", overrun.message);
@@ -215,7 +270,55 @@ static int make_reference(struct served *s, enum check_mode mode, struct failure
         return failure_set(failure, FAILURE_OOM, "out of memory on the host");
     reference_attention(&s->problem, runner_inputs(s->runner), s->rows, s->row_count, s->want,
                         s->magnitude, s->score_size);
+    if (s->problem.returns == RETURNS_NONE)
+        return 0;
+    s->want_scores =
+        malloc((size_t)s->row_count * (size_t)s->problem.n_kv * sizeof *s->want_scores);
+    if (!s->want_scores)
+        return failure_set(failure, FAILURE_OOM, "out of memory on the host");
+    reference_scores(&s->problem, runner_inputs(s->runner), s->rows, s->row_count, s->want_scores);
     return 0;
+}
+
+/* Against what the user's case expects, instead of the reference. */
+static void judge_expectation(const struct served *s, const char *what, const float *got,
+                              const double *want, int64_t count, struct verdict *verdict)
+{
+    const struct closeness c = test_case_compare(&s->test_case, got, want, count);
+    verdict->max_abs_err = fmax(verdict->max_abs_err, c.max_abs_err);
+    verdict->max_rel_err = fmax(verdict->max_rel_err, c.max_rel_err);
+    if (c.close)
+        return;
+    verdict->ok = false;
+    snprintf(verdict->reason, sizeof verdict->reason,
+             "%lld of %lld values are not close to %s, worst at %lld: got %.9g, wanted %.9g "
+             "(rtol %g, atol %g)",
+             (long long)c.far, (long long)count, what, (long long)c.worst, (double)got[c.worst],
+             want[c.worst], s->test_case.rtol, s->test_case.atol);
+}
+
+static void judge(const struct served *s, struct verdict *verdict)
+{
+    const struct test_case *c = s->have_case ? &s->test_case : NULL;
+    if (c && c->expect) {
+        *verdict = (struct verdict){.ok = true,
+                                    .rows_checked = s->output_count / s->problem.d_v,
+                                    .nmse = NAN,
+                                    .tolerance = NAN,
+                                    .err_over_tolerance = NAN};
+        judge_expectation(s, "expect.npy", s->output, c->expect, s->output_count, verdict);
+    } else {
+        verdict_judge(&s->problem, s->rows, s->row_count, s->want, s->magnitude, s->score_size,
+                      s->output, verdict);
+    }
+    if (!verdict->ok || s->problem.returns == RETURNS_NONE)
+        return;
+    if (c && c->expect_weights && s->problem.returns == RETURNS_WEIGHTS)
+        judge_expectation(s, "expect_weights.npy", s->scores, c->expect_weights,
+                          scores_count(&s->problem), verdict);
+    else
+        verdict_judge_scores(&s->problem, s->rows, s->row_count, s->want_scores, s->score_size,
+                             s->scores, verdict);
 }
 
 static int do_judge(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
@@ -226,8 +329,7 @@ static int do_judge(struct served *s, const cJSON *request, cJSON *reply, struct
         return failure_set(failure, FAILURE_ERROR, "request without a valid \"mode\"");
     if (make_reference(s, mode, failure))
         return -1;
-    verdict_judge(&s->problem, s->rows, s->row_count, s->want, s->magnitude, s->score_size,
-                  s->output, &verdict);
+    judge(s, &verdict);
     cJSON_AddBoolToObject(reply, "ok", verdict.ok);
     cJSON_AddStringToObject(reply, "reason", verdict.reason);
     cJSON_AddStringToObject(reply, "mode", check_mode_name(s->mode));
@@ -293,7 +395,8 @@ static const struct {
     int (*run)(struct served *, const cJSON *, cJSON *, struct failure *);
     enum need need;
 } steps[] = {{"enumerate", do_enumerate, NEED_NOTHING}, {"open", do_open, NEED_NOTHING},
-             {"problem", do_problem, NEED_DEVICE},      {"prepare", do_prepare, NEED_PROBLEM},
+             {"problem", do_problem, NEED_DEVICE},      {"case", do_case, NEED_DEVICE},
+             {"save", do_save, NEED_PROBLEM},           {"prepare", do_prepare, NEED_PROBLEM},
              {"launch", do_launch, NEED_PROBLEM},       {"read", do_read, NEED_PROBLEM},
              {"judge", do_judge, NEED_PROBLEM},         {"measure", do_measure, NEED_PROBLEM},
              {"release", do_release, NEED_DEVICE}};
