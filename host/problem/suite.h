@@ -26,7 +26,7 @@ struct axis {
     cJSON *values;     /* array, owned by the suite */
 };
 
-enum { AXES_MAX = 12, SWEEP_MAX_CELLS = 100000 };
+enum { AXES_MAX = 24, SWEEP_MAX_CELLS = 100000 };
 
 struct sweep {
     const char *name;

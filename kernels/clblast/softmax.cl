@@ -2,8 +2,8 @@
  *
  * Idea    What a user gets without writing a kernel: two batched GEMMs of a tuned library, and this
  *         softmax between them. The baseline for tiled's products.
- * Layout  scores [batch, heads_q, n_q, n_kv] in f32; one GEMM a kv head, as the queries of the heads
- *         that share it lie one after another (layout bhnd only).
+ * Layout  scores [batch, heads_q, n_q, n_kv] in f32; one GEMM a kv head, as the queries of the
+ *         heads that share it lie one after another (layout bhnd only).
  * Work    group (row, head of a batch): a work-group of SOFTMAX_WG a row (softmax.clh).
  * Memory  GEMM writes the scores, softmax reads and writes them three times, GEMM reads them. The
  *         library knows no mask: all scores are computed and all probabilities multiplied, and

@@ -22,16 +22,16 @@
 #define ROWS (BLOCK_Q / GRID_M)
 #include "block.clh"
 
-#define KEYS (BLOCK_KV / GRID_N)                /* of a tile, a work-item */
-#define OUTPUTS ((D_V + GRID_N - 1) / GRID_N)   /* columns of o, a work-item */
-#define D_K_PADDED ROUND_UP(D_K, K_STEP)        /* the padding holds zeros */
+#define KEYS       (BLOCK_KV / GRID_N)           /* of a tile, a work-item */
+#define OUTPUTS    ((D_V + GRID_N - 1) / GRID_N) /* columns of o, a work-item */
+#define D_K_PADDED ROUND_UP(D_K, K_STEP)         /* the padding holds zeros */
 #define D_V_PADDED (OUTPUTS * GRID_N)
 
 /* Pitches: 4 words between rows keep those of neighbouring work-items in different banks. K is
  * written down its columns, which 1 word does; a CPU has no banks and wants its columns aligned. */
-#define Q_PITCH (D_K_PADDED + 4)
-#define P_PITCH (BLOCK_KV + 4)
-#define K_PITCH (BLOCK_KV + (GRID > 1))
+#define Q_PITCH     (D_K_PADDED + 4)
+#define P_PITCH     (BLOCK_KV + 4)
+#define K_PITCH     (BLOCK_KV + (GRID > 1))
 #define STAGE_PITCH (K_PITCH > D_V_PADDED ? K_PITCH : D_V_PADDED)
 
 /* A row's maximum and sum run over this many lanes side by side: a chain of dependent operations
@@ -79,6 +79,7 @@ fused(__global const storage *restrict q, __global const storage *restrict k,
     v += head_offset(batch, head_kv, shape.heads_kv, shape.n_kv, D_V);
 
     const float multiplier = SOFTCAP ? shape.scale : shape.scale * LOG2_E;
+    /* Queries, scaled. Rows past the last are 0: computed like the others, but never stored. */
     for (int i = item; i < BLOCK_Q * D_K_PADDED; i += GRID) {
         const int row = i / D_K_PADDED;
         const int d = i % D_K_PADDED;
@@ -86,6 +87,8 @@ fused(__global const storage *restrict q, __global const storage *restrict k,
         q_tile[row * Q_PITCH + d] = inside ? multiplier * load(q, row * q_stride + d) : 0.0f;
     }
 
+    /* What a work-item carries from tile to tile, in registers. The sums are of its own keys only
+     * and meet those of its grid row after the last tile. */
     float outputs[ROWS * OUTPUTS];
     float maximum[ROWS];
     float sums[ROWS * LANES];
@@ -99,7 +102,8 @@ fused(__global const storage *restrict q, __global const storage *restrict k,
     for (int i = 0; i < ROWS * LANES; i++)
         sums[i] = 0.0f;
 
-    /* Keys that some row of the block sees; ranges do not decrease from row to row. */
+    /* From the first key that any row of the block sees to the last: a row sees no less far than
+     * the one before it. Other tiles are never visited. */
     const int first = first_key(shape, block_row) / BLOCK_KV * BLOCK_KV;
     const int end = end_key(shape, last_row);
     for (int key = first; key < end; key += BLOCK_KV) {
@@ -112,12 +116,12 @@ fused(__global const storage *restrict q, __global const storage *restrict k,
         for (int chunk = 0; chunk < D_K_PADDED; chunk += CHUNK) {
             const int count = min(CHUNK, D_K_PADDED - chunk);
             barrier(CLK_LOCAL_MEM_FENCE); /* q_tile is written; stage has been read */
+            /* Neighbours read along d, as K lies in memory, and write down a column. */
             for (int i = item; i < BLOCK_KV * count; i += GRID) {
                 const int j = i / count;
                 const int d = i % count;
                 const bool inside = key + j < shape.n_kv && chunk + d < D_K;
-                stage[d * K_PITCH + j] =
-                    inside ? load(k, (key + j) * k_stride + chunk + d) : 0.0f;
+                stage[d * K_PITCH + j] = inside ? load(k, (key + j) * k_stride + chunk + d) : 0.0f;
             }
             barrier(CLK_LOCAL_MEM_FENCE);
             block_multiply(scores, KEYS, q_tile + my_row * Q_PITCH + chunk, Q_PITCH, stage + x,
@@ -166,7 +170,8 @@ fused(__global const storage *restrict q, __global const storage *restrict k,
         }
         barrier(CLK_LOCAL_MEM_FENCE);
 
-        /* Probabilities; what was accumulated follows the new maximum. */
+        /* Probabilities relative to the new maximum; what was accumulated so far follows it. All
+         * work-items of a grid row read the same maxima, so they agree on it to the bit. */
         UNROLL_RESULTS
         for (int r = 0; r < ROWS; r++) {
             float new_maximum = maxima[(my_row + r) * GRID_N];
@@ -194,6 +199,7 @@ fused(__global const storage *restrict q, __global const storage *restrict k,
         for (int chunk = 0; chunk < BLOCK_KV; chunk += CHUNK) {
             const int count = min(CHUNK, BLOCK_KV - chunk);
             barrier(CLK_LOCAL_MEM_FENCE); /* p_tile is written; stage and maxima have been read */
+            /* Keys past the end must be 0 here, not merely have p = 0: 0 * NaN is NaN. */
             for (int i = item; i < count * D_V_PADDED; i += GRID) {
                 const int j = i / D_V_PADDED;
                 const int d = i % D_V_PADDED;

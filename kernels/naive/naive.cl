@@ -1,7 +1,7 @@
 /* naive: attention as its definition reads, one work-item an output element.
  *
  * Idea    Three passes over a matrix of scores in global memory. Nothing is shared or reused on
- *         purpose: this is the reference on the device, and what the other variants are measured by.
+ *         purpose: this is the reference on the device, and the yardstick of the other variants.
  * Layout  q, k, v, o as the host lays them out; scores [batch, heads_q, n_q, n_kv] in f32.
  * Work    scores: a work-item a score. softmax: a work-item a row. values: a work-item an output
  *         element. The group id's second number is the row and its third the head of a batch.
@@ -9,8 +9,8 @@
  *         each of the last a row of scores and a column of v: about 2 loads a multiply-add, which
  *         only caches keep from global memory.
  * Source  Vaswani et al., Attention Is All You Need, 2017, equation 1.
- * Limits  Memory for n_q * n_kv floats a head. Some GPUs allow 65535 groups in the second dimension,
- *         which bounds n_q there. */
+ * Limits  Memory for n_q * n_kv floats a head. Some GPUs allow 65535 groups in the second
+ *         dimension, which bounds n_q there. */
 #include "attention.clh"
 
 /* s = softcap(scale * q.k); keys that the row does not see are left to the next pass. */
@@ -26,9 +26,8 @@ __kernel void naive_scores(__global const storage *restrict q, __global const st
 
     const size_t q_row = head_offset(batch, head, shape.heads_q, shape.n_q, D_K) +
                          row * row_stride(shape.heads_q, D_K);
-    const size_t k_row =
-        head_offset(batch, kv_head(shape, head), shape.heads_kv, shape.n_kv, D_K) +
-        key * row_stride(shape.heads_kv, D_K);
+    const size_t k_row = head_offset(batch, kv_head(shape, head), shape.heads_kv, shape.n_kv, D_K) +
+                         key * row_stride(shape.heads_kv, D_K);
     float dot = 0.0f;
     for (int d = 0; d < D_K; d++)
         dot += load(q, q_row + d) * load(k, k_row + d);
@@ -75,8 +74,7 @@ __kernel void naive_values(__global const float *restrict scores,
         return;
 
     __global const float *p = scores + scores_offset(shape, get_group_id(2), row);
-    const size_t v_head =
-        head_offset(batch, kv_head(shape, head), shape.heads_kv, shape.n_kv, D_V);
+    const size_t v_head = head_offset(batch, kv_head(shape, head), shape.heads_kv, shape.n_kv, D_V);
     const size_t v_stride = row_stride(shape.heads_kv, D_V);
     const int end = end_key(shape, row);
     float sum = 0.0f;

@@ -1,8 +1,8 @@
 /* tiled: three passes, the two matrix products blocked through local memory.
  *
  * Idea    Like naive, but each product is computed in tiles of TILE_M x TILE_N by a work-group that
- *         stages TILE_K columns of A and rows of B at a time. It shows what blocking alone is worth,
- *         and what remains: the scores still travel to global memory and back.
+ *         stages TILE_K columns of A and rows of B at a time. It shows what blocking alone is
+ *         worth, and what remains: the scores still travel to global memory and back.
  * Layout  scores [batch, heads_q, n_q, n_kv] in f32; local memory: a_tile [TILE_M][TILE_K] and
  *         b_tile [TILE_K][TILE_N], K being transposed on the way in.
  * Work    group (tile of columns, tile of rows, head of a batch); its work-items form a grid
@@ -12,8 +12,8 @@
  *         once, read and written three times by softmax, and read once by the last pass. Tiles of
  *         scores that no row sees are neither computed nor multiplied with V.
  * Source  The textbook blocked product (e.g. Nugteren, Tutorial: OpenCL SGEMM tuning, 2014).
- * Limits  Memory for n_q * n_kv floats a head. Some GPUs allow 65535 groups in the second dimension,
- *         which bounds n_q there. */
+ * Limits  Memory for n_q * n_kv floats a head. Some GPUs allow 65535 groups in the second
+ *         dimension, which bounds n_q / TILE_M there. */
 #include "attention.clh"
 #define ROWS (TILE_M / GRID_M)
 #include "block.clh"
@@ -25,6 +25,7 @@
 #define A_PITCH (TILE_K + 4)
 #define B_PITCH (TILE_N + (GRID > 1))
 
+/* scores = scale * Q K^T; softcap and mask are left to the next pass. */
 __kernel __attribute__((reqd_work_group_size(GRID_N, GRID_M, 1))) void
 tiled_scores(__global const storage *restrict q, __global const storage *restrict k,
              __global float *restrict scores, const struct shape shape)
@@ -64,6 +65,7 @@ tiled_scores(__global const storage *restrict q, __global const storage *restric
             const bool inside = tile_row + row < shape.n_q && chunk + d < D_K;
             a_tile[row * A_PITCH + d] = inside ? load(q, row * q_stride + chunk + d) : 0.0f;
         }
+        /* Neighbours read along d, as K lies in memory, and write down a column. */
         for (int i = item; i < TILE_N * TILE_K; i += GRID) {
             const int key = i / TILE_K;
             const int d = i % TILE_K;
@@ -91,6 +93,7 @@ tiled_scores(__global const storage *restrict q, __global const storage *restric
     }
 }
 
+/* Rows of scores become rows of probabilities, in place, 0 where masked. */
 __kernel __attribute__((reqd_work_group_size(SOFTMAX_WG, 1, 1))) void
 tiled_softmax(__global float *restrict scores, const struct shape shape)
 {
@@ -100,6 +103,7 @@ tiled_softmax(__global float *restrict scores, const struct shape shape)
                 end_key(shape, row), shape, partial);
 }
 
+/* O = P V. A row that sees no key has probabilities of 0, and so an output of 0. */
 __kernel __attribute__((reqd_work_group_size(GRID_N, GRID_M, 1))) void
 tiled_values(__global const float *restrict scores, __global const storage *restrict v,
              __global storage *restrict o, const struct shape shape)
