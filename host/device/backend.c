@@ -17,6 +17,7 @@ int failure_set(struct failure *failure, enum failure_kind kind, const char *for
 {
     failure->kind = kind;
     failure->fatal = false;
+    failure->work_group_limit = 0;
     va_list args;
     va_start(args, format);
     vsnprintf(failure->err.message, sizeof failure->err.message, format, args);

@@ -23,6 +23,8 @@ enum failure_kind {
 
 struct failure {
     enum failure_kind kind;
+    int64_t
+        work_group_limit; /* of FAILURE_UNSUPPORTED: what the compiled kernel allows; 0: not it */
     bool fatal; /* the context is not to be trusted any more: exit without releasing anything */
     struct err err;
 };

@@ -69,15 +69,18 @@ static void free_buffer(struct runner *runner, struct buffer **buffer)
     *buffer = NULL;
 }
 
+static void drop_slot(struct runner *runner, struct slot *slot)
+{
+    if (slot->kernels)
+        runner->backend->kernels_free(runner->session, slot->kernels);
+    free_buffer(runner, &slot->output);
+    *slot = (struct slot){0};
+}
+
 void runner_release(struct runner *runner)
 {
-    for (int i = 0; i < SLOTS_MAX; ++i) {
-        struct slot *slot = &runner->slots[i];
-        if (slot->kernels)
-            runner->backend->kernels_free(runner->session, slot->kernels);
-        free_buffer(runner, &slot->output);
-        *slot = (struct slot){0};
-    }
+    for (int i = 0; i < SLOTS_MAX; ++i)
+        drop_slot(runner, &runner->slots[i]);
     for (int i = 0; i < SCRATCH_MAX; ++i)
         free_buffer(runner, &runner->scratch[i]);
     for (int i = 0; i < INPUTS; ++i)
@@ -236,6 +239,7 @@ int runner_prepare(struct runner *runner, int index, const struct variant *varia
 {
     struct slot *slot = &runner->slots[index];
     const enum dtype dtype = (enum dtype)runner->problem.dtype;
+    drop_slot(runner, slot); /* of a tuning that did not work */
     slot->variant = variant;
     slot->tuning = *tuning;
     slot->kernels =

@@ -142,12 +142,19 @@ static int rank(const struct device_info *device)
     return 0;
 }
 
+/* A rough measure, for choosing a default only: software renderers report many slow units. */
+static double speed(const struct device_info *device)
+{
+    const double mhz = device->clock_mhz > 0 ? (double)device->clock_mhz : 1000; /* unknown */
+    return (double)device->compute_units * mhz;
+}
+
 int device_best(const struct device_info *devices, int count)
 {
     int best = 0;
     for (int i = 1; i < count; ++i) {
         const int by_type = rank(&devices[i]) - rank(&devices[best]);
-        if (by_type > 0 || (by_type == 0 && devices[i].compute_units > devices[best].compute_units))
+        if (by_type > 0 || (by_type == 0 && speed(&devices[i]) > speed(&devices[best])))
             best = i;
     }
     return best;

@@ -34,7 +34,8 @@ bool device_has_extension(const struct device_info *device, const char *extensio
  * Returns the index into `devices`, or -1 with a message that lists what there is. */
 int device_select(const struct device_info *devices, int count, const char *wanted,
                   struct err *err);
-/* The best default: GPU before accelerator before CPU, then more compute units. count >= 1. */
+/* The best default: GPU before accelerator before CPU, then by compute units times clock.
+ * count >= 1. */
 int device_best(const struct device_info *devices, int count);
 
 #endif

@@ -200,11 +200,27 @@ struct grid grid_build(const struct results *results, const char *device, const 
     return grid;
 }
 
+/* Where the median may lie; with too few samples for an interval, anywhere among them. */
+static double lower_end(const struct row *row)
+{
+    return isfinite(row->time.ci95_s[0]) ? row->time.ci95_s[0] : row->time.min_s;
+}
+
+static double upper_end(const struct row *row)
+{
+    double end = row->time.median_s;
+    if (isfinite(row->time.ci95_s[1]))
+        return row->time.ci95_s[1];
+    for (int i = 0; i < row->time.samples_s.count; ++i)
+        end = fmax(end, row->time.samples_s.values[i]);
+    return end;
+}
+
 bool grid_is_winner(const struct grid *grid, int problem, const struct row *row)
 {
     const struct row *best = grid->best[problem];
     return row && best && row->status == ROW_OK &&
-           (row == best || row->time.ci95_s[0] <= best->time.ci95_s[1]);
+           (row == best || lower_end(row) <= upper_end(best));
 }
 
 struct choice grid_choose(const struct grid *grid)

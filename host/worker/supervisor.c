@@ -68,6 +68,7 @@ static const char *string(const cJSON *reply, const char *key)
 /* How a step ended that did not succeed. */
 struct trouble {
     enum row_status status;
+    int64_t work_group_limit; /* a smaller tuning may work; 0: no */
     char reason[2304];
 };
 
@@ -100,6 +101,7 @@ static bool ask(struct run *run, const struct suite *suite, cJSON *request, cJSO
     const enum outcome outcome = process_ask(
         &run->process, request, step_deadline(run, suite, step), run->with->stop, reply, &why);
     cJSON_Delete(request);
+    trouble->work_group_limit = 0;
     if (outcome != OUTCOME_REPLY) {
         run->open_device = -1;
         trouble->status = outcome == OUTCOME_TIMEOUT ? ROW_TIMEOUT
@@ -115,6 +117,9 @@ static bool ask(struct run *run, const struct suite *suite, cJSON *request, cJSO
         trouble->status = ROW_ERROR;
     const char *reason = string(*reply, "reason");
     snprintf(trouble->reason, sizeof trouble->reason, "%s", reason && *reason ? reason : failure);
+    const cJSON *limit = cJSON_GetObjectItemCaseSensitive(*reply, "work_group_limit");
+    if (cJSON_IsNumber(limit))
+        trouble->work_group_limit = (int64_t)limit->valuedouble;
     if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(*reply, "fatal"))) {
         process_stop(&run->process, suite->deadlines.teardown_s);
         run->open_device = -1;
@@ -124,6 +129,16 @@ static bool ask(struct run *run, const struct suite *suite, cJSON *request, cJSO
     return false;
 }
 
+static void end_in_trouble(struct run *run, struct job *job, const struct trouble *trouble,
+                           const char *phase)
+{
+    job_end(job, trouble->status, phase, trouble->reason, run->arena);
+    char *chatter = process_take_output(&run->process);
+    if (chatter)
+        job->row.worker_output = arena_copy(run->arena, chatter);
+    free(chatter);
+}
+
 /* A step of one job: trouble ends it. The reply is the caller's to delete. */
 static bool ask_job(struct run *run, struct job *job, cJSON *request, const char *phase,
                     cJSON **reply)
@@ -131,11 +146,7 @@ static bool ask_job(struct run *run, struct job *job, cJSON *request, const char
     struct trouble trouble;
     if (ask(run, job->cell->suite, request, reply, &trouble))
         return true;
-    job_end(job, trouble.status, phase, trouble.reason, run->arena);
-    char *chatter = process_take_output(&run->process);
-    if (chatter)
-        job->row.worker_output = arena_copy(run->arena, chatter);
-    free(chatter);
+    end_in_trouble(run, job, &trouble, phase);
     return false;
 }
 
@@ -192,7 +203,7 @@ static cJSON *prepare_request(const struct job *job)
 {
     cJSON *request = request_new("prepare", job->slot);
     cJSON_AddStringToObject(request, "variant", job->cell->variant->name);
-    cJSON_AddItemToObject(request, "tuning", tuning_to_json(&job->cell->tuning));
+    cJSON_AddItemToObject(request, "tuning", tuning_to_json(&job->row.tuning));
     return request;
 }
 
@@ -227,11 +238,38 @@ static void progress(const struct run *run, const struct job *job, const char *p
         run->with->on_progress(run->with->context, job->cell, phase, eta(run));
 }
 
+/* Some compilers allow a kernel smaller work-groups than the device's limit promises (registers,
+ * local memory); the limit is known only after the build. True: the job has a tuning within it. */
+static bool shrink(const struct run *run, struct job *job, int64_t work_group_limit)
+{
+    struct device_info device = run->plan->devices[job->cell->device];
+    const int64_t before = device.max_work_group;
+    device.max_work_group = work_group_limit;
+    return work_group_limit > 0 && (before == 0 || work_group_limit < before) &&
+           variant_fit(job->cell->variant, &job->cell->problem, &device, &job->row.tuning, NULL) ==
+               0;
+}
+
+/* Builds the variant, with smaller work-groups where the compiled kernel asks for them. */
+static bool build(struct run *run, struct job *job, const char *phase, cJSON **reply)
+{
+    enum { ATTEMPTS = 4 };
+    struct trouble trouble;
+    for (int attempt = 1;; ++attempt) {
+        if (ask(run, job->cell->suite, prepare_request(job), reply, &trouble))
+            return true;
+        if (attempt == ATTEMPTS || !shrink(run, job, trouble.work_group_limit))
+            break;
+    }
+    end_in_trouble(run, job, &trouble, phase);
+    return false;
+}
+
 static bool prepare(struct run *run, struct job *job)
 {
     cJSON *reply = NULL;
     progress(run, job, "build");
-    if (!ask_job(run, job, prepare_request(job), "prepare", &reply))
+    if (!build(run, job, "prepare", &reply))
         return false;
     const cJSON *time = cJSON_GetObjectItemCaseSensitive(reply, "build_s");
     const char *options = string(reply, "options");
@@ -351,7 +389,7 @@ static void pilot(struct run *run, struct job *job)
         job_end(job, trouble.status, "estimate", trouble.reason, run->arena);
         return;
     }
-    if (!ask_job(run, job, prepare_request(job), "estimate", &reply))
+    if (!build(run, job, "estimate", &reply))
         return;
     const cJSON *build = cJSON_GetObjectItemCaseSensitive(reply, "build_s");
     if (cJSON_IsNumber(build))

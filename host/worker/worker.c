@@ -443,6 +443,8 @@ static bool serve_line(struct served *s, const char *line, size_t length)
         cJSON_AddStringToObject(reply, "failure", kinds[failure.kind]);
         cJSON_AddStringToObject(reply, "reason", text_get(&reason));
         cJSON_AddBoolToObject(reply, "fatal", failure.fatal);
+        if (failure.work_group_limit)
+            cJSON_AddNumberToObject(reply, "work_group_limit", (double)failure.work_group_limit);
         text_free(&reason);
     }
     const bool sent = answer(reply) == 0;
