@@ -128,5 +128,7 @@ struct problem_sizes {
     int64_t q, k, v, o;
 };
 struct problem_sizes problem_sizes(const struct problem *problem);
+/* batch * heads_q * n_q * n_kv: scores, masked ones too. */
+int64_t problem_scores(const struct problem *problem);
 
 #endif

@@ -146,7 +146,8 @@ void reference_attention(const struct problem *problem, const struct attention_i
 
     /* Waking the threads costs more than a small problem does, and very much more on a busy
      * machine. */
-    const double products = (double)row_count * (double)problem->n_kv * (double)(problem->d_k + d_v);
+    const double products =
+        (double)row_count * (double)problem->n_kv * (double)(problem->d_k + d_v);
 #pragma omp parallel if (products > 1e7)
     {
         struct arena arena = {0};
