@@ -12,6 +12,8 @@ const struct command commands[] = {
      1, ARGS_LIMIT, false},
     {"run", "SUITE...", "check and measure the cells of a suite, write a results file", command_run,
      0, ARGS_LIMIT, false},
+    {"verify", "CASE_DIR...", "check the variants against tensors of yours (.npy)", command_verify,
+     1, ARGS_LIMIT, false},
     {"report", "RESULT", "show a results file as Markdown or CSV", command_report, 1, 1, false},
     {"check", "RESULT...", "is a results file valid and believable", command_check, 1, ARGS_LIMIT,
      false},
@@ -28,10 +30,10 @@ static const struct option {
     const char *used_by; /* commands, separated by spaces */
     const char *help;
 } options_table[] = {
-    {"device", "D", STRING, AT(device), "devices variants plan run",
+    {"device", "D", STRING, AT(device), "devices variants plan run verify",
      "an id (pocl-cpu-0), an index (0:0), part of a name, \"all\", or \"null\" for the scripted "
      "device; default: ATTNBENCH_DEVICE, then the best GPU, then CPU"},
-    {"variants", "A,B", STRING, AT(variants), "plan run", "only these variants"},
+    {"variants", "A,B", STRING, AT(variants), "plan run verify", "only these variants"},
     {"filter", "REGEX", STRING, AT(filter), "plan run",
      "run only cells whose \"id variant\" matches; the others become skipped rows"},
     {"set", "KEY=VALUES", STRINGS, AT(sets), "plan run",
@@ -40,19 +42,21 @@ static const struct option {
      "compare with the reference: full, sample (some rows), none; default: the suite's"},
     {"budget", "TIME", SECONDS, AT(budget_s), "run",
      "skip cells that would end after this long: 60s, 5m"},
-    {"deadline", "TIME", SECONDS, AT(deadline_s), "run",
+    {"deadline", "TIME", SECONDS, AT(deadline_s), "run verify",
      "how long one build, launch or read may take before its worker is killed"},
     {"seed", "S", SEED, AT(seed), "run", "seed of the inputs, 0 to 2^53; default 1"},
     {"out", "FILE", STRING, AT(out), "run report",
      "where to write; run's default is DEVICE--SUITE--TIME.json"},
     {"resume", "FILE", STRING, AT(resume), "run",
      "continue an interrupted run from its results file or journal"},
-    {"kernels", "DIR", STRING, AT(kernels), "variants plan run worker",
+    {"kernels", "DIR", STRING, AT(kernels), "variants plan run verify worker",
      "a folder of variants (or one variant) to add to the built-in ones"},
+    {"weights", "FILE", STRING, AT(weights), "verify",
+     "write the softmax weights to FILE (.npy), from the first variant that returns them"},
     {"isolate", "HOW", STRING, AT(isolate), "run",
      "a worker process per cell, device (default) or none (one for the whole run)"},
     {"format", "F", STRING, AT(format), "report", "md (default) or csv"},
-    {"json", NULL, FLAG, AT(json), "devices variants plan", "machine-readable output"},
+    {"json", NULL, FLAG, AT(json), "devices variants plan verify", "machine-readable output"},
     {"quiet", NULL, FLAG, AT(quiet), "run check", "no progress, no table"},
     {"help", NULL, FLAG, AT(help), "*", "this text"},
 };
@@ -231,7 +235,7 @@ void program_help(struct text *out)
                   "device?\n\nusage: attnbench COMMAND [options]\n\n");
     for (const struct command *command = commands; command->name; ++command)
         if (!command->hidden)
-            text_print(out, "  %-9s %-10s %s\n", command->name, command->arguments,
+            text_print(out, "  %-9s %-11s %s\n", command->name, command->arguments,
                        command->summary);
     text_add(out, "\nattnbench COMMAND --help tells more. A first run: attnbench run "
                   "suites/quick.json\n"

@@ -24,7 +24,8 @@ enum {
 enum { ARGS_LIMIT = 256, SETS_LIMIT = 32 };
 
 struct options {
-    const char *device, *variants, *filter, *check, *out, *resume, *kernels, *isolate, *format;
+    const char *device, *variants, *filter, *check, *out, *resume, *kernels, *isolate, *format,
+        *weights;
     const char *sets[SETS_LIMIT];
     int set_count;
     double budget_s, deadline_s; /* 0: not given */
@@ -57,6 +58,7 @@ int command_plan(const struct options *options);
 int command_report(const struct options *options);
 int command_run(const struct options *options);
 int command_variants(const struct options *options);
+int command_verify(const struct options *options);
 int command_worker(const struct options *options);
 
 #endif

@@ -1,18 +1,12 @@
 #include "commands/progress.h"
 
+#include "util/clock.h"
 #include "util/terminal.h"
 #include "util/text.h"
 
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 void progress_start(struct progress *progress, int total, bool quiet)
 {
@@ -39,9 +33,9 @@ void progress_step(struct progress *progress, const struct cell *cell, const cha
                    double eta_s, int rows_done)
 {
     progress->eta_s = eta_s;
-    if (progress->quiet || !progress->rewrites || now_s() - progress->shown_s < 0.1)
+    if (progress->quiet || !progress->rewrites || clock_now_s() - progress->shown_s < 0.1)
         return;
-    progress->shown_s = now_s();
+    progress->shown_s = clock_now_s();
     struct text line = {0};
     text_print(&line, "[%d/%d] ", rows_done, progress->total);
     add_eta(&line, eta_s);

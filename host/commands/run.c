@@ -6,6 +6,7 @@
 #include "commands/progress.h"
 #include "report/report.h"
 #include "store/journal.h"
+#include "util/clock.h"
 #include "util/file.h"
 #include "util/terminal.h"
 #include "version.h"
@@ -41,13 +42,6 @@ struct run_state {
     double written_s;
     struct progress progress;
 };
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- the header ------------------------------------------------------------------------------ */
 
@@ -157,7 +151,7 @@ static int write_results(struct run_state *state, struct err *err)
     char *text = results_print(&state->results);
     const int result = file_replace(state->out, text, strlen(text), err);
     free(text);
-    state->written_s = now_s();
+    state->written_s = clock_now_s();
     return result;
 }
 
@@ -171,7 +165,7 @@ static int on_row(void *context, const struct cell *cell, const struct row *row,
     if (journal_add_row(&state->journal, row, err))
         return -1;
     progress_row(&state->progress, cell, row, results->row_count);
-    return now_s() - state->written_s > rewrite_every_s ? write_results(state, err) : 0;
+    return clock_now_s() - state->written_s > rewrite_every_s ? write_results(state, err) : 0;
 }
 
 static int on_device(void *context, int device, struct err *err)

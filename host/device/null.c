@@ -30,8 +30,10 @@ struct kernels {
     struct problem problem;
     struct tuning tuning;
     char *cell;
-    struct null_buffer *q, *k, *v, *o;
-    float *output; /* the reference's result, made at the first launch */
+    struct null_buffer *q, *k, *v, *o, *bias, *sinks;
+    struct null_buffer *returns; /* of the second output, or NULL */
+    float *output;               /* the reference's results, made at the first launch */
+    float *scores;
 };
 
 static struct null_script script;
@@ -182,16 +184,29 @@ static void null_kernels_free(struct session *session, struct kernels *kernels)
     (void)session;
     free(kernels->cell);
     free(kernels->output);
+    free(kernels->scores);
     free(kernels);
 }
 
 static int null_bind(struct session *session, struct kernels *kernels, const struct shape *shape,
                      const struct binding *bindings, int count, struct failure *failure)
 {
-    (void)session, (void)shape, (void)count, (void)failure;
-    struct null_buffer **const slots[] = {&kernels->q, &kernels->k, &kernels->v, &kernels->o};
-    for (int i = 0; i < 4; ++i) /* the runner gives q, k, v, o first */
-        *slots[i] = (struct null_buffer *)bindings[i].buffer;
+    (void)session, (void)shape, (void)failure;
+    const char *returns = kernels->variant->returns[kernels->problem.returns];
+    const struct {
+        const char *name;
+        struct null_buffer **slot;
+    } wanted[] = {{"q", &kernels->q},
+                  {"k", &kernels->k},
+                  {"v", &kernels->v},
+                  {"o", &kernels->o},
+                  {"bias", &kernels->bias},
+                  {"sinks", &kernels->sinks},
+                  {returns ? returns : "", &kernels->returns}};
+    for (int i = 0; i < count; ++i)
+        for (size_t w = 0; w < sizeof wanted / sizeof *wanted; ++w)
+            if (strcmp(bindings[i].name, wanted[w].name) == 0)
+                *wanted[w].slot = (struct null_buffer *)bindings[i].buffer;
     return 0;
 }
 
@@ -202,6 +217,25 @@ static float *decoded(const struct null_buffer *buffer, enum dtype dtype, int64_
         abort();
     dtype_decode(dtype, buffer->memory + buffer->base.guard, values, count);
     return values;
+}
+
+static const void *payload(const struct null_buffer *buffer)
+{
+    return buffer->memory + buffer->base.guard;
+}
+
+static void compute_scores(struct kernels *kernels, const struct attention_inputs *inputs,
+                           const row_index *rows, int64_t row_count)
+{
+    const size_t count = (size_t)row_count * (size_t)kernels->problem.n_kv;
+    double *exact = malloc(count * sizeof *exact);
+    kernels->scores = malloc(count * sizeof *kernels->scores);
+    if (!exact || !kernels->scores)
+        abort();
+    reference_scores(&kernels->problem, inputs, rows, row_count, exact);
+    for (size_t i = 0; i < count; ++i)
+        kernels->scores[i] = (float)exact[i];
+    free(exact);
 }
 
 static void compute_output(struct kernels *kernels)
@@ -219,12 +253,19 @@ static void compute_output(struct kernels *kernels)
         abort();
     for (int64_t r = 0; r < row_count; ++r)
         rows[r] = r;
-    const struct attention_inputs inputs = {q, k, v};
+    const struct attention_inputs inputs = {.q = q,
+                                            .k = k,
+                                            .v = v,
+                                            .bias = payload(kernels->bias),
+                                            .mask = payload(kernels->bias),
+                                            .sinks = payload(kernels->sinks)};
     reference_attention(problem, &inputs, rows, row_count, exact, NULL, NULL);
     for (int64_t r = 0; r < row_count; ++r)
         for (int64_t c = 0; c < problem->d_v; ++c)
             kernels->output[row_offset(problem, r, problem->d_v) + c] =
                 (float)exact[r * problem->d_v + c];
+    if (kernels->returns)
+        compute_scores(kernels, &inputs, rows, row_count);
     free(rows);
     free(exact);
     free(q);
@@ -236,12 +277,15 @@ static void write_output(struct session *session, struct kernels *kernels, const
 {
     const struct problem_sizes sizes = problem_sizes(&kernels->problem);
     const enum dtype dtype = (enum dtype)kernels->problem.dtype;
-    unsigned char *payload = kernels->o->memory + kernels->o->base.guard;
+    unsigned char *out = kernels->o->memory + kernels->o->base.guard;
     if (!kernels->output)
         compute_output(kernels);
     if (strcmp(fault, "unwritten") == 0)
         return;
-    dtype_encode(dtype, kernels->output, payload, sizes.o);
+    dtype_encode(dtype, kernels->output, out, sizes.o);
+    if (kernels->returns)
+        memcpy(kernels->returns->memory + kernels->returns->base.guard, kernels->scores,
+               (size_t)(sizes.o / kernels->problem.d_v * kernels->problem.n_kv) * sizeof(float));
     const size_t element = (size_t)dtype_bytes(dtype);
     float first = kernels->output[0];
     if (strcmp(fault, "nan") == 0)
@@ -250,9 +294,9 @@ static void write_output(struct session *session, struct kernels *kernels, const
         first = first * 1.01f + 0.01f;
     else if (strcmp(fault, "flaky") == 0)
         first = nextafterf(first, session->launches % 2 ? 1e30f : -1e30f);
-    dtype_encode(dtype, &first, payload, 1);
+    dtype_encode(dtype, &first, out, 1);
     if (strcmp(fault, "overrun") == 0)
-        memset(payload + (size_t)sizes.o * element, 0, 4);
+        memset(out + (size_t)sizes.o * element, 0, 4);
 }
 
 static int null_launch(struct session *session, struct kernels *kernels, struct launch_times *times,

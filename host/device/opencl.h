@@ -33,7 +33,7 @@ static inline cl_mem opencl_payload(struct buffer *buffer)
     return ((struct opencl_buffer *)buffer)->payload;
 }
 
-/* "CL_OUT_OF_RESOURCES" for an error code. */
+/* opencl_error.c: "CL_OUT_OF_RESOURCES" for an error code. */
 const char *opencl_error_name(cl_int code);
 
 /* Fills the failure for a failed call, with kind and fatality by error code; returns -1. */
@@ -51,6 +51,16 @@ cl_program opencl_program(struct session *session, const char *sha, const char *
 cl_kernel opencl_kernel(struct session *session, cl_program program, const char *name,
                         size_t work_items, struct failure *failure);
 void opencl_programs_free(struct session *session);
+
+/* opencl_launch.c: these four are the backend's */
+struct kernels *opencl_build(struct session *session, const struct variant *variant,
+                             const struct problem *problem, const struct tuning *tuning,
+                             struct failure *failure);
+int opencl_bind(struct session *session, struct kernels *kernels, const struct shape *shape,
+                const struct binding *bindings, int count, struct failure *failure);
+int opencl_launch(struct session *session, struct kernels *kernels, struct launch_times *times,
+                  struct failure *failure);
+void opencl_kernels_free(struct session *session, struct kernels *kernels);
 
 /* clblast.c: one strided-batched GEMM; the event is of its last kernel. */
 struct gemm_sizes {

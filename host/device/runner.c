@@ -7,6 +7,22 @@
 #define POISON        0xffed7fedu
 #define GUARD_PATTERN 0xa5c3a5c3u
 
+/* The inputs of a kernel, by the names that variant files use. */
+enum input {
+    INPUT_Q,
+    INPUT_K,
+    INPUT_V,
+    INPUT_BIAS,
+    INPUT_SLOPES,
+    INPUT_SINKS,
+    INPUT_LENGTHS,
+    INPUTS
+};
+static const char *const input_names[INPUTS] = {"q",      "k",     "v",         "bias",
+                                                "slopes", "sinks", "kv_lengths"};
+
+enum { BUFFERS_MAX = INPUTS + 1 + SCRATCH_MAX };
+
 struct slot {
     const struct variant *variant;
     struct tuning tuning;
@@ -20,9 +36,9 @@ struct runner {
     struct session *session;
     struct problem problem;
     struct problem_sizes sizes;
-    struct buffer *inputs[3]; /* q, k, v */
-    float *values[3];         /* the same on the host */
+    struct buffer *inputs[INPUTS]; /* what a problem does not have is 4 bytes long */
     struct attention_inputs host_inputs;
+    struct arena host_memory; /* of generated inputs */
     struct buffer *scratch[SCRATCH_MAX];
     int scratch_generation;
     struct slot slots[SLOTS_MAX];
@@ -67,11 +83,9 @@ void runner_release(struct runner *runner)
         drop_slot(runner, &runner->slots[i]);
     for (int i = 0; i < SCRATCH_MAX; ++i)
         free_buffer(runner, &runner->scratch[i]);
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < INPUTS; ++i)
         free_buffer(runner, &runner->inputs[i]);
-        free(runner->values[i]);
-        runner->values[i] = NULL;
-    }
+    arena_free(&runner->host_memory);
 }
 
 void runner_close(struct runner *runner)
@@ -83,45 +97,112 @@ void runner_close(struct runner *runner)
     free(runner);
 }
 
-static int write_input(struct runner *runner, int tensor, int64_t count, struct failure *failure)
+static int write_input(struct runner *runner, enum input input, const void *data, size_t bytes,
+                       struct failure *failure)
+{
+    static const uint32_t nothing = 0;
+    struct buffer **buffer = &runner->inputs[input];
+    if (!data) {
+        data = &nothing;
+        bytes = sizeof nothing;
+    }
+    *buffer = runner->backend->buffer_create(runner->session, bytes, failure);
+    return *buffer ? runner->backend->buffer_write(runner->session, *buffer, (*buffer)->guard,
+                                                   bytes, data, failure)
+                   : -1;
+}
+
+/* q, k or v, encoded to the problem's dtype. */
+static int write_tensor(struct runner *runner, enum input input, const float *values, int64_t count,
+                        struct failure *failure)
 {
     const enum dtype dtype = (enum dtype)runner->problem.dtype;
     const size_t bytes = (size_t)(count * dtype_bytes(dtype));
-    struct buffer **buffer = &runner->inputs[tensor];
-    *buffer = runner->backend->buffer_create(runner->session, bytes, failure);
-    if (!*buffer)
-        return -1;
     if (dtype == DTYPE_F32)
-        return runner->backend->buffer_write(runner->session, *buffer, (*buffer)->guard, bytes,
-                                             runner->values[tensor], failure);
+        return write_input(runner, input, values, bytes, failure);
     void *storage = malloc(bytes);
     if (!storage)
         return failure_set(failure, FAILURE_OOM, "out of memory on the host");
-    dtype_encode(dtype, runner->values[tensor], storage, count);
-    const int result = runner->backend->buffer_write(runner->session, *buffer, (*buffer)->guard,
-                                                     bytes, storage, failure);
+    dtype_encode(dtype, values, storage, count);
+    const int result = write_input(runner, input, storage, bytes, failure);
     free(storage);
     return result;
 }
 
-int runner_problem(struct runner *runner, const struct problem *problem, enum input_kind kind,
-                   uint64_t seed, struct failure *failure)
+static void generate(struct runner *runner, enum input_kind kind, uint64_t seed)
+{
+    const struct problem *problem = &runner->problem;
+    struct arena *memory = &runner->host_memory;
+    const int64_t counts[3] = {runner->sizes.q, runner->sizes.k, runner->sizes.v};
+    const size_t bias = (size_t)problem_bias_dims(problem).count;
+    float *values[3];
+    for (int i = 0; i < 3; ++i) {
+        values[i] = arena_array(memory, (size_t)counts[i], sizeof(float));
+        inputs_fill(problem, (enum tensor)i, kind, seed, values[i], counts[i]);
+    }
+    runner->host_inputs = (struct attention_inputs){.q = values[0], .k = values[1], .v = values[2]};
+    if (problem->bias == BIAS_FLOAT) {
+        float *biases = arena_array(memory, bias, sizeof *biases);
+        inputs_fill_bias(problem, seed, biases);
+        runner->host_inputs.bias = biases;
+    } else if (problem->bias == BIAS_BOOL) {
+        unsigned char *mask = arena_array(memory, bias, sizeof *mask);
+        inputs_fill_mask(problem, mask);
+        runner->host_inputs.mask = mask;
+    }
+    if (problem->sink) {
+        float *sinks = arena_array(memory, (size_t)problem->heads_q, sizeof *sinks);
+        inputs_fill_sinks(problem, seed, sinks);
+        runner->host_inputs.sinks = sinks;
+    }
+}
+
+static int write_modifiers(struct runner *runner, struct failure *failure)
+{
+    const struct problem *problem = &runner->problem;
+    const struct attention_inputs *inputs = &runner->host_inputs;
+    const size_t heads = (size_t)problem->heads_q, batch = (size_t)problem->batch;
+    const size_t bias = (size_t)problem_bias_dims(problem).count;
+    float *slopes = NULL;
+    int32_t *lengths = NULL;
+    if (problem->bias == BIAS_ALIBI) {
+        slopes = arena_array(&runner->host_memory, heads, sizeof *slopes);
+        for (size_t h = 0; h < heads; ++h)
+            slopes[h] = (float)alibi_slope((int64_t)h, problem->heads_q);
+    }
+    if (problem->kv_lengths) {
+        lengths = arena_array(&runner->host_memory, batch, sizeof *lengths);
+        for (size_t b = 0; b < batch; ++b)
+            lengths[b] = (int32_t)problem->kv_lengths[b];
+    }
+    const bool boolean = problem->bias == BIAS_BOOL;
+    const void *biases = boolean ? (const void *)inputs->mask : inputs->bias;
+    return write_input(runner, INPUT_BIAS, biases, bias * (boolean ? 1 : 4), failure) ||
+                   write_input(runner, INPUT_SLOPES, slopes, heads * sizeof(float), failure) ||
+                   write_input(runner, INPUT_SINKS, inputs->sinks, heads * sizeof(float),
+                               failure) ||
+                   write_input(runner, INPUT_LENGTHS, lengths, batch * sizeof *lengths, failure)
+               ? -1
+               : 0;
+}
+
+int runner_problem(struct runner *runner, const struct problem *problem,
+                   const struct attention_inputs *given, enum input_kind kind, uint64_t seed,
+                   struct failure *failure)
 {
     runner_release(runner);
     runner->problem = *problem;
     runner->sizes = problem_sizes(problem);
-    const int64_t counts[3] = {runner->sizes.q, runner->sizes.k, runner->sizes.v};
-    for (int i = 0; i < 3; ++i) {
-        runner->values[i] = malloc((size_t)counts[i] * sizeof(float));
-        if (!runner->values[i])
-            return failure_set(failure, FAILURE_OOM, "out of memory on the host");
-        inputs_fill(problem, (enum tensor)i, kind, seed, runner->values[i], counts[i]);
-        if (write_input(runner, i, counts[i], failure))
-            return -1;
-    }
-    runner->host_inputs =
-        (struct attention_inputs){runner->values[0], runner->values[1], runner->values[2]};
-    return 0;
+    if (given)
+        runner->host_inputs = *given;
+    else
+        generate(runner, kind, seed);
+    const struct attention_inputs *inputs = &runner->host_inputs;
+    if (write_tensor(runner, INPUT_Q, inputs->q, runner->sizes.q, failure) ||
+        write_tensor(runner, INPUT_K, inputs->k, runner->sizes.k, failure) ||
+        write_tensor(runner, INPUT_V, inputs->v, runner->sizes.v, failure))
+        return -1;
+    return write_modifiers(runner, failure);
 }
 
 const struct attention_inputs *runner_inputs(const struct runner *runner)
@@ -140,7 +221,8 @@ static int reserve_scratch(struct runner *runner, const struct slot *slot, struc
                 return failure->kind = FAILURE_ERROR, -1;
             elements *= size;
         }
-        const size_t bytes = (size_t)elements * sizeof(float);
+        /* A size of 0: this problem does not need it. */
+        const size_t bytes = elements ? (size_t)elements * sizeof(float) : sizeof(float);
         if (runner->scratch[i] && runner->scratch[i]->bytes >= bytes)
             continue;
         free_buffer(runner, &runner->scratch[i]);
@@ -193,13 +275,11 @@ static struct shape make_shape(const struct problem *problem)
 
 static int bind(struct runner *runner, struct slot *slot, struct failure *failure)
 {
-    struct binding bindings[4 + SCRATCH_MAX] = {
-        {"q", runner->inputs[0]},
-        {"k", runner->inputs[1]},
-        {"v", runner->inputs[2]},
-        {"o", slot->output},
-    };
-    int count = 4;
+    struct binding bindings[BUFFERS_MAX];
+    int count = 0;
+    bindings[count++] = (struct binding){"o", slot->output};
+    for (int i = 0; i < INPUTS; ++i)
+        bindings[count++] = (struct binding){input_names[i], runner->inputs[i]};
     for (int i = 0; i < slot->variant->scratch_count; ++i)
         bindings[count++] = (struct binding){slot->variant->scratch[i].name, runner->scratch[i]};
     const struct shape shape = make_shape(&runner->problem);
@@ -218,14 +298,13 @@ int runner_launch(struct runner *runner, int index, struct launch_times *times,
     return runner->backend->launch(runner->session, slot->kernels, times, failure);
 }
 
-/* Every buffer of a slot, for guards: q, k, v, o, scratch. */
+/* Every buffer of a slot, for guards. */
 static int slot_buffers(struct runner *runner, const struct slot *slot, struct buffer **buffers,
                         const char **names)
 {
-    static const char *const tensors[] = {"q", "k", "v"};
     int count = 0;
-    for (int i = 0; i < 3; ++i) {
-        names[count] = tensors[i];
+    for (int i = 0; i < INPUTS; ++i) {
+        names[count] = input_names[i];
         buffers[count++] = runner->inputs[i];
     }
     names[count] = "o";
@@ -247,8 +326,8 @@ int runner_poison(struct runner *runner, int index, struct failure *failure)
 {
     const struct backend *backend = runner->backend;
     struct slot *slot = &runner->slots[index];
-    struct buffer *buffers[4 + SCRATCH_MAX];
-    const char *names[4 + SCRATCH_MAX];
+    struct buffer *buffers[BUFFERS_MAX];
+    const char *names[BUFFERS_MAX];
     const int count = slot_buffers(runner, slot, buffers, names);
     for (int i = 0; i < count; ++i)
         if (backend->buffer_fill(runner->session, buffers[i], 0, buffers[i]->guard, GUARD_PATTERN,
@@ -278,11 +357,29 @@ int runner_read(struct runner *runner, int index, float *output, struct failure 
     return result;
 }
 
+int runner_read_scores(struct runner *runner, int index, float *values, struct failure *failure)
+{
+    const struct variant *variant = runner->slots[index].variant;
+    const char *name = variant->returns[runner->problem.returns];
+    for (int i = 0; name && i < variant->scratch_count; ++i)
+        if (strcmp(variant->scratch[i].name, name) == 0) {
+            struct buffer *buffer = runner->scratch[i];
+            const size_t count = (size_t)runner->sizes.q / (size_t)runner->problem.d_k *
+                                 (size_t)runner->problem.n_kv;
+            if (count * sizeof(float) > buffer->bytes)
+                break;
+            return runner->backend->buffer_read(runner->session, buffer, buffer->guard,
+                                                count * sizeof(float), values, failure);
+        }
+    return failure_set(failure, FAILURE_ERROR,
+                       "the variant file does not say which buffer holds the second output");
+}
+
 int runner_guards(struct runner *runner, int index, struct err *what, struct failure *failure)
 {
     struct slot *slot = &runner->slots[index];
-    struct buffer *buffers[4 + SCRATCH_MAX];
-    const char *names[4 + SCRATCH_MAX];
+    struct buffer *buffers[BUFFERS_MAX];
+    const char *names[BUFFERS_MAX];
     const int count = slot_buffers(runner, slot, buffers, names);
     int result = 0;
     for (int i = 0; i < count && result == 0; ++i) {

@@ -19,9 +19,12 @@ struct runner *runner_open(const struct backend *backend, struct device_info *de
                            struct failure *failure);
 void runner_close(struct runner *runner);
 
-/* Makes the inputs of a problem on host and device; drops those of the problem before. */
-int runner_problem(struct runner *runner, const struct problem *problem, enum input_kind kind,
-                   uint64_t seed, struct failure *failure);
+/* Puts the inputs of a problem on the device; drops those of the problem before. `given`: tensors
+ * of the user's, rounded to the dtype, which must stay valid; NULL: they are generated from kind
+ * and seed. */
+int runner_problem(struct runner *runner, const struct problem *problem,
+                   const struct attention_inputs *given, enum input_kind kind, uint64_t seed,
+                   struct failure *failure);
 /* The inputs as the device sees them, rounded to the dtype; valid until the next runner_problem. */
 const struct attention_inputs *runner_inputs(const struct runner *runner);
 
@@ -35,6 +38,8 @@ int runner_launch(struct runner *runner, int slot, struct launch_times *times,
                   struct failure *failure);
 /* The output, decoded to f32, problem_sizes().o values in the problem's layout. */
 int runner_read(struct runner *runner, int slot, float *output, struct failure *failure);
+/* The second output of a problem that returns weights or scores: [batch, heads_q, n_q, n_kv]. */
+int runner_read_scores(struct runner *runner, int slot, float *values, struct failure *failure);
 /* Compares all guard zones with their pattern. 0: intact; 1: overwritten, `what` says where;
  * -1: failure. */
 int runner_guards(struct runner *runner, int slot, struct err *what, struct failure *failure);

@@ -55,6 +55,7 @@ static void grow(struct entries *entries, struct arena *arena)
         *slot(entries, entries->items[i].id) = i + 1;
 }
 
+/* sweep: NULL for a problem that was given by itself. */
 static void add_problem(struct entries *entries, const struct suite *suite,
                         const struct sweep *sweep, const struct problem *problem,
                         struct arena *arena)
@@ -72,7 +73,7 @@ static void add_problem(struct entries *entries, const struct suite *suite,
     const size_t n = (size_t)entry->sweep_count;
     entry->sweeps = arena_grow(arena, entry->sweeps, n, n + 1, sizeof *entry->sweeps);
     entry->sources = arena_grow(arena, entry->sources, n, n + 1, sizeof *entry->sources);
-    entry->sweeps[n] = arena_print(arena, "%s/%s", suite->name, sweep->name);
+    entry->sweeps[n] = arena_print(arena, "%s/%s", suite->name, sweep ? sweep->name : "problem");
     entry->sources[n] = sweep;
     ++entry->sweep_count;
 }
@@ -80,6 +81,10 @@ static void add_problem(struct entries *entries, const struct suite *suite,
 static int collect(struct entries *entries, const struct plan_request *request, struct arena *arena,
                    struct err *err)
 {
+    if (request->problem) {
+        add_problem(entries, &request->suites[0], NULL, request->problem, arena);
+        return 0;
+    }
     for (int s = 0; s < request->suite_count; ++s)
         for (int w = 0; w < request->suites[s].sweep_count; ++w) {
             const struct suite *suite = &request->suites[s];
@@ -165,7 +170,7 @@ static bool is_wanted(const struct plan_request *request, const struct entry *en
         return is_listed(request->only_variants, name);
     for (int s = 0; s < entry->sweep_count; ++s) {
         const struct sweep *sweep = entry->sources[s];
-        if (!sweep->variant_count)
+        if (!sweep || !sweep->variant_count)
             return true;
         for (int v = 0; v < sweep->variant_count; ++v)
             if (strcmp(sweep->variants[v], name) == 0)

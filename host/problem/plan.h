@@ -44,9 +44,10 @@ struct plan_request {
     int variant_count;
     const struct device_info *devices;
     int device_count;
-    const char *only_variants; /* "naive,fused", or NULL for all */
-    const char *filter;        /* POSIX extended regular expression over "id variant", or NULL */
-    int64_t host_bytes;        /* memory of the host for the reference; 0: unknown */
+    const struct problem *problem; /* instead of the sweeps' problems; suites[0] gives the rules */
+    const char *only_variants;     /* "naive,fused", or NULL for all */
+    const char *filter; /* POSIX extended regular expression over "id variant", or NULL */
+    int64_t host_bytes; /* memory of the host for the reference; 0: unknown */
 };
 
 /* -1: an unknown variant name, a bad expression, or no cell at all. What the request points to must

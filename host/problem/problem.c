@@ -25,6 +25,12 @@ static const char *const dtype_names[] = {"f32", "f16", "bf16", NULL};
 static const char *const layout_names[] = {"bhnd", "bnhd", NULL};
 static const char *const mask_names[] = {"none", "causal", "window", "causal+window", NULL};
 static const char *const bias_names[] = {"none", "float", "bool", "alibi", NULL};
+static const char *const returns_names[] = {"none", "weights", "scores", NULL};
+/* b: batch, h: heads_q, q: n_q, k: n_kv; 1: broadcast. The default is the mask of most frameworks'
+ * examples: one for all heads. */
+static const char *const bias_shape_names[] = {"11qk", "1hqk", "b1qk", "bhqk", "111k", "1h1k",
+                                               "b11k", "bh1k", "11q1", "1hq1", "b1q1", "bhq1",
+                                               "1111", "1h11", "b111", "bh11", NULL};
 
 #define AT(member) offsetof(struct problem, member)
 enum { NO_DEFAULT = 0 }; /* sizes start at 1, so 0 marks one that was not set */
@@ -51,6 +57,8 @@ static const struct key keys[] = {
     {"softcap", KEY_DOUBLE, AT(softcap), 0, 0, 0, NULL, 0, 1e6},
     {"sink", KEY_BOOL, AT(sink), 0, 1, 0, NULL, 0, 0},
     {"scale", KEY_DOUBLE, AT(scale), 0, 0, 0, NULL, -1e6, 1e6},
+    {"bias_shape", KEY_ENUM, AT(bias_shape), 0, 0, 0, bias_shape_names, 0, 0},
+    {"returns", KEY_ENUM, AT(returns), 0, 0, RETURNS_NONE, returns_names, 0, 0},
 };
 enum { KEY_COUNT = sizeof keys / sizeof *keys };
 
@@ -353,7 +361,7 @@ bool problem_value(const struct problem *problem, const char *name, double *valu
     else if (strcmp(name, "dtype_bytes") == 0)
         *value = (double)dtype_bytes((enum dtype)problem->dtype);
     else if (strcmp(name, "pairs") == 0)
-        *value = problem_pairs(problem);
+        *value = problem_pairs(problem) / (double)problem->heads_q;
     else if (!key || key->type == KEY_LENGTHS)
         return false;
     else
@@ -388,69 +396,9 @@ const char *dtype_name(enum dtype dtype)
     return dtype_names[dtype];
 }
 
-void problem_visible_keys(const struct problem *problem, int64_t batch, int64_t row, int64_t *first,
-                          int64_t *end)
-{
-    const bool causal = problem->mask == MASK_CAUSAL || problem->mask == MASK_CAUSAL_WINDOW;
-    const bool window = problem->mask == MASK_WINDOW || problem->mask == MASK_CAUSAL_WINDOW;
-    const int64_t diagonal = row + problem_causal_offset(problem);
-    int64_t low = 0, high = problem->kv_lengths ? problem->kv_lengths[batch] : problem->n_kv;
-    if (causal && diagonal + 1 < high)
-        high = diagonal + 1;
-    if (window && problem->window_right != WINDOW_UNLIMITED &&
-        diagonal + problem->window_right + 1 < high)
-        high = diagonal + problem->window_right + 1;
-    if (window && problem->window_left != WINDOW_UNLIMITED && diagonal - problem->window_left > low)
-        low = diagonal - problem->window_left;
-    if (high <= low)
-        low = high = 0;
-    *first = low;
-    *end = high;
-}
-
-/* Sum over rows i = 0 ... rows - 1 of i + shift, clamped to 0 ... limit. */
-static double sum_clamped(int64_t rows, int64_t shift, int64_t limit)
-{
-    /* Rows first ... end - 1 lie between the limits; those from end on count `limit` each. */
-    const int64_t first = shift >= 0 ? 0 : -shift < rows ? -shift : rows;
-    const int64_t reach = limit - shift;
-    const int64_t end = reach <= first ? first : reach < rows ? reach : rows;
-    const double between = (double)(end - first) * ((double)(first + end - 1) / 2 + (double)shift);
-    const int64_t full = shift + end >= limit ? rows - end : 0;
-    return between + (double)full * (double)limit;
-}
-
-/* Both ends of a row's range move with the row, so the sum over rows has a closed form. */
-static double batch_pairs(const struct problem *problem, int64_t length)
-{
-    const bool causal = problem->mask == MASK_CAUSAL || problem->mask == MASK_CAUSAL_WINDOW;
-    const bool window = problem->mask == MASK_WINDOW || problem->mask == MASK_CAUSAL_WINDOW;
-    const int64_t offset = problem_causal_offset(problem);
-    const double rows = (double)problem->n_q;
-    double ends = rows * (double)length, starts = 0;
-    if (causal)
-        ends = sum_clamped(problem->n_q, offset + 1, length);
-    else if (window && problem->window_right != WINDOW_UNLIMITED)
-        ends = sum_clamped(problem->n_q, offset + problem->window_right + 1, length);
-    if (window && problem->window_left != WINDOW_UNLIMITED)
-        starts = sum_clamped(problem->n_q, offset - problem->window_left, length);
-    return ends - starts;
-}
-
-double problem_pairs(const struct problem *problem)
-{
-    if (!problem->kv_lengths)
-        return (double)problem->batch * batch_pairs(problem, problem->n_kv);
-    double pairs = 0;
-    for (int64_t b = 0; b < problem->batch; ++b)
-        pairs += batch_pairs(problem, problem->kv_lengths[b]);
-    return pairs;
-}
-
 double problem_flops(const struct problem *problem)
 {
-    return 2 * (double)problem->heads_q * problem_pairs(problem) *
-           (double)(problem->d_k + problem->d_v);
+    return 2 * problem_pairs(problem) * (double)(problem->d_k + problem->d_v);
 }
 
 struct problem_sizes problem_sizes(const struct problem *problem)
@@ -461,9 +409,19 @@ struct problem_sizes problem_sizes(const struct problem *problem)
                                   kv_rows * problem->d_v, q_rows * problem->d_v};
 }
 
+int64_t problem_scores(const struct problem *problem)
+{
+    return problem->batch * problem->heads_q * problem->n_q * problem->n_kv;
+}
+
 double problem_bytes(const struct problem *problem)
 {
     const struct problem_sizes sizes = problem_sizes(problem);
-    return (double)(sizes.q + sizes.k + sizes.v + sizes.o) *
-           (double)dtype_bytes((enum dtype)problem->dtype);
+    double bytes = (double)(sizes.q + sizes.k + sizes.v + sizes.o) *
+                   (double)dtype_bytes((enum dtype)problem->dtype);
+    if (problem->bias == BIAS_FLOAT || problem->bias == BIAS_BOOL)
+        bytes += (double)problem_bias_dims(problem).count * (problem->bias == BIAS_FLOAT ? 4 : 1);
+    if (problem->returns != RETURNS_NONE)
+        bytes += 4 * (double)problem_scores(problem);
+    return bytes;
 }

@@ -19,6 +19,8 @@ enum dtype { DTYPE_F32, DTYPE_F16, DTYPE_BF16 };
 enum layout { LAYOUT_BHND, LAYOUT_BNHD };
 enum mask { MASK_NONE, MASK_CAUSAL, MASK_WINDOW, MASK_CAUSAL_WINDOW };
 enum bias { BIAS_NONE, BIAS_FLOAT, BIAS_BOOL, BIAS_ALIBI };
+/* A second output beside o: [batch, heads_q, n_q, n_kv] in f32. */
+enum returns { RETURNS_NONE, RETURNS_WEIGHTS, RETURNS_SCORES };
 
 /* causal_offset: the default, n_kv - n_q (bottom-right aligned). */
 #define CAUSAL_OFFSET_AUTO INT64_MIN
@@ -42,7 +44,9 @@ struct problem {
     double softcap;            /* 0: none */
     int64_t sink;              /* bool */
     double scale;              /* 0: 1 / sqrt(d_k) */
-    uint32_t given;            /* which keys were set explicitly; internal to problem.c */
+    int64_t bias_shape;        /* index into the shapes of bias_dims */
+    int64_t returns;
+    uint32_t given; /* which keys were set explicitly; internal to problem.c */
 };
 
 /* All defaults; n_q, n_kv, d_k and d_v have none and must be set. */
@@ -71,7 +75,7 @@ int problem_from_json(struct problem *problem, const cJSON *object, struct arena
                       struct err *err);
 
 /* The value of a key as a number for size expressions (enums and bools as their index, "scale" as
- * problem_scale); false for an unknown name. Also: dtype_bytes, pairs. */
+ * problem_scale); false for an unknown name. Also: dtype_bytes, and pairs, those of one head. */
 bool problem_value(const struct problem *problem, const char *name, double *value);
 /* The enum value's name, such as "causal"; for keys that are not enums, NULL. */
 const char *problem_enum_name(const struct problem *problem, const char *key);
@@ -84,13 +88,37 @@ int64_t dtype_bytes(enum dtype dtype);
 const char *dtype_name(enum dtype dtype);
 
 /* Keys that row i of a batch sees by mask, window and padding: first <= j < end. The range is empty
- * (first == end) for a row that is masked entirely. Bias masks are not counted. */
+ * (first == end) for a row that is masked entirely. A boolean mask hides more of them. */
 void problem_visible_keys(const struct problem *problem, int64_t batch, int64_t row, int64_t *first,
                           int64_t *end);
 
-/* Unmasked (query, key) pairs of one head, summed over the batch. */
+/* A float or bool bias is stored as [batch or 1, heads_q or 1, n_q or 1, n_kv or 1]. */
+enum bias_dim { BIAS_BATCH, BIAS_HEAD, BIAS_ROW, BIAS_KEY, BIAS_DIMS };
+struct bias_dims {
+    bool full[BIAS_DIMS]; /* false: size 1, the same for all */
+    int64_t size[BIAS_DIMS];
+    int64_t count; /* the product of the sizes */
+};
+struct bias_dims problem_bias_dims(const struct problem *problem);
+/* Index of the bias that applies to (b, h, i, j). */
+int64_t bias_index(const struct bias_dims *dims, int64_t batch, int64_t head, int64_t row,
+                   int64_t key);
+
+/* The generated boolean mask: about a quarter of a row's keys is hidden, every fourth from a phase
+ * that is drawn for each row, and one row in 64 hides all; so that pairs can be counted exactly
+ * without looking at every one. Shapes that are 1 along the keys hide a quarter of the rows. */
+bool problem_mask_keeps(const struct problem *problem, int64_t batch, int64_t head, int64_t row,
+                        int64_t key);
+
+/* The slope of ALiBi for a head (Press et al. 2022): 2^(-8 (h + 1) / heads) when heads is a power
+ * of two; otherwise those of the next smaller power of two, then every other one of the next
+ * larger. */
+double alibi_slope(int64_t head, int64_t heads);
+
+/* Unmasked (query, key) pairs of all query heads and batch entries: by mask, window, padding and
+ * boolean mask. A float bias hides nothing: no kernel can skip it without reading it. */
 double problem_pairs(const struct problem *problem);
-/* 2 * heads_q * pairs * (d_k + d_v): multiply and add count as two. */
+/* 2 * pairs * (d_k + d_v): multiply and add count as two. */
 double problem_flops(const struct problem *problem);
 /* Each input read once, the output written once. */
 double problem_bytes(const struct problem *problem);
@@ -100,5 +128,7 @@ struct problem_sizes {
     int64_t q, k, v, o;
 };
 struct problem_sizes problem_sizes(const struct problem *problem);
+/* batch * heads_q * n_q * n_kv: scores, masked ones too. */
+int64_t problem_scores(const struct problem *problem);
 
 #endif

@@ -252,13 +252,20 @@ static int load_fields(struct suite *suite, struct arena *arena, struct err *err
     return 0;
 }
 
-int suite_load(struct suite *suite, const char *file_name, const char *text, size_t length,
-               struct arena *arena, struct err *err)
+struct suite suite_default(void)
 {
-    *suite = (struct suite){
+    return (struct suite){
+        .name = "default",
+        .title = "",
         .measure = {.min_samples = 10, .min_time_s = 0.5, .max_time_s = 15, .target_rel_ci = 0.01},
         .deadlines = {
             .enumerate_s = 30, .build_s = 120, .run_s = 60, .read_s = 60, .teardown_s = 10}};
+}
+
+int suite_load(struct suite *suite, const char *file_name, const char *text, size_t length,
+               struct arena *arena, struct err *err)
+{
+    *suite = suite_default();
     if (json_load(&suite->json, file_name, text, length, err))
         return -1;
     sha256_hex(text, length, suite->sha256);

@@ -56,6 +56,9 @@ int suite_load(struct suite *suite, const char *file_name, const char *text, siz
                struct arena *arena, struct err *err);
 void suite_free(struct suite *suite);
 
+/* The rules that hold where a suite says nothing. */
+struct suite suite_default(void);
+
 /* Overrides an axis (or a default) in every sweep: "n=128..4096*2", "heads=1..8+1",
  * "dtype=f32,f16", "d_k=64". */
 int suite_set(struct suite *suite, const char *assignment, struct arena *arena, struct err *err);

@@ -101,7 +101,7 @@ static bool is_size_key(const char *key)
 static bool is_mask_detail(const char *key)
 {
     return strcmp(key, "causal_offset") == 0 || strcmp(key, "window_left") == 0 ||
-           strcmp(key, "window_right") == 0;
+           strcmp(key, "window_right") == 0 || strcmp(key, "bias_shape") == 0;
 }
 
 static int problem_supported(const struct variant *variant, const struct problem *problem,
@@ -244,6 +244,13 @@ int variant_memory(const struct variant *variant, const struct problem *problem,
     for (int i = 0; i < 4; ++i)
         if (tensors[i] > memory->largest_bytes)
             memory->largest_bytes = tensors[i];
+    if (problem->bias == BIAS_FLOAT || problem->bias == BIAS_BOOL) {
+        const int64_t bias_bytes =
+            problem_bias_dims(problem).count * (problem->bias == BIAS_FLOAT ? 4 : 1);
+        memory->inputs_bytes += bias_bytes;
+        if (bias_bytes > memory->largest_bytes)
+            memory->largest_bytes = bias_bytes;
+    }
     for (int i = 0; i < variant->scratch_count; ++i) {
         double elements = 1;
         for (int d = 0; d < variant->scratch[i].dim_count; ++d) {
@@ -273,8 +280,15 @@ char *variant_build_options(const struct problem *problem, const struct tuning *
                problem->d_v);
     text_print(&options, " -DDTYPE=%d -DLAYOUT_BNHD=%d -DCAUSAL=%d -DWINDOW=%d",
                (int)problem->dtype, problem->layout == LAYOUT_BNHD, causal, window);
-    text_print(&options, " -DBIAS=%d -DKV_LENGTHS=%d -DSOFTCAP=%d -DSINK=%d", (int)problem->bias,
-               problem->kv_lengths != NULL, problem->softcap > 0, (int)problem->sink);
+    text_print(&options, " -DBIAS=%d -DKV_LENGTHS=%d -DSOFTCAP=%d -DSINK=%d -DRETURNS=%d",
+               (int)problem->bias, problem->kv_lengths != NULL, problem->softcap > 0,
+               (int)problem->sink, (int)problem->returns);
+    if (problem->bias == BIAS_FLOAT || problem->bias == BIAS_BOOL) {
+        const struct bias_dims dims = problem_bias_dims(problem);
+        text_print(&options, " -DBIAS_BATCH=%d -DBIAS_HEAD=%d -DBIAS_ROW=%d -DBIAS_KEY=%d",
+                   dims.full[BIAS_BATCH], dims.full[BIAS_HEAD], dims.full[BIAS_ROW],
+                   dims.full[BIAS_KEY]);
+    }
     for (int i = 0; i < tuning->count; ++i)
         text_print(&options, " -D%s=%" PRId64, tuning->items[i].name, tuning->items[i].value);
     char *copy = arena_copy(arena, text_get(&options));

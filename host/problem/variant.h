@@ -50,6 +50,7 @@ struct variant {
     int scratch_count;
     struct pass passes[PASSES_MAX];
     int pass_count;
+    const char *returns[3]; /* by enum returns: the scratch buffer that holds it, or NULL */
 };
 
 /* Reads a variant description. `file_name` and `folder` are for messages and for the rule that the

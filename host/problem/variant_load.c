@@ -177,15 +177,19 @@ static int load_scratch(struct variant *variant, const cJSON *object, struct are
 static int check_buffer(const struct variant *variant, const cJSON *node, const char *name,
                         struct err *err)
 {
-    static const char *const tensors[] = {"q", "k", "v", "o"};
-    for (size_t i = 0; i < 4; ++i)
+    static const char *const tensors[] = {"q",    "k",      "v",     "o",
+                                          "bias", "slopes", "sinks", "kv_lengths"};
+    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; ++i)
         if (strcmp(tensors[i], name) == 0)
             return 0;
     for (int i = 0; i < variant->scratch_count; ++i)
         if (strcmp(variant->scratch[i].name, name) == 0)
             return 0;
-    return json_fail(&variant->json, node, err,
-                     "expected q, k, v, o or a scratch buffer of this file, found \"%.40s\"", name);
+    return json_fail(
+        &variant->json, node, err,
+        "expected q, k, v, o, bias, slopes, sinks, kv_lengths or a scratch buffer of this "
+        "file, found \"%.40s\"",
+        name);
 }
 
 static int load_gemm(const struct variant *variant, struct gemm *gemm, const cJSON *object,
@@ -294,15 +298,37 @@ static int load_defaults(const struct variant *variant, struct err *err)
     return 0;
 }
 
+/* {"weights": "scores"}: which scratch buffer holds the second output. */
+static int load_returns(struct variant *variant, const cJSON *object, struct err *err)
+{
+    static const char *const keys[] = {"weights", "scores", NULL};
+    if (!object)
+        return 0;
+    if (json_only_keys(&variant->json, object, keys, err))
+        return -1;
+    for (int i = 0; keys[i]; ++i) {
+        const char **buffer = &variant->returns[i == 0 ? RETURNS_WEIGHTS : RETURNS_SCORES];
+        if (json_string(&variant->json, object, keys[i], false, buffer, err))
+            return -1;
+        bool found = !*buffer;
+        for (int s = 0; s < variant->scratch_count; ++s)
+            found = found || strcmp(variant->scratch[s].name, *buffer) == 0;
+        if (!found)
+            return json_fail(&variant->json, cJSON_GetObjectItemCaseSensitive(object, keys[i]), err,
+                             "expected a scratch buffer of this file");
+    }
+    return 0;
+}
+
 static int load_fields(struct variant *variant, const char *folder, struct arena *arena,
                        struct err *err)
 {
-    static const char *const keys[] = {"name",     "title",    "idea",   "source",
-                                       "supports", "requires", "tune",   "where",
-                                       "defaults", "scratch",  "passes", NULL};
+    static const char *const keys[] = {"name",     "title",   "idea",  "source",   "supports",
+                                       "requires", "tune",    "where", "defaults", "scratch",
+                                       "passes",   "returns", NULL};
     const struct json *json = &variant->json;
     const cJSON *root = json->root, *needs = NULL, *tune = NULL, *scratch = NULL, *passes = NULL;
-    const cJSON *pass = NULL;
+    const cJSON *pass = NULL, *returns = NULL;
     variant->title = variant->idea = variant->source = "";
     variant->local_bytes = "0";
     variant->where = "1";
@@ -316,6 +342,7 @@ static int load_fields(struct variant *variant, const char *folder, struct arena
         json_node(json, root, "tune", false, cJSON_Object, &tune, err) ||
         json_node(json, root, "defaults", false, cJSON_Object, &variant->defaults, err) ||
         json_node(json, root, "scratch", false, cJSON_Object, &scratch, err) ||
+        json_node(json, root, "returns", false, cJSON_Object, &returns, err) ||
         json_node(json, root, "passes", true, cJSON_Array, &passes, err))
         return -1;
     if (strcmp(variant->name, folder) != 0)
@@ -324,7 +351,8 @@ static int load_fields(struct variant *variant, const char *folder, struct arena
     if (load_tunables(variant, tune, err) || load_supports(variant, arena, err) ||
         (needs && load_requires(variant, needs, arena, err)) ||
         load_expression_key(variant, root, "where", "1", &variant->where, arena, err) ||
-        load_defaults(variant, err) || load_scratch(variant, scratch, arena, err))
+        load_defaults(variant, err) || load_scratch(variant, scratch, arena, err) ||
+        load_returns(variant, returns, err))
         return -1;
     cJSON_ArrayForEach(pass, passes) if (load_pass(variant, pass, arena, err)) return -1;
     if (!variant->pass_count)

@@ -315,6 +315,18 @@ int json_node(const struct json *json, const cJSON *object, const char *key, boo
     return 0;
 }
 
+const char *json_peek_string(const cJSON *object, const char *key)
+{
+    const cJSON *node = cJSON_GetObjectItemCaseSensitive(object, key);
+    return cJSON_IsString(node) ? node->valuestring : "";
+}
+
+double json_peek_number(const cJSON *object, const char *key)
+{
+    const cJSON *node = cJSON_GetObjectItemCaseSensitive(object, key);
+    return cJSON_IsNumber(node) ? node->valuedouble : NAN;
+}
+
 void json_add_number(cJSON *object, const char *key, double value)
 {
     if (isfinite(value))

@@ -54,6 +54,11 @@ int json_as_double(const struct json *json, const cJSON *node, double low, doubl
                    double *value, struct err *err);
 int json_as_string(const struct json *json, const cJSON *node, const char **value, struct err *err);
 
+/* A look at messages of our own worker: the value, or "" and NaN when it is absent or of another
+ * type. Takes a NULL object. */
+const char *json_peek_string(const cJSON *object, const char *key);
+double json_peek_number(const cJSON *object, const char *key);
+
 /* A short description of a node for messages: `"abc"`, `3`, `an array`. */
 void json_describe(const cJSON *node, char *out, size_t size);
 

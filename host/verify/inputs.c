@@ -121,6 +121,47 @@ void inputs_fill(const struct problem *problem, enum tensor tensor, enum input_k
     }
 }
 
+/* Either the float bias or the boolean mask. */
+static void fill_from_mask(const struct problem *problem, float *values, unsigned char *mask,
+                           uint64_t key)
+{
+    const struct bias_dims dims = problem_bias_dims(problem);
+    const int64_t *size = dims.size;
+
+#pragma omp parallel for schedule(static)
+    for (int64_t line = 0; line < size[BIAS_BATCH] * size[BIAS_HEAD] * size[BIAS_ROW]; line++) {
+        const int64_t row = line % size[BIAS_ROW], bh = line / size[BIAS_ROW];
+        const int64_t head = bh % size[BIAS_HEAD], batch = bh / size[BIAS_HEAD];
+        for (int64_t j = 0; j < size[BIAS_KEY]; j++) {
+            const bool kept = problem_mask_keeps(problem, batch, head, row, j);
+            const int64_t index = line * size[BIAS_KEY] + j;
+            if (mask)
+                mask[index] = kept;
+            else if (kept)
+                values[index] = UNIT * bell(inputs_hash(key, (uint64_t)index));
+            else
+                values[index] = (row + j) % 2 ? -INFINITY : -1e9F;
+        }
+    }
+}
+
+void inputs_fill_bias(const struct problem *problem, uint64_t seed, float *values)
+{
+    fill_from_mask(problem, values, NULL, inputs_hash(seed, TENSOR_BIAS));
+}
+
+void inputs_fill_mask(const struct problem *problem, unsigned char *values)
+{
+    fill_from_mask(problem, NULL, values, 0);
+}
+
+void inputs_fill_sinks(const struct problem *problem, uint64_t seed, float *values)
+{
+    const uint64_t key = inputs_hash(seed, TENSOR_SINKS);
+    for (int64_t h = 0; h < problem->heads_q; h++)
+        values[h] = (float)((int64_t)(inputs_hash(key, (uint64_t)h) >> 40) - (1 << 23)) * 0x1p-22F;
+}
+
 static uint32_t bits_of(float value)
 {
     uint32_t bits;

@@ -12,7 +12,7 @@
 
 #include <stdint.h>
 
-enum tensor { TENSOR_Q, TENSOR_K, TENSOR_V };
+enum tensor { TENSOR_Q, TENSOR_K, TENSOR_V, TENSOR_BIAS, TENSOR_SINKS };
 
 /* What the values look like. `random` is close to a standard normal (a sum of four uniforms,
  * variance 1, within +-3.47, never 0). The others are adversarial and leave v random: large scores
@@ -32,6 +32,14 @@ uint64_t inputs_hash(uint64_t seed, uint64_t counter);
  * dtype (so that encoding to the storage type is exact). */
 void inputs_fill(const struct problem *problem, enum tensor tensor, enum input_kind kind,
                  uint64_t seed, float *values, int64_t count);
+
+/* The additive bias, problem_bias_dims().count values: standard normal, but -infinity or -1e9 in
+ * turn where problem_mask_keeps() hides a key. */
+void inputs_fill_bias(const struct problem *problem, uint64_t seed, float *values);
+/* The boolean mask, as problem_mask_keeps() says. */
+void inputs_fill_mask(const struct problem *problem, unsigned char *values);
+/* heads_q sinks, uniform in -2 ... 2. */
+void inputs_fill_sinks(const struct problem *problem, uint64_t seed, float *values);
 
 /* IEEE binary16 and bfloat16, round to nearest even; overflow gives infinity, NaN stays NaN. */
 uint16_t f16_from_f32(float value);

@@ -1,6 +1,5 @@
 #include "verify/reference.h"
 
-#include <assert.h>
 #include <math.h>
 
 int64_t row_offset(const struct problem *problem, row_index row, int64_t d)
@@ -40,34 +39,85 @@ static double dot(const float *a, const float *b, int64_t count, double *absolut
     return sum;
 }
 
-/* Scores of keys first <= j < end to weights[j]; returns score_size. */
-static double score(const struct problem *problem, const float *q, struct rows k, int64_t first,
-                    int64_t end, double *weights)
+/* One query row, with what its scores depend on. */
+struct query {
+    int64_t batch, head, row;
+    int64_t first, end; /* keys that mask, window and padding let it see */
+    const float *q;
+    struct rows k, v;
+};
+
+static struct query find_query(const struct problem *problem, const struct attention_inputs *inputs,
+                               row_index index)
 {
-    const double scale = problem_scale(problem), softcap = problem->softcap;
-    double largest = 0;
-    for (int64_t j = first; j < end; j++) {
-        double size;
-        double s = scale * dot(q, k.first + j * k.stride, problem->d_k, &size);
-        if (softcap > 0)
-            s = softcap * tanh(s / softcap);
-        weights[j] = s;
-        largest = fmax(largest, fabs(scale) * size);
-    }
-    return largest;
+    const int64_t bh = index / problem->n_q;
+    struct query query = {
+        .batch = bh / problem->heads_q, .head = bh % problem->heads_q, .row = index % problem->n_q};
+    const int64_t kv_head = query.head / (problem->heads_q / problem->heads_kv);
+    query.q = inputs->q + row_offset(problem, index, problem->d_k);
+    query.k = head_rows(problem, inputs->k, query.batch, kv_head, problem->d_k);
+    query.v = head_rows(problem, inputs->v, query.batch, kv_head, problem->d_v);
+    problem_visible_keys(problem, query.batch, query.row, &query.first, &query.end);
+    return query;
 }
 
-static void softmax(double *weights, int64_t first, int64_t end)
+/* What is added to the score of a key; -infinity hides it. */
+static double bias_of(const struct problem *problem, const struct attention_inputs *inputs,
+                      const struct query *query, int64_t j)
 {
-    double max = -INFINITY, sum = 0;
-    for (int64_t j = first; j < end; j++)
+    if (problem->bias == BIAS_NONE)
+        return 0;
+    if (problem->bias == BIAS_ALIBI) {
+        const int64_t distance = query->row + problem_causal_offset(problem) - j;
+        return -(double)(float)alibi_slope(query->head, problem->heads_q) * fabs((double)distance);
+    }
+    const struct bias_dims dims = problem_bias_dims(problem);
+    const int64_t index = bias_index(&dims, query->batch, query->head, query->row, j);
+    if (problem->bias == BIAS_BOOL)
+        return inputs->mask[index] ? 0 : -INFINITY;
+    return (double)inputs->bias[index];
+}
+
+/* Scores of keys first <= j < end to scores[j], -infinity for masked ones; sizes[j] is how large
+ * the numbers were that a score is made of. */
+static void score(const struct problem *problem, const struct attention_inputs *inputs,
+                  const struct query *query, double *scores, double *sizes)
+{
+    const double scale = problem_scale(problem), softcap = problem->softcap;
+    for (int64_t j = query->first; j < query->end; j++) {
+        double size;
+        double s = scale * dot(query->q, query->k.first + j * query->k.stride, problem->d_k, &size);
+        if (softcap > 0)
+            s = softcap * tanh(s / softcap);
+        const double bias = bias_of(problem, inputs, query, j);
+        s += bias;
+        scores[j] = s <= SCORE_MASKED_BELOW ? -INFINITY : s;
+        sizes[j] = fabs(scale) * size + 2 * fabs(bias);
+    }
+}
+
+/* Scores become weights; a sink takes its share of the sum. All keys masked: all weights 0. */
+static void softmax(const struct query *query, const float *sink, double *weights)
+{
+    double max = sink ? (double)*sink : -INFINITY;
+    for (int64_t j = query->first; j < query->end; j++)
         max = fmax(max, weights[j]);
-    for (int64_t j = first; j < end; j++) {
-        weights[j] = exp(weights[j] - max);
+    double sum = sink ? exp((double)*sink - max) : 0;
+    for (int64_t j = query->first; j < query->end; j++) {
+        weights[j] = weights[j] == -INFINITY ? 0 : exp(weights[j] - max);
         sum += weights[j];
     }
-    for (int64_t j = first; j < end; j++)
+    for (int64_t j = query->first; j < query->end && sum > 0; j++)
         weights[j] /= sum;
+}
+
+static double largest_size(const struct query *query, const double *weights, const double *sizes)
+{
+    double largest = 0;
+    for (int64_t j = query->first; j < query->end; j++)
+        if (weights[j] > 1e-20)
+            largest = fmax(largest, sizes[j]);
+    return largest;
 }
 
 /* sum_j p_j v_j, and of |v_j| when magnitude is not NULL. */
@@ -92,32 +142,50 @@ void reference_attention(const struct problem *problem, const struct attention_i
                          const row_index *rows, int64_t row_count, double *output,
                          double *magnitude, double *score_size)
 {
-    assert(problem->bias == BIAS_NONE && !problem->sink);
-    const int64_t d_k = problem->d_k, d_v = problem->d_v;
-    const int64_t group = problem->heads_q / problem->heads_kv;
+    const int64_t d_v = problem->d_v;
 
     /* Waking the threads costs more than a small problem does, and very much more on a busy
      * machine. */
-    const double products = (double)row_count * (double)problem->n_kv * (double)(d_k + d_v);
+    const double products =
+        (double)row_count * (double)problem->n_kv * (double)(problem->d_k + d_v);
 #pragma omp parallel if (products > 1e7)
     {
         struct arena arena = {0};
         double *weights = arena_array(&arena, (size_t)problem->n_kv, sizeof *weights);
+        double *sizes = arena_array(&arena, (size_t)problem->n_kv, sizeof *sizes);
 #pragma omp for schedule(dynamic)
         for (int64_t r = 0; r < row_count; r++) {
-            const int64_t i = rows[r] % problem->n_q, bh = rows[r] / problem->n_q;
-            const int64_t b = bh / problem->heads_q, kv_head = bh % problem->heads_q / group;
-            const float *q = inputs->q + row_offset(problem, rows[r], d_k);
-            const struct rows k = head_rows(problem, inputs->k, b, kv_head, d_k);
-            const struct rows v = head_rows(problem, inputs->v, b, kv_head, d_v);
-            int64_t first, end;
-            problem_visible_keys(problem, b, i, &first, &end);
-            const double size = score(problem, q, k, first, end, weights);
-            softmax(weights, first, end);
-            weigh(weights, v, first, end, d_v, output + r * d_v,
+            const struct query query = find_query(problem, inputs, rows[r]);
+            score(problem, inputs, &query, weights, sizes);
+            softmax(&query, problem->sink ? &inputs->sinks[query.head] : NULL, weights);
+            weigh(weights, query.v, query.first, query.end, d_v, output + r * d_v,
                   magnitude ? magnitude + r * d_v : NULL);
             if (score_size)
-                score_size[r] = size;
+                score_size[r] = largest_size(&query, weights, sizes);
+        }
+        arena_free(&arena);
+    }
+}
+
+void reference_scores(const struct problem *problem, const struct attention_inputs *inputs,
+                      const row_index *rows, int64_t row_count, double *values)
+{
+    const bool weights = problem->returns == RETURNS_WEIGHTS;
+    const int64_t n = problem->n_kv;
+
+#pragma omp parallel
+    {
+        struct arena arena = {0};
+        double *sizes = arena_array(&arena, (size_t)n, sizeof *sizes);
+#pragma omp for schedule(dynamic)
+        for (int64_t r = 0; r < row_count; r++) {
+            const struct query query = find_query(problem, inputs, rows[r]);
+            double *row = values + r * n;
+            for (int64_t j = 0; j < n; j++)
+                row[j] = weights ? 0 : -INFINITY;
+            score(problem, inputs, &query, row, sizes);
+            if (weights)
+                softmax(&query, problem->sink ? &inputs->sinks[query.head] : NULL, row);
         }
         arena_free(&arena);
     }

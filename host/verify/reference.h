@@ -9,10 +9,17 @@
 
 /* Inputs in the problem's layout, already rounded to its dtype. */
 struct attention_inputs {
-    const float *q; /* [batch, heads_q, n_q, d_k], or [batch, n_q, heads_q, d_k] for bnhd */
-    const float *k; /* [batch, heads_kv, n_kv, d_k] */
-    const float *v; /* [batch, heads_kv, n_kv, d_v] */
+    const float *q;    /* [batch, heads_q, n_q, d_k], or [batch, n_q, heads_q, d_k] for bnhd */
+    const float *k;    /* [batch, heads_kv, n_kv, d_k] */
+    const float *v;    /* [batch, heads_kv, n_kv, d_v] */
+    const float *bias; /* problem_bias_dims().count values; for bias float */
+    const unsigned char *mask; /* the same for bias bool: nonzero lets a query see a key */
+    const float *sinks;        /* [heads_q], for sink */
 };
+
+/* A score at or below this counts as -infinity: its key is masked. In f32 nothing smaller could be
+ * told apart from it, and frameworks write "masked" as -inf or as the most negative number. */
+#define SCORE_MASKED_BELOW (-1e30)
 
 /* A query row by its flat index (b * heads_q + h) * n_q + i, whatever the layout. */
 typedef int64_t row_index;
@@ -25,6 +32,11 @@ typedef int64_t row_index;
 void reference_attention(const struct problem *problem, const struct attention_inputs *inputs,
                          const row_index *rows, int64_t row_count, double *output,
                          double *magnitude, double *score_size);
+
+/* The second output: for each of the rows n_kv weights (RETURNS_WEIGHTS; 0 where masked) or scaled
+ * scores as softmax takes them, after softcap and bias (RETURNS_SCORES; -infinity where masked). */
+void reference_scores(const struct problem *problem, const struct attention_inputs *inputs,
+                      const row_index *rows, int64_t row_count, double *values);
 
 /* Offset of row (b, h, i) in an output (or query) tensor with `d` elements a row. */
 int64_t row_offset(const struct problem *problem, row_index row, int64_t d);

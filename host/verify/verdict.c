@@ -86,8 +86,7 @@ const row_index *verdict_rows(const struct problem *problem, enum check_mode *mo
                               double max_flops, struct arena *arena, int64_t *count)
 {
     const int64_t heads = problem->batch * problem->heads_q, n = problem->n_q;
-    const double flops =
-        problem_flops(problem) + SOFTMAX_FLOPS * (double)problem->heads_q * problem_pairs(problem);
+    const double flops = problem_flops(problem) + SOFTMAX_FLOPS * problem_pairs(problem);
     if (*mode == CHECK_AUTO)
         *mode = flops <= max_flops ? CHECK_FULL : CHECK_SAMPLE;
 
@@ -261,4 +260,40 @@ void verdict_judge(const struct problem *problem, const row_index *rows, int64_t
                  sums.bad_rows, row_count, place, (double)output[sums.worst], sums.worst_want,
                  fabs((double)output[sums.worst] - sums.worst_want), verdict->tolerance);
     }
+}
+
+/* A weight carries the relative error of the derivation above; a score the absolute one of its dot
+ * product, before exp. A variant may store either in f32 only. */
+static double scores_tolerance(const struct problem *problem, double want, double score_size,
+                               int64_t keys)
+{
+    const double tanh_ulps = problem->softcap > 0 ? 8 : 0;
+    const double score = score_size * (sqrt((double)problem->d_k) / 2 + 4 + tanh_ulps);
+    const double u = 0x1p-24;
+    if (problem->returns == RETURNS_SCORES)
+        return SAFETY * (u * (score + fabs(want)) + FLT_MIN);
+    return SAFETY * (u * (score + 8 + sqrt((double)keys)) * want + FLT_MIN);
+}
+
+void verdict_judge_scores(const struct problem *problem, const row_index *rows, int64_t row_count,
+                          const double *want, const double *score_size, const float *got,
+                          struct verdict *verdict)
+{
+    const int64_t n = problem->n_kv;
+    for (int64_t r = 0; r < row_count && verdict->ok; r++)
+        for (int64_t j = 0; j < n; j++) {
+            const double w = want[r * n + j], g = (double)got[rows[r] * n + j];
+            if (w == -INFINITY)
+                continue;
+            const double tolerance = scores_tolerance(problem, w, score_size[r], n);
+            if (fabs(g - w) <= tolerance)
+                continue;
+            verdict->ok = false;
+            snprintf(verdict->reason, sizeof verdict->reason,
+                     "%s of row %" PRId64 " (of all heads), key %" PRId64
+                     ": got %.9g, wanted %.9g, off by %.3g where %.3g is tolerated",
+                     problem->returns == RETURNS_WEIGHTS ? "weight" : "score", rows[r], j, g, w,
+                     fabs(g - w), tolerance);
+            break;
+        }
 }

@@ -44,4 +44,11 @@ void verdict_judge(const struct problem *problem, const row_index *rows, int64_t
                    const double *want, const double *magnitude, const double *score_size,
                    const float *output, struct verdict *verdict);
 
+/* The same for the second output: `want` comes from reference_scores, `got` is the whole tensor
+ * [batch, heads_q, n_q, n_kv]. Weights must be 0 where masked; masked scores are not compared,
+ * since a kernel may leave them unwritten. Adds to a verdict that is ok until now. */
+void verdict_judge_scores(const struct problem *problem, const row_index *rows, int64_t row_count,
+                          const double *want, const double *score_size, const float *got,
+                          struct verdict *verdict);
+
 #endif

@@ -19,7 +19,7 @@ struct row job_row(const struct plan *plan, const struct cell *cell)
                                                 : ROW_ERROR;
     row.reason = cell->reason;
     row.phase = "plan";
-    row.rates.pairs = problem_pairs(&cell->problem) * (double)cell->problem.heads_q;
+    row.rates.pairs = problem_pairs(&cell->problem);
     row.rates.unmasked_fraction =
         row.rates.pairs / ((double)cell->problem.batch * (double)cell->problem.heads_q *
                            (double)cell->problem.n_q * (double)cell->problem.n_kv);
@@ -55,31 +55,19 @@ void job_end(struct job *job, enum row_status status, const char *phase, const c
     job->row.reason = reason ? arena_copy(arena, reason) : NULL;
 }
 
-static double number(const cJSON *reply, const char *key)
-{
-    const cJSON *node = cJSON_GetObjectItemCaseSensitive(reply, key);
-    return cJSON_IsNumber(node) ? node->valuedouble : NAN;
-}
-
-static const char *string(const cJSON *reply, const char *key)
-{
-    const cJSON *node = cJSON_GetObjectItemCaseSensitive(reply, key);
-    return cJSON_IsString(node) ? node->valuestring : "";
-}
-
 bool job_judged(struct job *job, const cJSON *reply, const char *phase, struct arena *arena)
 {
     struct row *row = &job->row;
-    row->check.mode = arena_copy(arena, string(reply, "mode"));
-    row->check.rows_checked = (int64_t)fmax(number(reply, "rows_checked"), 0);
-    row->check.max_abs_err = number(reply, "max_abs_err");
-    row->check.max_rel_err = number(reply, "max_rel_err");
-    row->check.nmse = number(reply, "nmse");
-    row->check.tolerance = number(reply, "tolerance");
-    row->check.err_over_tolerance = number(reply, "err_over_tolerance");
+    row->check.mode = arena_copy(arena, json_peek_string(reply, "mode"));
+    row->check.rows_checked = (int64_t)fmax(json_peek_number(reply, "rows_checked"), 0);
+    row->check.max_abs_err = json_peek_number(reply, "max_abs_err");
+    row->check.max_rel_err = json_peek_number(reply, "max_rel_err");
+    row->check.nmse = json_peek_number(reply, "nmse");
+    row->check.tolerance = json_peek_number(reply, "tolerance");
+    row->check.err_over_tolerance = json_peek_number(reply, "err_over_tolerance");
     if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(reply, "ok")))
         return true;
-    job_end(job, ROW_WRONG, phase, string(reply, "reason"), arena);
+    job_end(job, ROW_WRONG, phase, json_peek_string(reply, "reason"), arena);
     return false;
 }
 
@@ -88,7 +76,7 @@ int job_samples(struct job *job, const cJSON *reply, struct arena *arena)
     const cJSON *samples = cJSON_GetObjectItemCaseSensitive(reply, "samples"), *sample = NULL;
     if (!cJSON_IsArray(samples) || !cJSON_GetArraySize(samples))
         return -1;
-    const char *gate = string(reply, "gate");
+    const char *gate = json_peek_string(reply, "gate");
     if (*gate && !job->gate)
         job->gate = arena_copy(arena, gate);
     cJSON_ArrayForEach(sample, samples)

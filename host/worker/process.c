@@ -1,5 +1,7 @@
 #include "worker/process.h"
 
+#include "util/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -14,13 +16,6 @@
 extern char **environ;
 
 enum { OUTPUT_MAX = 8 << 10, REPLY_MAX = 256 << 20, FIRST_FREE_FD = 10 };
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void close_fd(int *fd)
 {
@@ -120,12 +115,12 @@ static void drain_output(struct process *process)
 /* Waits up to seconds; true when the process is gone. */
 static bool reap(pid_t pid, double seconds, int *status)
 {
-    const double until = now_s() + seconds;
+    const double until = clock_now_s() + seconds;
     while (true) {
         const pid_t got = waitpid(pid, status, WNOHANG);
         if (got == pid || (got < 0 && errno == ECHILD))
             return true;
-        if (now_s() >= until)
+        if (clock_now_s() >= until)
             return false;
         nanosleep(&(struct timespec){0, 2000000}, NULL);
     }
@@ -219,7 +214,7 @@ static int send_line(struct process *process, const cJSON *request)
 enum outcome process_ask(struct process *process, const cJSON *request, double deadline_s,
                          const volatile sig_atomic_t *stop, cJSON **reply, struct err *why)
 {
-    const double until = now_s() + deadline_s;
+    const double until = clock_now_s() + deadline_s;
     *reply = NULL;
     if (send_line(process, request))
         return died(process, why);
@@ -227,7 +222,7 @@ enum outcome process_ask(struct process *process, const cJSON *request, double d
         *reply = take_reply(process);
         if (*reply)
             return OUTCOME_REPLY;
-        const double left = until - now_s();
+        const double left = until - clock_now_s();
         if (left <= 0 || (stop && *stop >= 2)) {
             if (left <= 0)
                 err_set(why, "no answer within %g s", deadline_s);

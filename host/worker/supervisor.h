@@ -27,6 +27,10 @@ struct supervisor {
     double budget_s;              /* 0: the first suite's, or none */
     double deadline_s;            /* overrides build_s and run_s of the suites; 0: they decide */
     uint64_t seed;
+    /* The problem's tensors come from this folder instead of the generator, and cells are checked
+     * but not measured (attnbench verify); NULL: no. weights_path: where the softmax weights of the
+     * first variant that returns them right are saved, or NULL. */
+    const char *case_folder, *weights_path;
     const volatile sig_atomic_t *stop; /* 1: end after the present group, 2: end now */
 
     /* A cell has become a row. Its memory stays valid for the run. */

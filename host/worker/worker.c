@@ -2,8 +2,12 @@
 
 #include "device/runner.h"
 #include "store/kernels.h"
+#include "store/npy.h"
+#include "store/test_case.h"
+#include "util/clock.h"
 #include "util/file.h"
 #include "verify/verdict.h"
+#include "worker/judgement.h"
 #include "worker/process.h"
 
 #include <errno.h>
@@ -18,10 +22,6 @@
 #include <sys/prctl.h>
 #endif
 
-/* A full check of a problem up to this many operations costs the reference a second or two on a
- * small machine; beyond it rows are sampled. */
-static const double reference_flops = 2e9;
-
 struct served {
     const struct backend *backend;
     struct runner *runner;
@@ -32,21 +32,13 @@ struct served {
     bool have_problem;
     uint64_t seed;
     int64_t output_count;
-    float *output, *previous; /* of the slot that was read last */
-    int read_slot;            /* -1: none */
-    /* The reference for the present problem, made at the first judgement. */
-    enum check_mode mode;
-    const row_index *rows;
-    int64_t row_count;
-    double *want, *magnitude, *score_size;
+    float *output, *previous;   /* of the slot that was read last */
+    float *scores;              /* its second output, or NULL */
+    int read_slot;              /* -1: none */
+    struct judgement judgement; /* the reference for the present problem */
+    struct test_case test_case; /* the user's tensors, when the problem came as a case */
+    bool have_case;
 };
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static int number(const cJSON *request, const char *key, int low, int high, int *value,
                   struct failure *failure)
@@ -58,30 +50,19 @@ static int number(const cJSON *request, const char *key, int low, int high, int 
     return 0;
 }
 
-static const char *string(const cJSON *request, const char *key)
-{
-    const cJSON *node = cJSON_GetObjectItemCaseSensitive(request, key);
-    return cJSON_IsString(node) ? node->valuestring : "";
-}
-
-static void drop_reference(struct served *s)
-{
-    free(s->want);
-    free(s->magnitude);
-    free(s->score_size);
-    s->want = s->magnitude = s->score_size = NULL;
-    s->rows = NULL;
-}
-
 static void drop_problem(struct served *s)
 {
-    drop_reference(s);
+    judgement_drop(&s->judgement);
     free(s->output);
     free(s->previous);
-    s->output = s->previous = NULL;
+    free(s->scores);
+    s->output = s->previous = s->scores = NULL;
     s->read_slot = -1;
     arena_free(&s->problem_memory);
     s->have_problem = false;
+    if (s->have_case)
+        test_case_free(&s->test_case);
+    s->have_case = false;
 }
 
 /* ---- steps ----------------------------------------------------------------------------------- */
@@ -90,7 +71,7 @@ static int do_enumerate(struct served *s, const cJSON *request, cJSON *reply,
                         struct failure *failure)
 {
     (void)s;
-    const struct backend *backend = backend_find(string(request, "backend"));
+    const struct backend *backend = backend_find(json_peek_string(request, "backend"));
     struct arena arena = {0};
     struct device_info *devices = NULL;
     int count = 0;
@@ -106,7 +87,7 @@ static int do_enumerate(struct served *s, const cJSON *request, cJSON *reply,
 
 static int do_open(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
 {
-    s->backend = backend_find(string(request, "backend"));
+    s->backend = backend_find(json_peek_string(request, "backend"));
     if (!s->backend)
         return failure_set(failure, FAILURE_ERROR, "unknown backend");
     drop_problem(s);
@@ -123,6 +104,19 @@ static int do_open(struct served *s, const cJSON *request, cJSON *reply, struct 
     return 0;
 }
 
+static int reserve_outputs(struct served *s, struct failure *failure)
+{
+    s->output_count = problem_sizes(&s->problem).o;
+    s->output = malloc((size_t)s->output_count * sizeof *s->output);
+    s->previous = malloc((size_t)s->output_count * sizeof *s->previous);
+    if (s->problem.returns != RETURNS_NONE)
+        s->scores = malloc((size_t)problem_scores(&s->problem) * sizeof *s->scores);
+    if (!s->output || !s->previous || (s->problem.returns != RETURNS_NONE && !s->scores))
+        return failure_set(failure, FAILURE_OOM, "out of memory on the host");
+    s->have_problem = true;
+    return 0;
+}
+
 static int do_problem(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
 {
     (void)reply;
@@ -135,20 +129,45 @@ static int do_problem(struct served *s, const cJSON *request, cJSON *reply, stru
         number(request, "inputs", 0, INPUT_KINDS - 1, &kind, failure))
         return -1;
     s->seed = cJSON_IsNumber(seed) ? (uint64_t)seed->valuedouble : 0;
-    s->output_count = problem_sizes(&s->problem).o;
-    s->output = malloc((size_t)s->output_count * sizeof *s->output);
-    s->previous = malloc((size_t)s->output_count * sizeof *s->previous);
-    if (!s->output || !s->previous)
-        return failure_set(failure, FAILURE_OOM, "out of memory on the host");
-    s->have_problem = true;
-    return runner_problem(s->runner, &s->problem, (enum input_kind)kind, s->seed, failure);
+    if (reserve_outputs(s, failure))
+        return -1;
+    return runner_problem(s->runner, &s->problem, NULL, (enum input_kind)kind, s->seed, failure);
+}
+
+static int do_case(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
+{
+    (void)reply;
+    int returns = 0;
+    drop_problem(s);
+    failure->kind = FAILURE_ERROR;
+    if (number(request, "returns", RETURNS_NONE, RETURNS_SCORES, &returns, failure) ||
+        test_case_load(&s->test_case, json_peek_string(request, "folder"), &failure->err))
+        return -1;
+    s->have_case = true;
+    s->problem = s->test_case.problem;
+    s->problem.returns = returns;
+    if (reserve_outputs(s, failure))
+        return -1;
+    return runner_problem(s->runner, &s->problem, &s->test_case.inputs, INPUT_RANDOM, 0, failure);
+}
+
+static int do_save(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
+{
+    (void)reply;
+    const struct problem *p = &s->problem;
+    const int64_t shape[] = {p->batch, p->heads_q, p->n_q, p->n_kv};
+    if (!s->scores)
+        return failure_set(failure, FAILURE_ERROR, "nothing was read that could be saved");
+    failure->kind = FAILURE_ERROR;
+    return npy_write(json_peek_string(request, "path"), s->scores, shape, 4, &failure->err);
 }
 
 static int do_prepare(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
 {
     int slot = 0;
     struct tuning tuning;
-    const struct variant *variant = kernel_tree_find(&s->kernels, string(request, "variant"));
+    const struct variant *variant =
+        kernel_tree_find(&s->kernels, json_peek_string(request, "variant"));
     if (number(request, "slot", 0, SLOTS_MAX - 1, &slot, failure))
         return -1;
     if (!variant)
@@ -159,10 +178,10 @@ static int do_prepare(struct served *s, const cJSON *request, cJSON *reply, stru
         return -1;
     cJSON_AddStringToObject(reply, "options",
                             variant_build_options(&s->problem, &tuning, &s->problem_memory));
-    const double start = now_s();
+    const double start = clock_now_s();
     if (runner_prepare(s->runner, slot, variant, &tuning, failure))
         return -1;
-    cJSON_AddNumberToObject(reply, "build_s", now_s() - start);
+    cJSON_AddNumberToObject(reply, "build_s", clock_now_s() - start);
     return 0;
 }
 
@@ -193,44 +212,32 @@ static int do_read(struct served *s, const cJSON *request, cJSON *reply, struct 
         s->read_slot == slot &&
             memcmp(s->output, s->previous, (size_t)s->output_count * sizeof *s->output) == 0);
     s->read_slot = slot;
+    if (s->problem.returns != RETURNS_NONE &&
+        runner_read_scores(s->runner, slot, s->scores, failure))
+        return -1;
     const int guards = runner_guards(s->runner, slot, &overrun, failure);
     if (guards > 0)
         cJSON_AddStringToObject(reply, "overrun", overrun.message);
     return guards < 0 ? -1 : 0;
 }
 
-static int make_reference(struct served *s, enum check_mode mode, struct failure *failure)
-{
-    if (s->want && (mode == s->mode || mode == CHECK_AUTO))
-        return 0;
-    drop_reference(s);
-    s->rows = verdict_rows(&s->problem, &mode, s->seed, reference_flops, &s->problem_memory,
-                           &s->row_count);
-    s->mode = mode;
-    const size_t values = (size_t)s->row_count * (size_t)s->problem.d_v;
-    s->want = malloc((values + 1) * sizeof *s->want);
-    s->magnitude = malloc((values + 1) * sizeof *s->magnitude);
-    s->score_size = malloc(((size_t)s->row_count + 1) * sizeof *s->score_size);
-    if (!s->want || !s->magnitude || !s->score_size)
-        return failure_set(failure, FAILURE_OOM, "out of memory on the host");
-    reference_attention(&s->problem, runner_inputs(s->runner), s->rows, s->row_count, s->want,
-                        s->magnitude, s->score_size);
-    return 0;
-}
-
 static int do_judge(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
 {
     enum check_mode mode = CHECK_AUTO;
     struct verdict verdict;
-    if (check_mode_parse(string(request, "mode"), &mode) || mode == CHECK_NONE)
+    if (check_mode_parse(json_peek_string(request, "mode"), &mode) || mode == CHECK_NONE)
         return failure_set(failure, FAILURE_ERROR, "request without a valid \"mode\"");
-    if (make_reference(s, mode, failure))
-        return -1;
-    verdict_judge(&s->problem, s->rows, s->row_count, s->want, s->magnitude, s->score_size,
-                  s->output, &verdict);
+    const struct judged judged = {.problem = &s->problem,
+                                  .inputs = runner_inputs(s->runner),
+                                  .test_case = s->have_case ? &s->test_case : NULL,
+                                  .output = s->output,
+                                  .scores = s->scores,
+                                  .seed = s->seed};
+    if (judgement_make(&s->judgement, &judged, mode, &verdict))
+        return failure_set(failure, FAILURE_OOM, "out of memory on the host");
     cJSON_AddBoolToObject(reply, "ok", verdict.ok);
     cJSON_AddStringToObject(reply, "reason", verdict.reason);
-    cJSON_AddStringToObject(reply, "mode", check_mode_name(s->mode));
+    cJSON_AddStringToObject(reply, "mode", check_mode_name(s->judgement.mode));
     cJSON_AddNumberToObject(reply, "rows_checked", (double)verdict.rows_checked);
     json_add_number(reply, "max_abs_err", verdict.max_abs_err);
     json_add_number(reply, "max_rel_err", verdict.max_rel_err);
@@ -293,14 +300,15 @@ static const struct {
     int (*run)(struct served *, const cJSON *, cJSON *, struct failure *);
     enum need need;
 } steps[] = {{"enumerate", do_enumerate, NEED_NOTHING}, {"open", do_open, NEED_NOTHING},
-             {"problem", do_problem, NEED_DEVICE},      {"prepare", do_prepare, NEED_PROBLEM},
+             {"problem", do_problem, NEED_DEVICE},      {"case", do_case, NEED_DEVICE},
+             {"save", do_save, NEED_PROBLEM},           {"prepare", do_prepare, NEED_PROBLEM},
              {"launch", do_launch, NEED_PROBLEM},       {"read", do_read, NEED_PROBLEM},
              {"judge", do_judge, NEED_PROBLEM},         {"measure", do_measure, NEED_PROBLEM},
              {"release", do_release, NEED_DEVICE}};
 
 static int run_step(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
 {
-    const char *name = string(request, "do");
+    const char *name = json_peek_string(request, "do");
     for (size_t i = 0; i < sizeof steps / sizeof *steps; ++i)
         if (strcmp(steps[i].name, name) == 0) {
             if ((steps[i].need >= NEED_DEVICE && !s->runner) ||

@@ -4,6 +4,7 @@
  *   enumerate {backend}                       -> {devices: [...]}
  *   open      {backend, device: {...}}        -> {launch_us}
  *   problem   {problem, seed, inputs}         -> {}          makes inputs, drops all slots
+ *   case      {folder, returns}               -> {}          the same from a folder of the user's
  *   prepare   {slot, variant, tuning}         -> {build_s, options}
  *   launch    {slot}                          -> {}          poisons the output, runs once
  *   read      {slot}                          -> {repeatable, overrun}

@@ -1,0 +1,170 @@
+/* attnbench verify: the variants against tensors from elsewhere (.npy). */
+#include "commands/common.h"
+#include "store/test_case.h"
+#include "util/json.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a case and a variant came to. */
+struct verification {
+    const char *folder;
+    cJSON *list; /* of the JSON output, or NULL */
+    int wrong, failed;
+    enum returns returns;
+};
+
+static void add_line(struct verification *v, const char *variant, const char *status,
+                     double max_abs_err, const char *against, const char *reason)
+{
+    if (!v->list) {
+        struct text safe = {0};
+        text_add_printable(&safe, reason ? reason : "", false);
+        printf("%-12s %-16s %s", status, variant, v->folder);
+        if (isfinite(max_abs_err))
+            printf("  max |err| %.3g against %s", max_abs_err, against);
+        printf("%s%s\n", reason ? ": " : "", text_get(&safe));
+        text_free(&safe);
+        return;
+    }
+    cJSON *item = cJSON_CreateObject();
+    cJSON_AddItemToArray(v->list, item);
+    cJSON_AddStringToObject(item, "variant", variant);
+    cJSON_AddStringToObject(item, "status", status);
+    cJSON_AddStringToObject(item, "against", against);
+    json_add_number(item, "max_abs_err", max_abs_err);
+    if (reason)
+        cJSON_AddStringToObject(item, "reason", reason);
+}
+
+/* The reference itself against expect.npy: is the expectation what we mean by attention? */
+static void add_reference(struct verification *v, const struct test_case *test_case)
+{
+    const struct problem *p = &test_case->problem;
+    const int64_t count = problem_sizes(p).o, row_count = count / p->d_v;
+    row_index *rows = malloc((size_t)row_count * sizeof *rows);
+    double *exact = malloc((size_t)count * sizeof *exact);
+    float *output = malloc((size_t)count * sizeof *output);
+    if (!rows || !exact || !output)
+        abort();
+    for (int64_t r = 0; r < row_count; ++r)
+        rows[r] = r;
+    reference_attention(p, &test_case->inputs, rows, row_count, exact, NULL, NULL);
+    for (int64_t r = 0; r < row_count; ++r)
+        for (int64_t c = 0; c < p->d_v; ++c)
+            output[row_offset(p, r, p->d_v) + c] = (float)exact[r * p->d_v + c];
+    const struct closeness close = test_case_compare(test_case, output, test_case->expect, count);
+    struct err reason;
+    if (!close.close)
+        err_set(&reason,
+                "%lld of %lld values are not close to expect.npy, worst at %lld: got %.9g, wanted "
+                "%.9g; is the mask, scale or layout in case.json what you mean?",
+                (long long)close.far, (long long)count, (long long)close.worst,
+                (double)output[close.worst], test_case->expect[close.worst]);
+    v->wrong += !close.close;
+    add_line(v, "reference", close.close ? "ok" : "wrong", close.max_abs_err, "expect.npy",
+             close.close ? NULL : reason.message);
+    free(rows);
+    free(exact);
+    free(output);
+}
+
+static int on_row(void *context, const struct cell *cell, const struct row *row, struct err *err)
+{
+    struct verification *v = context;
+    (void)err;
+    v->wrong += row->status == ROW_WRONG;
+    v->failed += row->status != ROW_OK && row->status != ROW_WRONG &&
+                 row->status != ROW_UNSUPPORTED && row->status != ROW_SKIPPED;
+    const bool weights = v->returns == RETURNS_WEIGHTS;
+    char name[64];
+    snprintf(name, sizeof name, "%s%s", cell->variant->name, weights ? "+weights" : "");
+    add_line(v, name, row_status_name(row->status), row->check.max_abs_err,
+             isnan(row->check.err_over_tolerance) ? "expect.npy" : "the reference", row->reason);
+    return 0;
+}
+
+/* All variants on one case, with or without the second output. */
+static int run_variants(struct setup *setup, const struct options *options,
+                        const struct test_case *test_case, enum returns returns,
+                        struct verification *v)
+{
+    struct err err;
+    struct plan plan;
+    struct suite rules = suite_default();
+    struct problem problem = test_case->problem;
+    const enum check_mode mode = CHECK_FULL;
+    bool interrupted = false;
+    problem.returns = returns;
+    v->returns = returns;
+    const struct plan_request request = {.suites = &rules,
+                                         .suite_count = 1,
+                                         .problem = &problem,
+                                         .variants = setup->kernels.variants,
+                                         .variant_count = setup->kernels.count,
+                                         .devices = setup->devices,
+                                         .device_count = setup->device_count,
+                                         .only_variants = options->variants};
+    if (plan_build(&plan, &request, &err))
+        return fail(EXIT_USAGE, &err);
+    struct supervisor supervisor = setup->supervisor;
+    supervisor.case_folder = test_case->folder;
+    supervisor.weights_path = options->weights;
+    supervisor.check = &mode;
+    supervisor.deadline_s = options->deadline_s;
+    supervisor.on_row = on_row;
+    supervisor.context = v;
+    const int result =
+        supervisor_run(&supervisor, &plan, setup->devices, NULL, &plan.arena, &interrupted, &err);
+    plan_free(&plan);
+    return result ? fail(EXIT_IO, &err) : EXIT_OK;
+}
+
+static int run_case(struct setup *setup, const struct options *options, const char *folder,
+                    struct verification *v)
+{
+    struct test_case test_case;
+    struct err err;
+    if (test_case_load(&test_case, folder, &err))
+        return fail(EXIT_BAD_INPUT, &err);
+    if (test_case.expect)
+        add_reference(v, &test_case);
+    int status = run_variants(setup, options, &test_case, RETURNS_NONE, v);
+    if (status == EXIT_OK && (options->weights || test_case.expect_weights))
+        status = run_variants(setup, options, &test_case, RETURNS_WEIGHTS, v);
+    test_case_free(&test_case);
+    return status;
+}
+
+int command_verify(const struct options *options)
+{
+    struct setup setup = {0};
+    struct verification v = {0};
+    cJSON *root = options->json ? cJSON_CreateObject() : NULL;
+    cJSON *cases = root ? cJSON_AddArrayToObject(root, "cases") : NULL;
+    int status = setup_kernels(&setup, options);
+    if (status == EXIT_OK)
+        status = setup_devices(&setup, options);
+    for (int i = 0; i < options->arg_count && status == EXIT_OK; ++i) {
+        v.folder = options->args[i];
+        if (cases) {
+            cJSON *item = cJSON_CreateObject();
+            cJSON_AddItemToArray(cases, item);
+            cJSON_AddStringToObject(item, "case", v.folder);
+            v.list = cJSON_AddArrayToObject(item, "rows");
+        }
+        status = run_case(&setup, options, v.folder, &v);
+    }
+    if (root) {
+        char *printed = json_print_pretty(root);
+        printf("%s\n", printed);
+        free(printed);
+        cJSON_Delete(root);
+    }
+    setup_free(&setup);
+    if (status != EXIT_OK)
+        return status;
+    return v.wrong ? EXIT_WRONG : v.failed ? EXIT_INCOMPLETE : EXIT_OK;
+}

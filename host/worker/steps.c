@@ -1,0 +1,328 @@
+#include "worker/steps.h"
+
+#include "verify/inputs.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+cJSON *steps_request(const char *step, int slot)
+{
+    cJSON *request = cJSON_CreateObject();
+    cJSON_AddStringToObject(request, "do", step);
+    if (slot >= 0)
+        cJSON_AddNumberToObject(request, "slot", slot);
+    return request;
+}
+
+int steps_start_worker(const struct supervisor *with, struct process *process, struct err *err)
+{
+    const char *argv[] = {with->program, "worker", with->kernels_dir ? "--kernels" : NULL,
+                          with->kernels_dir, NULL};
+    return process_start(process, argv, err);
+}
+
+double step_deadline(const struct run *run, const struct suite *suite, const char *step)
+{
+    const struct deadlines *d = &suite->deadlines;
+    const double given = run->with->deadline_s;
+    if (strcmp(step, "open") == 0)
+        return d->enumerate_s + d->build_s; /* it builds an empty kernel */
+    if (strcmp(step, "prepare") == 0)
+        return given > 0 ? given : d->build_s;
+    if (strcmp(step, "launch") == 0 || strcmp(step, "measure") == 0)
+        return (given > 0 ? given : d->run_s) + suite->measure.max_time_s;
+    if (strcmp(step, "release") == 0)
+        return d->teardown_s;
+    if (strcmp(step, "judge") == 0 || strcmp(step, "problem") == 0 || strcmp(step, "case") == 0 ||
+        strcmp(step, "save") == 0)
+        return 3600; /* work of the host alone: the reference, or making inputs */
+    return given > 0 ? given : d->read_s;
+}
+
+/* Asks the worker, which must run; takes ownership of the request. True with the reply, or false
+ * with the trouble. After a death, a timeout or a fatal error no worker runs any more. */
+bool steps_ask(struct run *run, const struct suite *suite, cJSON *request, cJSON **reply,
+               struct trouble *trouble)
+{
+    struct err why;
+    char step[16];
+    snprintf(step, sizeof step, "%s", json_peek_string(request, "do"));
+    const enum outcome outcome = process_ask(
+        &run->process, request, step_deadline(run, suite, step), run->with->stop, reply, &why);
+    cJSON_Delete(request);
+    trouble->work_group_limit = 0;
+    if (outcome != OUTCOME_REPLY) {
+        run->open_device = -1;
+        trouble->status = outcome == OUTCOME_TIMEOUT ? ROW_TIMEOUT
+                          : outcome == OUTCOME_DIED  ? ROW_CRASH
+                                                     : ROW_ERROR;
+        snprintf(trouble->reason, sizeof trouble->reason, "%s in step '%s'", why.message, step);
+        return false;
+    }
+    const char *failure = json_peek_string(*reply, "failure");
+    if (!*failure)
+        return true;
+    if (row_status_parse(failure, &trouble->status))
+        trouble->status = ROW_ERROR;
+    const char *reason = json_peek_string(*reply, "reason");
+    snprintf(trouble->reason, sizeof trouble->reason, "%s", *reason ? reason : failure);
+    const cJSON *limit = cJSON_GetObjectItemCaseSensitive(*reply, "work_group_limit");
+    if (cJSON_IsNumber(limit))
+        trouble->work_group_limit = (int64_t)limit->valuedouble;
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(*reply, "fatal"))) {
+        process_stop(&run->process, suite->deadlines.teardown_s);
+        run->open_device = -1;
+    }
+    cJSON_Delete(*reply);
+    *reply = NULL;
+    return false;
+}
+
+void steps_end(struct run *run, struct job *job, const struct trouble *trouble, const char *phase)
+{
+    job_end(job, trouble->status, phase, trouble->reason, run->arena);
+    char *chatter = process_take_output(&run->process);
+    if (chatter)
+        job->row.worker_output = arena_copy(run->arena, chatter);
+    free(chatter);
+}
+
+/* A step of one job: trouble ends it. The reply is the caller's to delete. */
+bool steps_ask_job(struct run *run, struct job *job, cJSON *request, const char *phase,
+                   cJSON **reply)
+{
+    struct trouble trouble;
+    if (steps_ask(run, job->cell->suite, request, reply, &trouble))
+        return true;
+    steps_end(run, job, &trouble, phase);
+    return false;
+}
+
+bool steps_open(struct run *run, const struct cell *cell, struct trouble *trouble)
+{
+    struct err err;
+    if (run->open_device == cell->device)
+        return true;
+    const bool keep = run->with->isolate == ISOLATE_NONE && run->open_device >= 0;
+    if (!keep)
+        process_stop(&run->process, cell->suite->deadlines.teardown_s);
+    run->open_device = -1;
+    if (!keep && steps_start_worker(run->with, &run->process, &err)) {
+        trouble->status = ROW_ERROR;
+        snprintf(trouble->reason, sizeof trouble->reason, "%s", err.message);
+        return false;
+    }
+    struct device_info *device = &run->devices[cell->device];
+    cJSON *request = steps_request("open", -1), *reply = NULL;
+    cJSON_AddStringToObject(request, "backend", run->with->backend);
+    cJSON_AddItemToObject(request, "device", device_info_to_json(device));
+    if (!steps_ask(run, cell->suite, request, &reply, trouble))
+        return false;
+    const cJSON *launch = cJSON_GetObjectItemCaseSensitive(reply, "launch_us");
+    const bool first = device->launch_us <= 0;
+    if (first && cJSON_IsNumber(launch))
+        device->launch_us = launch->valuedouble;
+    cJSON_Delete(reply);
+    run->open_device = cell->device;
+    if (first && run->with->on_device)
+        (void)run->with->on_device(run->with->context, cell->device, run->err);
+    return true;
+}
+
+bool steps_problem(struct run *run, const struct cell *cell, const struct problem *problem,
+                   struct trouble *trouble)
+{
+    const char *folder = run->with->case_folder;
+    cJSON *request = steps_request(folder ? "case" : "problem", -1), *reply = NULL;
+    if (folder) {
+        cJSON_AddStringToObject(request, "folder", folder);
+        cJSON_AddNumberToObject(request, "returns", (double)problem->returns);
+    } else {
+        cJSON_AddItemToObject(request, "problem", problem_to_json(problem));
+        cJSON_AddNumberToObject(request, "seed", (double)run->with->seed);
+        cJSON_AddNumberToObject(request, "inputs", INPUT_RANDOM);
+    }
+    const bool ok = steps_ask(run, cell->suite, request, &reply, trouble);
+    cJSON_Delete(reply);
+    return ok;
+}
+
+static cJSON *prepare_request(const struct job *job)
+{
+    cJSON *request = steps_request("prepare", job->slot);
+    cJSON_AddStringToObject(request, "variant", job->cell->variant->name);
+    cJSON_AddItemToObject(request, "tuning", tuning_to_json(&job->row.tuning));
+    return request;
+}
+
+cJSON *steps_measure_request(const struct job *job, double slice_s, int launches)
+{
+    cJSON *request = steps_request("measure", job->slot);
+    cJSON_AddNumberToObject(request, "slice_s", slice_s);
+    cJSON_AddNumberToObject(request, "launches", launches);
+    cJSON_AddNumberToObject(request, "passes", job->cell->variant->pass_count);
+    return request;
+}
+
+/* ---- a job's way ----------------------------------------------------------------------------- */
+
+static enum check_mode mode_of(const struct run *run, const struct job *job)
+{
+    return run->with->check ? *run->with->check : job->cell->suite->check;
+}
+
+static double eta(const struct run *run)
+{
+    double seconds = 0;
+    for (int c = run->next; c < run->plan->count; ++c)
+        if (run->plan->cells[c].fate == CELL_RUN && !(run->done && run->done[c]))
+            seconds += estimate_cell(run->estimate, run->plan, &run->plan->cells[c]);
+    return seconds;
+}
+
+void steps_progress(const struct run *run, const struct job *job, const char *phase)
+{
+    if (run->with->on_progress)
+        run->with->on_progress(run->with->context, job->cell, phase, eta(run));
+}
+
+/* Some compilers allow a kernel smaller work-groups than the device's limit promises (registers,
+ * local memory); the limit is known only after the build. True: the job has a tuning within it. */
+static bool shrink(const struct run *run, struct job *job, int64_t work_group_limit)
+{
+    struct device_info device = run->plan->devices[job->cell->device];
+    const int64_t before = device.max_work_group;
+    device.max_work_group = work_group_limit;
+    return work_group_limit > 0 && (before == 0 || work_group_limit < before) &&
+           variant_fit(job->cell->variant, &job->cell->problem, &device, &job->row.tuning, NULL) ==
+               0;
+}
+
+/* Builds the variant, with smaller work-groups where the compiled kernel asks for them. */
+bool steps_build(struct run *run, struct job *job, const char *phase, cJSON **reply)
+{
+    enum { ATTEMPTS = 4 };
+    struct trouble trouble;
+    for (int attempt = 1;; ++attempt) {
+        if (steps_ask(run, job->cell->suite, prepare_request(job), reply, &trouble))
+            return true;
+        if (attempt == ATTEMPTS || !shrink(run, job, trouble.work_group_limit))
+            break;
+    }
+    steps_end(run, job, &trouble, phase);
+    return false;
+}
+
+bool steps_prepare(struct run *run, struct job *job)
+{
+    cJSON *reply = NULL;
+    steps_progress(run, job, "build");
+    if (!steps_build(run, job, "prepare", &reply))
+        return false;
+    const cJSON *time = cJSON_GetObjectItemCaseSensitive(reply, "build_s");
+    const char *options = json_peek_string(reply, "options");
+    if (isnan(job->row.build.time_s) && cJSON_IsNumber(time))
+        job->row.build.time_s = time->valuedouble;
+    job->row.build.options = arena_copy(run->arena, options);
+    job->prepared = true;
+    cJSON_Delete(reply);
+    return true;
+}
+
+/* Fetches the output; an overrun guard zone ends the job as wrong. */
+static bool read_output(struct run *run, struct job *job, const char *phase, bool *repeatable)
+{
+    cJSON *reply = NULL;
+    if (!steps_ask_job(run, job, steps_request("read", job->slot), phase, &reply))
+        return false;
+    *repeatable = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(reply, "repeatable"));
+    const char *overrun = json_peek_string(reply, "overrun");
+    if (*overrun)
+        job_end(job, ROW_WRONG, phase, overrun, run->arena);
+    cJSON_Delete(reply);
+    return !*overrun;
+}
+
+static bool launch(struct run *run, struct job *job, const char *phase)
+{
+    cJSON *reply = NULL;
+    const bool ok = steps_ask_job(run, job, steps_request("launch", job->slot), phase, &reply);
+    cJSON_Delete(reply);
+    return ok;
+}
+
+static bool judge(struct run *run, struct job *job, const char *phase)
+{
+    cJSON *request = steps_request("judge", job->slot), *reply = NULL;
+    cJSON_AddStringToObject(request, "mode", check_mode_name(mode_of(run, job)));
+    if (!steps_ask_job(run, job, request, phase, &reply))
+        return false;
+    const bool ok = job_judged(job, reply, phase, run->arena);
+    cJSON_Delete(reply);
+    return ok;
+}
+
+/* A case of the user's ends with its check; the first weights are saved if that was asked for. */
+static void verified(struct run *run, struct job *job)
+{
+    cJSON *reply = NULL;
+    if (run->with->weights_path && !run->saved && job->cell->problem.returns == RETURNS_WEIGHTS) {
+        cJSON *request = steps_request("save", job->slot);
+        cJSON_AddStringToObject(request, "path", run->with->weights_path);
+        if (!steps_ask_job(run, job, request, "check", &reply))
+            return;
+        cJSON_Delete(reply);
+        run->saved = true;
+    }
+    job_end(job, ROW_OK, "done", NULL, run->arena);
+}
+
+/* Poisoned launch, verdict, and a second poisoned launch for repeatability. */
+void steps_check(struct run *run, struct job *job)
+{
+    bool repeatable = false;
+    if (mode_of(run, job) == CHECK_NONE) {
+        job->row.check.mode = "none";
+        return;
+    }
+    steps_progress(run, job, "check");
+    if (launch(run, job, "check") && read_output(run, job, "check", &repeatable) &&
+        judge(run, job, "check") && launch(run, job, "check") &&
+        read_output(run, job, "check", &repeatable)) {
+        job->row.check.repeatable = repeatable;
+        if (run->with->case_folder)
+            verified(run, job);
+    }
+}
+
+/* The output of the last timed launch is judged as the first one was. */
+static void recheck(struct run *run, struct job *job)
+{
+    bool same = false;
+    job_times(job, run->plan, run->arena);
+    if (mode_of(run, job) != CHECK_NONE) {
+        if (!read_output(run, job, "recheck", &same) || !judge(run, job, "recheck"))
+            return;
+        job->row.check.rechecked = true;
+    }
+    estimate_learn(run->estimate, job->cell, &job->cell->problem, job->row.time.median_s);
+    job_end(job, ROW_OK, "done", NULL, run->arena);
+}
+
+/* One slice of samples. */
+void steps_measure(struct run *run, struct job *job)
+{
+    const struct measure_rule *rule = &job->cell->suite->measure;
+    const double slice_s = fmax(rule->min_time_s / 4, 0.01);
+    cJSON *reply = NULL;
+    steps_progress(run, job, "measure");
+    if (!steps_ask_job(run, job, steps_measure_request(job, slice_s, 64), "measure", &reply))
+        return;
+    if (job_samples(job, reply, run->arena))
+        job_end(job, ROW_ERROR, "measure", "the worker's samples make no sense", run->arena);
+    cJSON_Delete(reply);
+    if (!job->finished && job->sampler.done)
+        recheck(run, job);
+}

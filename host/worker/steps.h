@@ -1,0 +1,65 @@
+/* The supervisor's side of each step of the protocol: a request, its deadline, and what its failure
+ * means for a job. Internal to worker/; see worker.h for the steps. */
+#ifndef ATTNBENCH_WORKER_STEPS_H
+#define ATTNBENCH_WORKER_STEPS_H
+
+#include "worker/estimate.h"
+#include "worker/job.h"
+#include "worker/process.h"
+#include "worker/supervisor.h"
+
+/* A plan on its way through workers. */
+struct run {
+    const struct supervisor *with;
+    const struct plan *plan;
+    struct device_info *devices;
+    struct estimate *estimate;
+    struct arena *arena;
+    struct process process;
+    int open_device; /* -1: none */
+    double start_s, budget_s;
+    const bool *done;
+    int next;   /* first cell that has no row yet */
+    bool saved; /* the weights of a case have been written */
+    struct err *err;
+};
+
+/* How a step ended that did not succeed. */
+struct trouble {
+    enum row_status status;
+    int64_t work_group_limit; /* a smaller tuning may work; 0: no */
+    char reason[2304];
+};
+
+/* A new request; slot < 0: it names none. */
+cJSON *steps_request(const char *step, int slot);
+int steps_start_worker(const struct supervisor *with, struct process *process, struct err *err);
+
+/* Asks the worker, which must run; takes ownership of the request. True with the reply (the
+ * caller's to delete), or false with the trouble. After a death, a timeout or a fatal error no
+ * worker runs any more: open_device is -1. */
+bool steps_ask(struct run *run, const struct suite *suite, cJSON *request, cJSON **reply,
+               struct trouble *trouble);
+/* The same for a job, which trouble ends. */
+bool steps_ask_job(struct run *run, struct job *job, cJSON *request, const char *phase,
+                   cJSON **reply);
+void steps_end(struct run *run, struct job *job, const struct trouble *trouble, const char *phase);
+
+/* How long a step may take, in seconds. */
+double step_deadline(const struct run *run, const struct suite *suite, const char *step);
+
+/* Makes sure that a worker runs and has the cell's device open. */
+bool steps_open(struct run *run, const struct cell *cell, struct trouble *trouble);
+bool steps_problem(struct run *run, const struct cell *cell, const struct problem *problem,
+                   struct trouble *trouble);
+
+/* Each ends the job when something is wrong. steps_build leaves the reply to the caller. */
+bool steps_build(struct run *run, struct job *job, const char *phase, cJSON **reply);
+bool steps_prepare(struct run *run, struct job *job);
+void steps_check(struct run *run, struct job *job);
+void steps_measure(struct run *run, struct job *job); /* one slice; ends the job when it is done */
+
+cJSON *steps_measure_request(const struct job *job, double slice_s, int launches);
+void steps_progress(const struct run *run, const struct job *job, const char *phase);
+
+#endif

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Random problems over the whole problem space: every variant that supports one must be right.
+
+property.py ATTNBENCH --count 200 [--seed S] [--device D] [--variants A,B] [--keep DIR]
+
+Draws problems in groups that share their builds (head sizes, dtype, layout, masks: compiling takes a
+second each), writes them as suites, runs them, and looks at every row. Two runs go side by side: one
+compiles while the other computes. A failure prints the seed and a command that shows it alone.
+"""
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+
+HEAD_DIMS = [1, 2, 3, 7, 8, 16, 20, 32, 33, 40, 48, 64, 72, 80, 96, 112, 120, 128, 192, 256]
+LENGTHS = [1, 1, 2, 3, 5, 8, 13, 16, 17, 31, 32, 33, 47, 63, 64, 65, 100, 127, 128, 129, 191, 257]
+GROUP = 32  # problems that share their builds
+
+
+def draw_build(rng):
+    """The keys that a build depends on."""
+    d_k = rng.choice(HEAD_DIMS)
+    keys = {
+        "d_k": d_k,
+        "d_v": d_k if rng.random() < 0.6 else rng.choice(HEAD_DIMS),
+        "dtype": rng.choice(["f32", "f32", "f16", "bf16"]),
+        "layout": rng.choice(["bhnd", "bhnd", "bnhd"]),
+        "mask": rng.choice(["none", "causal", "causal", "window", "causal+window"]),
+        "bias": rng.choice(["none", "none", "none", "float", "bool", "alibi"]),
+        "sink": rng.random() < 0.2,
+        "softcap": rng.choice([0, 0, 0, 5, 30]),
+        "returns": rng.choice(["none"] * 6 + ["weights", "scores"]),
+    }
+    if keys["bias"] in ("float", "bool"):
+        keys["bias_shape"] = rng.choice(["11qk", "1hqk", "b1qk", "bhqk", "111k", "b11k", "bh1k",
+                                         "11q1", "bhq1", "1h11"])
+    if rng.random() < 0.03:  # multi-head latent attention
+        keys.update(d_k=576, d_v=512)
+    return keys, rng.random() < 0.25
+
+
+def draw_problem(rng, build, padded):
+    """A problem of that build: everything that is a run-time argument."""
+    heads_kv = rng.choice([1, 1, 2, 3])
+    n_q = rng.choice(LENGTHS)
+    n_kv = n_q if rng.random() < 0.4 else rng.choice(LENGTHS)
+    if rng.random() < 0.2:  # decode
+        n_q, n_kv = rng.randint(1, 16), rng.choice(LENGTHS + [400, 513])
+    keys = dict(build, batch=rng.choice([1, 1, 2, 3]), heads_kv=heads_kv,
+                heads_q=heads_kv * rng.choice([1, 1, 2, 4]), n_q=n_q, n_kv=n_kv)
+    if "causal" in build["mask"] and rng.random() < 0.5:
+        keys["causal_offset"] = rng.randint(-n_q - 3, n_kv + 3)
+    if "window" in build["mask"]:
+        keys["window_left"] = rng.choice([-1, 0, 1, 7, 16, 63, 200])
+        if build["mask"] == "window":
+            keys["window_right"] = rng.choice([-1, 0, 1, 5, 64])
+    if rng.random() < 0.2:
+        keys["scale"] = rng.choice([0.05, 0.3, 1.0])
+    if padded:
+        keys["kv_lengths"] = [rng.randint(0, n_kv) for _ in range(keys["batch"])]
+    return keys
+
+
+def make_suite(problems, name):
+    sweeps = [{"name": str(i), "axes": {key: [value] for key, value in problem.items()}}
+              for i, problem in enumerate(problems)]
+    return {"format": "attnbench-suite", "version": 1, "name": name, "sweeps": sweeps,
+            "measure": {"min_samples": 1, "min_time_s": 0, "max_time_s": 0.001}}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("attnbench")
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--device", default=None)
+    parser.add_argument("--variants", default=None)
+    parser.add_argument("--jobs", type=int, default=2)
+    args = parser.parse_args()
+    seed = args.seed if args.seed is not None else random.SystemRandom().randrange(10**9)
+    rng = random.Random(seed)
+    print(f"seed {seed}: {args.count} problems", flush=True)
+
+    problems = []
+    while len(problems) < args.count:
+        build, padded = draw_build(rng)
+        problems += [draw_problem(rng, build, padded)
+                     for _ in range(min(GROUP, args.count - len(problems)))]
+
+    folder = tempfile.mkdtemp(prefix="attnbench-property-")
+    runs = []
+    groups = [problems[i:i + GROUP] for i in range(0, len(problems), GROUP)]
+    for job in range(args.jobs):
+        mine = [p for group in groups[job::args.jobs] for p in group]
+        if not mine:
+            continue
+        suite, out = f"{folder}/{job}.json", f"{folder}/{job}-results.json"
+        with open(suite, "w", encoding="utf-8") as file:
+            json.dump(make_suite(mine, f"property{job}"), file)
+        command = [args.attnbench, "run", suite, "--out", out, "--quiet", "--seed", str(seed),
+                   "--check", "full"]
+        command += ["--device", args.device] if args.device else []
+        command += ["--variants", args.variants] if args.variants else []
+        runs.append((suite, out, command, subprocess.Popen(command, stdout=subprocess.DEVNULL)))
+
+    counts, bad, tight = {}, 0, {}
+    for suite, out, command, process in runs:
+        code = process.wait()
+        if code == 4:
+            print("no OpenCL device")
+            return 77
+        with open(out, encoding="utf-8") as file:
+            results = json.load(file)
+        if len(results["rows"]) != results["run"]["planned_cells"]:
+            print(f"{suite}: {len(results['rows'])} rows, {results['run']['planned_cells']} cells")
+            bad += 1
+        for row in results["rows"]:
+            key = row["variant"], row["status"]
+            counts[key] = counts.get(key, 0) + 1
+            if row["status"] == "ok":
+                kind = row["variant"], row["problem"].get("dtype", "f32")
+                tight[kind] = max(tight.get(kind, 0), row["check"]["err_over_tolerance"] or 0)
+            if row["status"] not in ("ok", "unsupported"):
+                bad += 1
+                if bad <= 10:
+                    print(f"{row['status']}: {row['variant']} {row['cell']}: {row['reason']}\n"
+                          f"  {' '.join(command[:3])} --filter '"
+                          f"{row['cell'].translate(str.maketrans({c: '.' for c in '()+'}))}"
+                          f" {row['variant']}'")
+    for (variant, status), count in sorted(counts.items()):
+        print(f"{variant:12} {status:12} {count}")
+    for (variant, dtype), ratio in sorted(tight.items()):
+        print(f"{variant:12} {dtype:5} largest error over tolerance {ratio:.3f}")
+    if bad or not any(status == "ok" for _, status in counts):
+        print(f"FAILED: {bad} rows; seed {seed}; suites in {folder}")
+        return 1
+    for name in os.listdir(folder):
+        os.unlink(f"{folder}/{name}")
+    os.rmdir(folder)
+    print(f"{sum(counts.values())} rows right or unsupported")
+    return 0
+
+
+sys.exit(main())
