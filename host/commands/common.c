@@ -150,6 +150,8 @@ int setup_plan(struct setup *setup, const struct options *options)
                                          .filter = options->filter,
                                          .host_bytes =
                                              pages > 0 && page > 0 ? (int64_t)pages * page : 0};
+    if (plan_check_suites(&request, &err))
+        return fail(EXIT_BAD_INPUT, &err);
     return plan_build(&setup->plan, &request, &err) ? fail(EXIT_USAGE, &err) : EXIT_OK;
 }
 

@@ -8,10 +8,10 @@ const struct command commands[] = {
     {"devices", "", "list OpenCL devices and their ids", command_devices, 0, 0, false},
     {"variants", "", "list kernel variants and what runs on a device", command_variants, 0, 0,
      false},
-    {"plan", "SUITE...", "show the cells of a suite with their operations and memory", command_plan,
-     1, ARGS_LIMIT, false},
-    {"run", "SUITE...", "check and measure the cells of a suite, write a results file", command_run,
-     0, ARGS_LIMIT, false},
+    {"plan", "SUITE...", "show the cells of a suite, their operations and memory", command_plan, 1,
+     ARGS_LIMIT, false},
+    {"run", "SUITE...", "check and measure a suite, write a results file", command_run, 0,
+     ARGS_LIMIT, false},
     {"verify", "CASE_DIR...", "check the variants against tensors of yours (.npy)", command_verify,
      1, ARGS_LIMIT, false},
     {"report", "RESULT", "show a results file as Markdown or CSV", command_report, 1, 1, false},
@@ -231,13 +231,13 @@ void options_help(const struct command *command, struct text *out)
 
 void program_help(struct text *out)
 {
-    text_add(out, "attnbench: how fast, how right and how scalable is attention on an OpenCL "
+    text_add(out, "attnbench: how fast, how right and how scalable is attention on an OpenCL\n"
                   "device?\n\nusage: attnbench COMMAND [options]\n\n");
     for (const struct command *command = commands; command->name; ++command)
         if (!command->hidden)
-            text_print(out, "  %-9s %-11s %s\n", command->name, command->arguments,
+            text_print(out, "  %-9s %-12s %s\n", command->name, command->arguments,
                        command->summary);
-    text_add(out, "\nattnbench COMMAND --help tells more. A first run: attnbench run "
+    text_add(out, "\nattnbench COMMAND --help tells more. First: attnbench run "
                   "suites/quick.json\n"
                   "Exit status: 0 well, 1 a wrong result, 2 usage, 3 some cells failed, 4 no "
                   "device,\n5 an invalid file, 6 I/O failed, 130 interrupted.\n");

@@ -94,8 +94,11 @@ static const char *join(struct arena *arena, const struct setup *setup, bool has
 }
 
 /* The command line without what only says where to continue. */
-static struct text_list recorded_argv(struct arena *arena, const struct options *options)
+static struct text_list recorded_argv(struct arena *arena, const struct setup *setup,
+                                      const struct options *options)
 {
+    /* The device that was chosen, not how: ATTNBENCH_DEVICE may say something else next time. */
+    const char *device = setup->all_devices ? "all" : setup->devices[0].id;
     const char **list = arena_array(arena, (size_t)options->arg_count + 64, sizeof *list);
     int n = 0;
     list[n++] = "run";
@@ -103,9 +106,12 @@ static struct text_list recorded_argv(struct arena *arena, const struct options 
         list[n++] = options->args[i];
     const struct {
         const char *name, *value;
-    } strings[] = {{"--device", options->device},   {"--variants", options->variants},
-                   {"--filter", options->filter},   {"--check", options->check},
-                   {"--kernels", options->kernels}, {"--isolate", options->isolate}};
+    } strings[] = {{"--device", device},
+                   {"--variants", options->variants},
+                   {"--filter", options->filter},
+                   {"--check", options->check},
+                   {"--kernels", options->kernels},
+                   {"--isolate", options->isolate}};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; ++i)
         if (strings[i].value)
             list[n++] = arena_print(arena, "%s=%s", strings[i].name, strings[i].value);
@@ -124,7 +130,7 @@ static void fill_header(struct run_state *state, const struct options *options)
     *run =
         (struct run_header){.id = random_id(arena),
                             .started_utc = utc_now(arena),
-                            .argv = recorded_argv(arena, options),
+                            .argv = recorded_argv(arena, &state->setup, options),
                             .tool_version = ATTNBENCH_VERSION,
                             .git_commit = ATTNBENCH_COMMIT,
                             .seed = (uint64_t)options->seed,
@@ -358,11 +364,7 @@ static int run_plan(struct run_state *state, const struct options *options)
 {
     struct err err;
     bool interrupted = false;
-    enum check_mode mode = CHECK_AUTO;
     struct supervisor *supervisor = &state->setup.supervisor;
-    const int status = parse_modes(options, supervisor, &mode);
-    if (status != EXIT_OK)
-        return status;
     supervisor->budget_s = options->budget_s;
     supervisor->deadline_s = options->deadline_s;
     supervisor->seed = state->results.run.seed;
@@ -403,6 +405,7 @@ int command_run(const struct options *given)
     struct results old = {0};
     struct options options = *given;
     struct err err;
+    enum check_mode mode = CHECK_AUTO;
     size_t valid_bytes = 0;
     int status = EXIT_OK;
     if (!options.arg_count && !options.resume) {
@@ -418,6 +421,8 @@ int command_run(const struct options *given)
     }
     if (status == EXIT_OK)
         status = prepare_setup(&state, &options);
+    if (status == EXIT_OK)
+        status = parse_modes(&options, &state.setup.supervisor, &mode);
     if (status == EXIT_OK) {
         fill_header(&state, &options);
         if (!state.out)
@@ -429,6 +434,7 @@ int command_run(const struct options *given)
         status = run_plan(&state, &options);
     journal_close(&state.journal);
     results_free(&old);
+    arena_free(&state.results.arena); /* of the derived fits */
     setup_free(&state.setup);
     return status;
 }

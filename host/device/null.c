@@ -23,6 +23,7 @@ struct null_buffer {
 struct session {
     const char *device;
     uint64_t launches;
+    char variant[64], cell[512]; /* launched last: what is read is its output */
 };
 
 struct kernels {
@@ -145,7 +146,9 @@ static int null_write(struct session *session, struct buffer *buffer, size_t off
 static int null_read(struct session *session, struct buffer *buffer, size_t offset, size_t bytes,
                      void *data, struct failure *failure)
 {
-    if (suffer(null_script_fault(&script, "read", session->device, NULL, NULL), "read", failure))
+    const char *fault =
+        null_script_fault(&script, "read", session->device, session->variant, session->cell);
+    if (suffer(fault, "read", failure))
         return -1;
     memcpy(data, ((struct null_buffer *)buffer)->memory + offset, bytes);
     return 0;
@@ -304,6 +307,8 @@ static int null_launch(struct session *session, struct kernels *kernels, struct 
 {
     const char *fault = null_script_fault(&script, "launch", session->device,
                                           kernels->variant->name, kernels->cell);
+    snprintf(session->variant, sizeof session->variant, "%s", kernels->variant->name);
+    snprintf(session->cell, sizeof session->cell, "%s", kernels->cell);
     if (suffer(fault, "launch", failure))
         return -1;
     double seconds = 0;

@@ -248,7 +248,11 @@ int runner_prepare(struct runner *runner, int index, const struct variant *varia
         return -1;
     slot->output = runner->backend->buffer_create(
         runner->session, (size_t)(runner->sizes.o * dtype_bytes(dtype)), failure);
-    return slot->output ? reserve_scratch(runner, slot, failure) : -1;
+    if (!slot->output || reserve_scratch(runner, slot, failure))
+        return -1;
+    /* Timed launches poison nothing themselves, and a worker that takes up a job from a dead one
+     * goes on with those. */
+    return runner_poison(runner, index, failure);
 }
 
 static struct shape make_shape(const struct problem *problem)

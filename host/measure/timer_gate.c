@@ -26,6 +26,8 @@ bool timer_gate(const struct event_times *events, int count, double host_s, doub
             return refuse(reason, i, "started before submitted", e->submit, e->start);
         if (e->end < e->start)
             return refuse(reason, i, "ended before started", e->start, e->end);
+        if (i && e->end < events[i - 1].end)
+            return refuse(reason, i, "ended before its predecessor", events[i - 1].end, e->end);
         if (i && e->start < events[i - 1].start)
             return refuse(reason, i, "started before its predecessor", events[i - 1].start,
                           e->start);

@@ -126,8 +126,8 @@ int device_select(const struct device_info *devices, int count, const char *want
                    devices[i].name);
     struct text safe = {0};
     text_add_printable(&safe, text_get(&list), false);
-    err_set(err, "%s device matches '%.100s'; there %s: %s", matches ? "more than one" : "no",
-            wanted, count ? "are" : "are none", text_get(&safe));
+    err_set(err, "%s device matches '%.100s'; there %s%s", matches ? "more than one" : "no", wanted,
+            count ? "are: " : "are none", text_get(&safe));
     text_free(&list);
     text_free(&safe);
     return -1;

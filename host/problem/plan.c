@@ -126,7 +126,8 @@ static int unknown_variant(const struct plan_request *request, const char *name,
     return -1;
 }
 
-static int check_names(const struct plan_request *request, struct arena *arena, struct err *err)
+static int check_only_variants(const struct plan_request *request, struct arena *arena,
+                               struct err *err)
 {
     for (const char *at = request->only_variants; at && *at;) {
         const size_t length = strcspn(at, ",");
@@ -135,6 +136,11 @@ static int check_names(const struct plan_request *request, struct arena *arena, 
             return unknown_variant(request, name, err);
         at += length + (at[length] == ',');
     }
+    return 0;
+}
+
+int plan_check_suites(const struct plan_request *request, struct err *err)
+{
     for (int s = 0; s < request->suite_count; ++s)
         for (int w = 0; w < request->suites[s].sweep_count; ++w) {
             const struct sweep *sweep = &request->suites[s].sweeps[w];
@@ -293,7 +299,7 @@ int plan_build(struct plan *plan, const struct plan_request *request, struct err
     struct entries entries = {0};
     regex_t filter;
     bool have_filter = false;
-    int result = check_names(request, &scratch, err);
+    int result = check_only_variants(request, &scratch, err);
     if (result == 0 && request->filter) {
         const int status = regcomp(&filter, request->filter, REG_EXTENDED | REG_NOSUB);
         char why[128];

@@ -50,8 +50,11 @@ struct plan_request {
     int64_t host_bytes; /* memory of the host for the reference; 0: unknown */
 };
 
-/* -1: an unknown variant name, a bad expression, or no cell at all. What the request points to must
- * outlive the plan. */
+/* Do the suites name only variants that there are? -1 with file, line and key path if not. */
+int plan_check_suites(const struct plan_request *request, struct err *err);
+
+/* -1: an unknown name in only_variants, a bad expression, or no cell at all. What the request
+ * points to must outlive the plan. */
 int plan_build(struct plan *plan, const struct plan_request *request, struct err *err);
 void plan_free(struct plan *plan);
 

@@ -120,6 +120,14 @@ bool problem_is_key(const char *name)
     return false;
 }
 
+bool problem_is_shorthand(const char *name)
+{
+    for (size_t i = 0; i < SHORTHAND_COUNT; ++i)
+        if (strcmp(shorthands[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 static int expected(const cJSON *value, struct err *err, const char *what)
 {
     char found[64];
@@ -222,6 +230,16 @@ int problem_set(struct problem *problem, const char *name, const cJSON *value, s
     return err_set(err, "unknown problem key \"%s\"%s%s%s", name,
                    nearest ? "; did you mean \"" : "", nearest ? nearest : "",
                    nearest ? "\"?" : "");
+}
+
+int problem_override(struct problem *problem, const char *name, const cJSON *value,
+                     struct arena *arena, struct err *err)
+{
+    for (size_t i = 0; i < SHORTHAND_COUNT; ++i)
+        if (strcmp(shorthands[i].name, name) == 0)
+            for (size_t k = 0; k < 2; ++k)
+                problem->given &= ~bit(find_key(shorthands[i].keys[k]));
+    return problem_set(problem, name, value, arena, err);
 }
 
 static int check_lengths(const struct problem *problem, struct err *err)

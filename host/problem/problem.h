@@ -57,11 +57,16 @@ struct problem problem_default(void);
 int problem_set(struct problem *problem, const char *key, const cJSON *value, struct arena *arena,
                 struct err *err);
 
+/* The same, but a shorthand also replaces keys that were given themselves (--set n=64). */
+int problem_override(struct problem *problem, const char *key, const cJSON *value,
+                     struct arena *arena, struct err *err);
+
 /* After the last problem_set: spreads the shorthands (n to n_q and n_kv, heads to heads_q and
  * heads_kv, d_k to d_v, each unless given) and checks what keys demand of one another. */
 int problem_resolve(struct problem *problem, struct err *err);
 
 bool problem_is_key(const char *key); /* a key or a shorthand */
+bool problem_is_shorthand(const char *key);
 /* NULL-terminated: every key and shorthand, for messages. */
 const char *const *problem_keys(void);
 

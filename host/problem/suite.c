@@ -406,13 +406,18 @@ int sweep_problem(const struct suite *suite, const struct sweep *sweep, int k,
         return err_prefix(err, "defaults");
     if (set_all(problem, sweep->defaults, arena, err))
         return err_prefix(err, "the sweep's defaults");
+    const cJSON *values[AXES_MAX];
     for (int a = sweep->axis_count; a-- > 0;) {
-        const struct axis *axis = &sweep->axes[a];
-        const int count = cJSON_GetArraySize(axis->values);
-        if (problem_set(problem, axis->key, cJSON_GetArrayItem(axis->values, k % count), arena,
-                        err))
-            return err_prefix(err, "%s", axis->key);
+        const int count = cJSON_GetArraySize(sweep->axes[a].values);
+        values[a] = cJSON_GetArrayItem(sweep->axes[a].values, k % count);
         k /= count;
+    }
+    for (int a = 0; a < sweep->axis_count; ++a) {
+        const struct axis *axis = &sweep->axes[a];
+        /* The axes of --set, which have no node in the file, come last and win. */
+        if (axis->node ? problem_set(problem, axis->key, values[a], arena, err)
+                       : problem_override(problem, axis->key, values[a], arena, err))
+            return err_prefix(err, "%s", axis->key);
     }
     return problem_resolve(problem, err);
 }

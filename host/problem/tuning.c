@@ -35,7 +35,8 @@ int tuning_from_json(struct tuning *tuning, const cJSON *object, struct arena *a
         if (tuning->count == TUNABLES_MAX)
             return err_set(err, "tuning: more than %d tunables", TUNABLES_MAX);
         if (!text_is_identifier(item->string) || !cJSON_IsNumber(item) ||
-            !(item->valuedouble >= 0 && item->valuedouble <= 1 << 20))
+            !(item->valuedouble >= 0 && item->valuedouble <= 1 << 20) ||
+            item->valuedouble != (double)(int64_t)item->valuedouble)
             return err_set(err, "tuning.%.40s: expected an integer", item->string);
         tuning->items[tuning->count].name = arena_copy(arena, item->string);
         tuning->items[tuning->count++].value = (int64_t)item->valuedouble;

@@ -120,8 +120,9 @@ static int load_supports(const struct variant *variant, struct arena *arena, str
             if (json_as_string(json, item, &text, err) ||
                 load_expression(variant, item, &text, arena, err))
                 return -1;
-        } else if (!problem_is_key(item->string)) {
-            return json_fail(json, item, err, "expected a problem key such as \"dtype\"");
+        } else if (!problem_is_key(item->string) || problem_is_shorthand(item->string)) {
+            return json_fail(json, item, err,
+                             "expected a problem key such as \"dtype\" or \"n_q\"");
         } else if (cJSON_IsArray(item)) {
             const cJSON *value = NULL;
             cJSON_ArrayForEach(value, item)

@@ -48,6 +48,8 @@ static const struct field fields[] = {
     {"problem.softcap", FIELD_PROBLEM_KEY, AT(problem)},
     {"problem.sink", FIELD_PROBLEM_KEY, AT(problem)},
     {"problem.scale", FIELD_PROBLEM_KEY, AT(problem)},
+    {"problem.bias_shape", FIELD_PROBLEM_KEY, AT(problem)},
+    {"problem.returns", FIELD_PROBLEM_KEY, AT(problem)},
     {"time.clock", FIELD_STRING, AT(time.clock)},
     {"time.clock_reason", FIELD_STRING, AT(time.clock_reason)},
     {"time.cache", FIELD_STRING, AT(time.cache)},

@@ -127,6 +127,22 @@ static int refuse_duplicates(const struct json *json, const cJSON *node, struct 
     return 0;
 }
 
+/* Where a text stopped being JSON. Instead of a key cJSON points one past what it found: past the
+ * bracket behind a trailing comma, past the first letter of a key without double quotes. */
+static const char *surprise_at(const char *text, const char *end)
+{
+    if (end - text < 2)
+        return end;
+    const char found = end[-1];
+    const char *before = end - 2;
+    while (before > text && strchr(" \t\r\n", *before))
+        --before;
+    const bool bracket = found == '}' && *before == ',';
+    const bool bare_key = (*before == '{' || *before == ',') && found != '"' && found != '}' &&
+                          (found == '\'' || (found | 32) >= 'a') && (found | 32) <= 'z';
+    return bracket || bare_key ? end - 1 : end;
+}
+
 int json_load(struct json *json, const char *name, const char *text, size_t length, struct err *err)
 {
     *json = (struct json){.name = name};
@@ -141,6 +157,7 @@ int json_load(struct json *json, const char *name, const char *text, size_t leng
     json->root = cJSON_ParseWithLengthOpts(json->text, length + 1, &end, 1);
     if (!json->root) {
         const char *start = json->text;
+        end = surprise_at(start, end);
         char near[24];
         snprintf(near, sizeof near, "%.20s", end);
         struct text safe = {0};

@@ -135,7 +135,7 @@ const char *text_nearest(const char *typo, const char *const *names, size_t coun
 {
     const char *nearest = NULL;
     const size_t letters = strlen(typo);
-    if (letters > NAME_MAX_LETTERS)
+    if (letters == 0 || letters > NAME_MAX_LETTERS)
         return NULL;
     size_t best = letters / 3 + 1;
     for (size_t i = 0; i < count; ++i) {

@@ -27,7 +27,8 @@ bool text_contains(const char *text, const char *part);
 /* A C identifier: letters, digits and underscores, no digit first. */
 bool text_is_identifier(const char *text);
 
-/* The name nearest to `typo` (Damerau-Levenshtein, at most a third of its letters apart), or NULL.
+/* The name nearest to `typo` (Damerau-Levenshtein, at most a third of its letters and one more
+ * apart), or NULL.
  */
 const char *text_nearest(const char *typo, const char *const *names, size_t count);
 

@@ -93,14 +93,18 @@ double estimate_cell(const struct estimate *estimate, const struct plan *plan,
     return 0.1 + reference + 2 * launch + samples;
 }
 
-struct problem estimate_pilot(const struct problem *problem, double flops)
+struct problem estimate_pilot(const struct problem *problem, double flops, int64_t lengths[2])
 {
     struct problem pilot = *problem;
     pilot.batch = 1;
-    pilot.kv_lengths = NULL;
-    while (problem_flops(&pilot) > flops && (pilot.n_q > 1 || pilot.n_kv > 64)) {
+    lengths[0] = 1; /* a padded problem stays one: its build is another */
+    if (problem->kv_lengths)
+        pilot.kv_lengths = lengths + 1;
+    do {
+        lengths[1] = pilot.n_kv;
+        if (problem_flops(&pilot) <= flops || (pilot.n_q == 1 && pilot.n_kv <= 64))
+            return pilot;
         pilot.n_q = (pilot.n_q + 1) / 2;
         pilot.n_kv = pilot.n_kv > 64 ? (pilot.n_kv + 1) / 2 : pilot.n_kv;
-    }
-    return pilot;
+    } while (true);
 }

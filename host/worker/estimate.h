@@ -26,7 +26,7 @@ double estimate_cell(const struct estimate *estimate, const struct plan *plan,
                      const struct cell *cell);
 
 /* A smaller problem of the same kind (fewer queries and keys, one batch entry, the same build) with
- * at most `flops` operations, for a first measurement of a rate. */
-struct problem estimate_pilot(const struct problem *problem, double flops);
+ * at most `flops` operations, for a first measurement of a rate. It may point into `lengths`. */
+struct problem estimate_pilot(const struct problem *problem, double flops, int64_t lengths[2]);
 
 #endif

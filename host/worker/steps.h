@@ -21,6 +21,7 @@ struct run {
     const bool *done;
     int next;   /* first cell that has no row yet */
     bool saved; /* the weights of a case have been written */
+    bool left;  /* an interrupt has left cells without a row */
     struct err *err;
 };
 

@@ -21,7 +21,8 @@ static const double pilot_above_flops = 2e10, pilot_flops = 5e8;
 
 static void pilot(struct run *run, struct job *job)
 {
-    const struct problem small = estimate_pilot(&job->cell->problem, pilot_flops);
+    int64_t lengths[2];
+    const struct problem small = estimate_pilot(&job->cell->problem, pilot_flops, lengths);
     struct trouble trouble;
     cJSON *reply = NULL;
     steps_progress(run, job, "estimate");
@@ -229,6 +230,8 @@ static int run_group(struct run *run, int first, int end)
             result = emit(run, cell, &row);
         } else if (jobs[j].finished && !(stopped(run, 2) && jobs[j].row.status != ROW_OK)) {
             result = emit(run, cell, &jobs[j].row);
+        } else {
+            run->left = true;
         }
         j += cell->fate == CELL_RUN;
     }
@@ -270,7 +273,7 @@ int supervisor_run(const struct supervisor *supervisor, const struct plan *plan,
         }
         run.next = end;
     }
-    *interrupted = stopped(&run, 1) && (run.next < plan->count || stopped(&run, 2));
+    *interrupted = stopped(&run, 1) && (run.next < plan->count || run.left);
     process_stop(&run.process, plan->cells[0].suite->deadlines.teardown_s);
     text_free(&run.process.output);
     estimate_free(run.estimate);

@@ -35,8 +35,6 @@ CELL_FAULTS = {
     ("launch", "print"): ("ok", OK, None, "done"),
 }
 
-# The 130th read of a process is in the first check of the last group's first variant; the worker
-# that takes over after a death has fewer to do.
 READ_FAULTS = {"crash": ("crash", "SIGSEGV"), "abort": ("crash", "SIGABRT"),
                "exit": ("crash", "exited with status 0"), "hang": ("timeout", "no answer within 1 s"),
                "fail": ("error", "read fails"), "oom": ("oom", "read is out of memory"),
@@ -90,9 +88,9 @@ class Faults(ProgramTest):
     def test_faults_of_a_read(self):
         for what, (status, reason) in READ_FAULTS.items():
             with self.subTest(do=what):
-                rows = self.run_with([{"at": "read", "do": what, "nth": 130}],
+                rows = self.run_with([{"at": "read", "do": what, **VICTIM}],
                                      status=OK if status == "ok" else INCOMPLETE)
-                self.expect_victim(rows, 4, status, reason)
+                self.expect_victim(rows, 2, status, reason)
 
     def test_faults_of_opening_the_device(self):
         for what, (status, reason) in OPEN_FAULTS.items():

@@ -147,12 +147,15 @@ static void pilots_are_small_problems_of_the_same_build(void **state)
     for (size_t i = 0; i < COUNT(pilots); ++i) {
         struct arena arena = {0};
         const struct problem problem = make_problem(pilots[i].problem, &arena);
-        const struct problem pilot = estimate_pilot(&problem, pilots[i].flops);
+        int64_t lengths[2];
+        const struct problem pilot = estimate_pilot(&problem, pilots[i].flops, lengths);
         if (pilot.n_q != pilots[i].n_q || pilot.n_kv != pilots[i].n_kv)
             fail_msg("%s: %lld x %lld", pilots[i].problem, (long long)pilot.n_q,
                      (long long)pilot.n_kv);
         assert_int_equal(pilot.batch, 1);
-        assert_null(pilot.kv_lengths);
+        assert_true(!pilot.kv_lengths == !problem.kv_lengths);
+        if (pilot.kv_lengths)
+            assert_true(pilot.kv_lengths[-1] == 1 && pilot.kv_lengths[0] == pilot.n_kv);
         assert_true(pilot.d_k == problem.d_k && pilot.d_v == problem.d_v);
         assert_true(pilot.heads_q == problem.heads_q && pilot.mask == problem.mask);
         arena_free(&arena);
@@ -169,7 +172,8 @@ static void a_pilot_has_the_build_options_of_its_problem(void **state)
         make_problem("{\"n\":4096,\"d_k\":64,\"mask\":\"causal\",\"softcap\":30,\"batch\":2,\"kv_"
                      "lengths\":[9,4096]}",
                      &arena);
-    const struct problem pilot = estimate_pilot(&problem, 1e8);
+    int64_t lengths[2];
+    const struct problem pilot = estimate_pilot(&problem, 1e8, lengths);
     expect_text("options", variant_build_options(&pilot, &tuning, &arena),
                 variant_build_options(&problem, &tuning, &arena));
     arena_free(&arena);

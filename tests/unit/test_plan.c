@@ -242,12 +242,11 @@ static void a_suite_that_names_an_unknown_variant_is_at_fault(void **state)
 {
     (void)state;
     struct fixture f;
-    struct plan plan;
     struct err err = {""};
     set_up(&f, "{\"format\":\"attnbench-suite\",\"version\":1,\"name\":\"s\",\n"
                "\"sweeps\":[{\"name\":\"n\",\"axes\":{\"n\":[8],\"d_k\":[4]},\n"
                "\"variants\":[\"alpha\",\n\"gama\"]}]}");
-    assert_int_equal(plan_build(&plan, &f.request, &err), -1);
+    assert_int_equal(plan_check_suites(&f.request, &err), -1);
     assert_string_equal(err.message,
                         "s.json:3: sweeps[0].variants: unknown variant \"gama\"; did you "
                         "mean \"gamma\"?");

@@ -122,9 +122,10 @@ static void key_list_is_complete(void **state)
 {
     (void)state;
     static const char *const want[] = {
-        "op",   "batch",      "heads_q", "heads_kv", "n_q",           "n_kv",        "d_k",
-        "d_v",  "dtype",      "layout",  "mask",     "causal_offset", "window_left", "window_right",
-        "bias", "kv_lengths", "softcap", "sink",     "scale",         "n",           "heads"};
+        "op",          "batch",        "heads_q", "heads_kv",   "n_q",     "n_kv",
+        "d_k",         "d_v",          "dtype",   "layout",     "mask",    "causal_offset",
+        "window_left", "window_right", "bias",    "kv_lengths", "softcap", "sink",
+        "scale",       "bias_shape",   "returns", "n",          "heads"};
     const char *const *keys = problem_keys();
     size_t count = 0;
     for (; keys[count]; ++count) {
@@ -371,7 +372,9 @@ static int64_t count_pairs(const struct problem *p)
             assert_true(got_end - got_first == of_row);
             if (of_row)
                 assert_true(got_first == first && got_end == end);
-            pairs += of_row;
+            for (int64_t h = 0; h < p->heads_q; ++h)
+                for (int64_t j = got_first; j < got_end; ++j)
+                    pairs += p->bias != BIAS_BOOL || problem_mask_keeps(p, b, h, i, j);
         }
     return pairs;
 }
@@ -379,7 +382,7 @@ static int64_t count_pairs(const struct problem *p)
 static void expect_counts(const struct problem *p, int *cases)
 {
     const int64_t pairs = count_pairs(p);
-    const double flops = 2.0 * (double)p->heads_q * (double)pairs * (double)(p->d_k + p->d_v);
+    const double flops = 2.0 * (double)pairs * (double)(p->d_k + p->d_v);
     if (!near(problem_pairs(p), (double)pairs, 0) || !near(problem_flops(p), flops, 0))
         fail_msg("n %d x %d, mask %d, offset %lld, window %d/%d: %g pairs, not %d", (int)p->n_q,
                  (int)p->n_kv, (int)p->mask, (long long)p->causal_offset, (int)p->window_left,
@@ -448,6 +451,40 @@ static void sizes_and_bytes(void **state)
     }
 }
 
+static void boolean_masks_are_counted_in_every_shape(void **state)
+{
+    (void)state;
+    int cases = 0;
+    for (int64_t shape = 0; shape < 16; ++shape)
+        for (int64_t mask = MASK_NONE; mask <= MASK_CAUSAL_WINDOW; ++mask) {
+            struct problem p = make_problem("{\"n_q\":70,\"n_kv\":45,\"d_k\":8,\"batch\":3,"
+                                            "\"heads_q\":4,\"heads_kv\":2,\"bias\":\"bool\"}",
+                                            NULL);
+            p.bias_shape = shape;
+            p.mask = mask;
+            p.window_left = 20;
+            expect_counts(&p, &cases);
+            if (shape < 4 && mask == MASK_NONE) { /* about a quarter is hidden, and some rows */
+                const double part = problem_pairs(&p) / (3.0 * 4 * 70 * 45);
+                assert_true(part > 0.6 && part < 0.8);
+            }
+        }
+    assert_int_equal(cases, 64);
+}
+
+/* ALiBi as published: 8 heads halve from 1/2; 12 heads are those of 8, then every other one of 16.
+ */
+static void alibi_slopes_are_the_published_ones(void **state)
+{
+    (void)state;
+    assert_true(near(alibi_slope(0, 8), 0.5, 0) && near(alibi_slope(7, 8), 0x1p-8, 0));
+    assert_true(near(alibi_slope(0, 16), 0.7071067811865476, 1e-15));
+    assert_true(near(alibi_slope(7, 12), 0x1p-8, 0));
+    assert_true(near(alibi_slope(8, 12), 0.7071067811865476, 1e-15));
+    assert_true(near(alibi_slope(11, 12), 0.08838834764831845, 1e-15));
+    assert_true(near(alibi_slope(0, 1), 0x1p-8, 0));
+}
+
 /* The closed form stays exact where a loop over rows would take minutes. */
 static void pairs_of_a_large_triangle(void **state)
 {
@@ -472,6 +509,8 @@ int main(void)
         cmocka_unit_test(derived_values),
         cmocka_unit_test(pairs_and_flops_equal_brute_force),
         cmocka_unit_test(sizes_and_bytes),
+        cmocka_unit_test(boolean_masks_are_counted_in_every_shape),
+        cmocka_unit_test(alibi_slopes_are_the_published_ones),
         cmocka_unit_test(pairs_of_a_large_triangle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -295,7 +295,7 @@ static void labels_name_what_varies(void **state)
     assert_string_equal(grid.fixed, "heads=8, d_k=64, dtype=f32");
     grid = grid_build(&results, "null-0", NULL, &arena);
     assert_string_equal(grid.axes, "heads, n");
-    assert_string_equal(grid.labels[0], "8, 128");
+    assert_string_equal(grid.labels[0], "2, 2048");
     results.rows[0].problem.n_kv = 7;
     results.rows[1].problem.mask = MASK_CAUSAL;
     grid = grid_build(&results, "null-0", "demo/n", &arena);

@@ -93,7 +93,7 @@ static const struct {
     {2, "  \"title\": [],", "2: title: expected a string, found an array"},
     {2, "  \"name\": \"mine\",", "2: name: the key stands twice in its object; remove one"},
     {3, SUPPORTS("\"colour\": [1]"),
-     "3: supports.colour: expected a problem key such as \"dtype\""},
+     "3: supports.colour: expected a problem key such as \"dtype\" or \"n_q\""},
     {3, SUPPORTS("\"mask\": [\"none\", \"sliding\"]"),
      "3: supports.mask[1]: expected one of \"none\", \"causal\", \"window\", \"causal+window\", "
      "found "
@@ -156,11 +156,12 @@ static const struct {
     {10, "  \"scratch\": { \"aa\": [1], \"bb\": [1], \"cc\": [1], \"dd\": [1], \"ee\": [1] },",
      "10: scratch.ee: more than 4 scratch buffers"},
     {10, "  \"scratch\": {},",
-     "13: passes[0].args: expected q, k, v, o or a scratch buffer of this file, found \"scores\""},
+     "13: passes[0].args: expected q, k, v, o, bias, slopes, sinks, kv_lengths or a scratch buffer "
+     "of this file, found \"scores\""},
     {11, "  \"passes\": [], \"x\": [",
      "11: x: unknown key; expected one of: name, title, idea, "
      "source, supports, requires, tune, where, defaults, scratch, "
-     "passes"},
+     "passes, returns"},
     {12, PASS("\"groups\": [1, 1]"), "12: passes[0].groups: expected 3 sizes, one a dimension"},
     {12, PASS("\"groups\": [1, \"1+\", 1]"),
      "12: passes[0].groups[1]: expression \"1+\": expected a number, a name or '(' at column 3"},
@@ -170,10 +171,12 @@ static const struct {
      "12: passes[0]: expected the name of a __kernel function"},
     {12, "    { \"groups\": [1, 1, 1],", "12: passes[0]: the key \"kernel\" is missing"},
     {13, "      \"local\": [1, 1, 1], \"args\": [\"q\", \"w\"] },",
-     "13: passes[0].args: expected q, k, v, o or a scratch buffer of this file, found \"w\""},
+     "13: passes[0].args: expected q, k, v, o, bias, slopes, sinks, kv_lengths or a scratch buffer "
+     "of this file, found \"w\""},
     {13, "      \"args\": [] },", "12: passes[0]: the key \"local\" is missing"},
     {14, "    { \"gemm\": { \"a\": \"scores\", \"b\": \"v\", \"c\": \"out\",",
-     "14: passes[1].gemm.c: expected q, k, v, o or a scratch buffer of this file, found \"out\""},
+     "14: passes[1].gemm.c: expected q, k, v, o, bias, slopes, sinks, kv_lengths or a scratch "
+     "buffer of this file, found \"out\""},
     {15, "      \"m\": \"n_q\", \"n\": \"d_v\",", "14: passes[1].gemm: the key \"k\" is missing"},
     {15, "      \"m\": \"n_q\", \"n\": \"d_v\", \"k\": \"n_k\",",
      "15: passes[1].gemm.k: expression \"n_k\": unknown name \"n_k\" at column 1"},
@@ -564,14 +567,14 @@ static void sizes_are_whole_numbers(void **state)
 static const struct {
     const char *more, *options;
 } builds[] = {
-    {"", OPTIONS("0", "0", "0", "0") " -DBIAS=0 -DKV_LENGTHS=0 -DSOFTCAP=0 -DSINK=0"},
+    {"", OPTIONS("0", "0", "0", "0") " -DBIAS=0 -DKV_LENGTHS=0 -DSOFTCAP=0 -DSINK=0 -DRETURNS=0"},
     {",\"dtype\":\"f16\",\"mask\":\"causal\"",
-     OPTIONS("1", "0", "1", "0") " -DBIAS=0 -DKV_LENGTHS=0 -DSOFTCAP=0 -DSINK=0"},
+     OPTIONS("1", "0", "1", "0") " -DBIAS=0 -DKV_LENGTHS=0 -DSOFTCAP=0 -DSINK=0 -DRETURNS=0"},
     {",\"dtype\":\"bf16\",\"layout\":\"bnhd\",\"mask\":\"window\",\"window_left\":3",
-     OPTIONS("2", "1", "0", "1") " -DBIAS=0 -DKV_LENGTHS=0 -DSOFTCAP=0 -DSINK=0"},
+     OPTIONS("2", "1", "0", "1") " -DBIAS=0 -DKV_LENGTHS=0 -DSOFTCAP=0 -DSINK=0 -DRETURNS=0"},
     {",\"mask\":\"causal+window\",\"bias\":\"alibi\",\"kv_lengths\":[3],\"softcap\":5,\"sink\":"
      "true",
-     OPTIONS("0", "0", "1", "1") " -DBIAS=3 -DKV_LENGTHS=1 -DSOFTCAP=1 -DSINK=1"},
+     OPTIONS("0", "0", "1", "1") " -DBIAS=3 -DKV_LENGTHS=1 -DSOFTCAP=1 -DSINK=1 -DRETURNS=0"},
 };
 
 static void build_options_hold_everything_but_lengths(void **state)
