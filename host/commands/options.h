@@ -56,7 +56,7 @@ int command_check(const struct options *options);
 int command_devices(const struct options *options);
 int command_plan(const struct options *options);
 int command_report(const struct options *options);
-int command_run(const struct options *options);
+int command_run(const struct options *given);
 int command_variants(const struct options *options);
 int command_verify(const struct options *options);
 int command_worker(const struct options *options);

@@ -234,15 +234,16 @@ static int read_journal(struct run_state *state, struct results *old, size_t *va
     return status;
 }
 
+/* Cells with a row in the journal are done; the rows are taken over. */
 static int mark_done(struct run_state *state, const struct results *old)
 {
     const struct plan *plan = &state->setup.plan;
     struct err err;
-    if (strcmp(old->run.plan_id, plan->id) != 0) {
+    if (!old->run.plan_id || strcmp(old->run.plan_id, plan->id) != 0) {
         err_set(&err,
                 "--resume: %s belongs to another plan (%.12s..., this one is %.12s...); use the "
                 "same suites, options, device and version, or start afresh without --resume",
-                state->journal_path, old->run.plan_id, plan->id);
+                state->journal_path, old->run.plan_id ? old->run.plan_id : "?", plan->id);
         return fail(EXIT_USAGE, &err);
     }
     for (int r = 0; r < old->row_count; ++r)

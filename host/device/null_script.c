@@ -136,7 +136,8 @@ const char *null_script_fault(const struct null_script *script, const char *at, 
             !matches(fault, "variant", variant, false) || !matches(fault, "cell", cell, true))
             continue;
         cJSON *nth = cJSON_GetObjectItemCaseSensitive(fault, "nth");
-        if (cJSON_IsNumber(nth)) { /* counts down in place: the script is this process's own copy */
+        if (nth &&
+            cJSON_IsNumber(nth)) { /* counts down in place: the script is this process's own copy */
             cJSON_SetNumberValue(nth, nth->valuedouble - 1);
             if (nth->valuedouble < -0.5 || nth->valuedouble > 0.5)
                 continue;

@@ -45,7 +45,8 @@ static struct buffer *buffer_create(struct session *session, size_t bytes, struc
         opencl_failed(failure, status, call);
         if (!failure->fatal)
             buffer_free(session, &b->base);
-        return NULL;
+        return NULL; /* NOLINT(clang-analyzer-unix.Malloc): after a fatal error nothing is released
+                      */
     }
     return &b->base;
 }

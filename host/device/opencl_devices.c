@@ -164,11 +164,11 @@ int opencl_enumerate(struct arena *arena, struct device_info **devices, int *cou
 cl_device_id opencl_find_device(const char *id, struct failure *failure)
 {
     struct arena arena = {0};
-    struct found found[DEVICES_MAX];
+    struct found found[DEVICES_MAX] = {0};
     const int n = find_all(&arena, found, failure);
     cl_device_id handle = NULL;
     for (int i = 0; i < n && !handle; ++i)
-        if (strcmp(found[i].info.id, id) == 0)
+        if (found[i].info.id && strcmp(found[i].info.id, id) == 0)
             handle = found[i].handle;
     if (n >= 0 && !handle)
         failure_set(failure, FAILURE_ERROR, "the device %s is not there any more", id);

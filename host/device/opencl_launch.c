@@ -210,7 +210,7 @@ static void judge_times(const struct session *session, const struct kernels *ker
                         const cl_event *begin, const cl_event *end, struct launch_times *times)
 {
     const int count = kernels->variant->pass_count;
-    struct event_times events[PASSES_MAX];
+    struct event_times events[PASSES_MAX] = {0};
     times->device_s = NAN;
     for (int i = 0; i < count; ++i) {
         if (!read_times(end[i], &events[i])) {

@@ -234,10 +234,10 @@ static int reserve_scratch(struct runner *runner, const struct slot *slot, struc
     return 0;
 }
 
-int runner_prepare(struct runner *runner, int index, const struct variant *variant,
+int runner_prepare(struct runner *runner, int slot_index, const struct variant *variant,
                    const struct tuning *tuning, struct failure *failure)
 {
-    struct slot *slot = &runner->slots[index];
+    struct slot *slot = &runner->slots[slot_index];
     const enum dtype dtype = (enum dtype)runner->problem.dtype;
     drop_slot(runner, slot); /* of a tuning that did not work */
     slot->variant = variant;
@@ -252,7 +252,7 @@ int runner_prepare(struct runner *runner, int index, const struct variant *varia
         return -1;
     /* Timed launches poison nothing themselves, and a worker that takes up a job from a dead one
      * goes on with those. */
-    return runner_poison(runner, index, failure);
+    return runner_poison(runner, slot_index, failure);
 }
 
 static struct shape make_shape(const struct problem *problem)
@@ -293,10 +293,10 @@ static int bind(struct runner *runner, struct slot *slot, struct failure *failur
     return 0;
 }
 
-int runner_launch(struct runner *runner, int index, struct launch_times *times,
+int runner_launch(struct runner *runner, int slot_index, struct launch_times *times,
                   struct failure *failure)
 {
-    struct slot *slot = &runner->slots[index];
+    struct slot *slot = &runner->slots[slot_index];
     if (slot->bound != runner->scratch_generation && bind(runner, slot, failure))
         return -1;
     return runner->backend->launch(runner->session, slot->kernels, times, failure);
@@ -326,10 +326,10 @@ static size_t after_payload(const struct buffer *buffer)
     return buffer->guard + (buffer->bytes + 3) / 4 * 4;
 }
 
-int runner_poison(struct runner *runner, int index, struct failure *failure)
+int runner_poison(struct runner *runner, int slot_index, struct failure *failure)
 {
     const struct backend *backend = runner->backend;
-    struct slot *slot = &runner->slots[index];
+    struct slot *slot = &runner->slots[slot_index];
     struct buffer *buffers[BUFFERS_MAX];
     const char *names[BUFFERS_MAX];
     const int count = slot_buffers(runner, slot, buffers, names);
@@ -343,9 +343,9 @@ int runner_poison(struct runner *runner, int index, struct failure *failure)
                                 (slot->output->bytes + 3) / 4 * 4, POISON, failure);
 }
 
-int runner_read(struct runner *runner, int index, float *output, struct failure *failure)
+int runner_read(struct runner *runner, int slot_index, float *output, struct failure *failure)
 {
-    struct buffer *buffer = runner->slots[index].output;
+    struct buffer *buffer = runner->slots[slot_index].output;
     const enum dtype dtype = (enum dtype)runner->problem.dtype;
     if (dtype == DTYPE_F32)
         return runner->backend->buffer_read(runner->session, buffer, buffer->guard, buffer->bytes,
@@ -361,9 +361,10 @@ int runner_read(struct runner *runner, int index, float *output, struct failure 
     return result;
 }
 
-int runner_read_scores(struct runner *runner, int index, float *values, struct failure *failure)
+int runner_read_scores(struct runner *runner, int slot_index, float *values,
+                       struct failure *failure)
 {
-    const struct variant *variant = runner->slots[index].variant;
+    const struct variant *variant = runner->slots[slot_index].variant;
     const char *name = variant->returns[runner->problem.returns];
     for (int i = 0; name && i < variant->scratch_count; ++i)
         if (strcmp(variant->scratch[i].name, name) == 0) {
@@ -379,9 +380,9 @@ int runner_read_scores(struct runner *runner, int index, float *values, struct f
                        "the variant file does not say which buffer holds the second output");
 }
 
-int runner_guards(struct runner *runner, int index, struct err *what, struct failure *failure)
+int runner_guards(struct runner *runner, int slot_index, struct err *what, struct failure *failure)
 {
-    struct slot *slot = &runner->slots[index];
+    struct slot *slot = &runner->slots[slot_index];
     struct buffer *buffers[BUFFERS_MAX];
     const char *names[BUFFERS_MAX];
     const int count = slot_buffers(runner, slot, buffers, names);

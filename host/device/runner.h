@@ -29,20 +29,21 @@ int runner_problem(struct runner *runner, const struct problem *problem,
 const struct attention_inputs *runner_inputs(const struct runner *runner);
 
 /* Builds a variant for the present problem. `variant` and the tuning's names must stay valid. */
-int runner_prepare(struct runner *runner, int slot, const struct variant *variant,
+int runner_prepare(struct runner *runner, int slot_index, const struct variant *variant,
                    const struct tuning *tuning, struct failure *failure);
 
 /* Fills the slot's output with NaN and all guard zones with their pattern. */
-int runner_poison(struct runner *runner, int slot, struct failure *failure);
-int runner_launch(struct runner *runner, int slot, struct launch_times *times,
+int runner_poison(struct runner *runner, int slot_index, struct failure *failure);
+int runner_launch(struct runner *runner, int slot_index, struct launch_times *times,
                   struct failure *failure);
 /* The output, decoded to f32, problem_sizes().o values in the problem's layout. */
-int runner_read(struct runner *runner, int slot, float *output, struct failure *failure);
+int runner_read(struct runner *runner, int slot_index, float *output, struct failure *failure);
 /* The second output of a problem that returns weights or scores: [batch, heads_q, n_q, n_kv]. */
-int runner_read_scores(struct runner *runner, int slot, float *values, struct failure *failure);
+int runner_read_scores(struct runner *runner, int slot_index, float *values,
+                       struct failure *failure);
 /* Compares all guard zones with their pattern. 0: intact; 1: overwritten, `what` says where;
  * -1: failure. */
-int runner_guards(struct runner *runner, int slot, struct err *what, struct failure *failure);
+int runner_guards(struct runner *runner, int slot_index, struct err *what, struct failure *failure);
 
 /* Drops all slots and inputs. */
 void runner_release(struct runner *runner);

@@ -121,11 +121,11 @@ static double kept_pairs(const struct problem *problem)
     double pairs = 0;
     for (int64_t b = 0; b < problem->batch; ++b)
         for (int64_t h = 0; h < dims.size[BIAS_HEAD]; ++h) {
-            const double heads = (double)(problem->heads_q / dims.size[BIAS_HEAD]);
+            const int64_t heads = problem->heads_q / dims.size[BIAS_HEAD]; /* that share it */
             for (int64_t i = 0; i < problem->n_q; ++i) {
                 int64_t first, end;
                 problem_visible_keys(problem, b, i, &first, &end);
-                pairs += heads * (double)kept_keys(&dims, b, h, i, first, end);
+                pairs += (double)(heads * kept_keys(&dims, b, h, i, first, end));
             }
         }
     return pairs;

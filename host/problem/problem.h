@@ -54,19 +54,19 @@ struct problem problem_default(void);
 
 /* Sets one key (or a shorthand: n, heads) from a JSON value. The message says what was expected.
  * Lists are copied to the arena. */
-int problem_set(struct problem *problem, const char *key, const cJSON *value, struct arena *arena,
+int problem_set(struct problem *problem, const char *name, const cJSON *value, struct arena *arena,
                 struct err *err);
 
 /* The same, but a shorthand also replaces keys that were given themselves (--set n=64). */
-int problem_override(struct problem *problem, const char *key, const cJSON *value,
+int problem_override(struct problem *problem, const char *name, const cJSON *value,
                      struct arena *arena, struct err *err);
 
 /* After the last problem_set: spreads the shorthands (n to n_q and n_kv, heads to heads_q and
  * heads_kv, d_k to d_v, each unless given) and checks what keys demand of one another. */
 int problem_resolve(struct problem *problem, struct err *err);
 
-bool problem_is_key(const char *key); /* a key or a shorthand */
-bool problem_is_shorthand(const char *key);
+bool problem_is_key(const char *name); /* a key or a shorthand */
+bool problem_is_shorthand(const char *name);
 /* NULL-terminated: every key and shorthand, for messages. */
 const char *const *problem_keys(void);
 
@@ -83,9 +83,9 @@ int problem_from_json(struct problem *problem, const cJSON *object, struct arena
  * problem_scale); false for an unknown name. Also: dtype_bytes, and pairs, those of one head. */
 bool problem_value(const struct problem *problem, const char *name, double *value);
 /* The enum value's name, such as "causal"; for keys that are not enums, NULL. */
-const char *problem_enum_name(const struct problem *problem, const char *key);
+const char *problem_enum_name(const struct problem *problem, const char *name);
 /* True when the key has its default value (for kv_lengths: absent). */
-bool problem_is_default(const struct problem *problem, const char *key);
+bool problem_is_default(const struct problem *problem, const char *name);
 
 double problem_scale(const struct problem *problem);
 int64_t problem_causal_offset(const struct problem *problem);

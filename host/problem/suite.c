@@ -307,13 +307,13 @@ static int parse_values(const char *key, const char *text, cJSON *values, struct
         const char *from = arena_copy_bytes(arena, text, (size_t)(dots - text));
         const char *to = arena_copy_bytes(arena, dots + 2, sign_at > 2 ? sign_at - 2 : 0);
         int64_t low = 0, high = 0, by = 2;
-        const char sign = dots[sign_at] ? dots[sign_at] : '*';
+        const bool adds = dots[sign_at] == '+';
         if (!text_to_int64(from, &low) || !text_to_int64(to, &high) || low < 1 ||
             high > PROBLEM_MAX_SIZE || (dots[sign_at] && !text_to_int64(dots + sign_at + 1, &by)) ||
-            by < (sign == '*' ? 2 : 1) || by > PROBLEM_MAX_SIZE)
+            by < (adds ? 1 : 2) || by > PROBLEM_MAX_SIZE)
             return err_set(err, "\"%.100s\" is no range; expected from..to*times or from..to+step",
                            text);
-        return add_range(values, low, high, sign == '*' ? by : 0, sign == '+' ? by : 0, err);
+        return add_range(values, low, high, adds ? 0 : by, adds ? by : 0, err);
     }
     while (true) {
         const size_t length = strcspn(text, ",");

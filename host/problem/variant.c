@@ -126,7 +126,9 @@ static int problem_supported(const struct variant *variant, const struct problem
     const struct tuning none = {0};
     const struct sizes sizes = {problem, &none};
     double holds = 1;
-    if (where && expr_eval(where->valuestring, lookup_size, &sizes, &holds, reason))
+    if (!where)
+        return 0;
+    if (expr_eval(where->valuestring, lookup_size, &sizes, &holds, reason))
         return -1;
     if (holds == 0)
         return err_set(reason, "it needs %s", where->valuestring);

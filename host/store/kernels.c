@@ -257,7 +257,8 @@ int kernel_tree_load(struct kernel_tree *tree, const char *folder, struct err *e
                                (const char *)embedded_files[i].data, embedded_files[i].length},
                  &tree->arena);
     int result = folder ? read_tree(&files, folder, &tree->arena, err) : 0;
-    qsort(files.items, (size_t)files.count, sizeof *files.items, compare_paths);
+    if (files.count)
+        qsort(files.items, (size_t)files.count, sizeof *files.items, compare_paths);
     tree->variants = arena_array(&tree->arena, (size_t)files.count + 1, sizeof *tree->variants);
     for (int i = 0; i < files.count && result == 0; ++i)
         if (text_ends(files.items[i].path, "/variant.json")) {

@@ -186,10 +186,10 @@ void json_free(struct json *json)
 
 void json_describe(const cJSON *node, char *out, size_t size)
 {
-    if (cJSON_IsString(node))
+    if (node && cJSON_IsString(node))
         snprintf(out, size, "\"%.40s\"%s", node->valuestring,
                  strlen(node->valuestring) > 40 ? "..." : "");
-    else if (cJSON_IsNumber(node))
+    else if (node && cJSON_IsNumber(node))
         snprintf(out, size, "%.17g", node->valuedouble);
     else if (cJSON_IsBool(node))
         snprintf(out, size, "%s", cJSON_IsTrue(node) ? "true" : "false");
@@ -241,7 +241,7 @@ int json_as_int(const struct json *json, const cJSON *node, int64_t low, int64_t
 {
     char what[96];
     snprintf(what, sizeof what, "an integer from %" PRId64 " to %" PRId64, low, high);
-    const double x = cJSON_IsNumber(node) ? node->valuedouble : NAN;
+    const double x = node && cJSON_IsNumber(node) ? node->valuedouble : NAN;
     /* Above 2^53 a double no longer holds every integer. */
     if (!(x >= -9007199254740992.0 && x <= 9007199254740992.0) || x != floor(x) ||
         x < (double)low || x > (double)high)
@@ -255,7 +255,7 @@ int json_as_double(const struct json *json, const cJSON *node, double low, doubl
 {
     char what[96];
     snprintf(what, sizeof what, "a number from %g to %g", low, high);
-    const double x = cJSON_IsNumber(node) ? node->valuedouble : NAN;
+    const double x = node && cJSON_IsNumber(node) ? node->valuedouble : NAN;
     if (!(isfinite(x) && x >= low && x <= high))
         return expected(json, node, err, what);
     *value = x;
@@ -264,7 +264,7 @@ int json_as_double(const struct json *json, const cJSON *node, double low, doubl
 
 int json_as_string(const struct json *json, const cJSON *node, const char **value, struct err *err)
 {
-    if (!cJSON_IsString(node))
+    if (!node || !cJSON_IsString(node))
         return expected(json, node, err, "a string");
     *value = node->valuestring;
     return 0;
@@ -326,7 +326,7 @@ int json_node(const struct json *json, const cJSON *object, const char *key, boo
     const int found = member(json, object, key, need, &node, err);
     if (found != 1)
         return found;
-    if ((node->type & 0xff) != type)
+    if (!node || (node->type & 0xff) != type)
         return expected(json, node, err, type == cJSON_Array ? "an array" : "an object");
     *value = node;
     return 0;

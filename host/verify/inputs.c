@@ -137,9 +137,9 @@ static void fill_from_mask(const struct problem *problem, float *values, unsigne
             const int64_t index = line * size[BIAS_KEY] + j;
             if (mask)
                 mask[index] = kept;
-            else if (kept)
+            else if (values && kept)
                 values[index] = UNIT * bell(inputs_hash(key, (uint64_t)index));
-            else
+            else if (values)
                 values[index] = (row + j) % 2 ? -INFINITY : -1e9F;
         }
     }

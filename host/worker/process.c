@@ -13,8 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum { OUTPUT_MAX = 8 << 10, REPLY_MAX = 256 << 20, FIRST_FREE_FD = 10 };
 
 static void close_fd(int *fd)

@@ -239,10 +239,11 @@ static bool read_output(struct run *run, struct job *job, const char *phase, boo
         return false;
     *repeatable = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(reply, "repeatable"));
     const char *overrun = json_peek_string(reply, "overrun");
-    if (*overrun)
+    const bool inside = !*overrun;
+    if (!inside)
         job_end(job, ROW_WRONG, phase, overrun, run->arena);
     cJSON_Delete(reply);
-    return !*overrun;
+    return inside;
 }
 
 static bool launch(struct run *run, struct job *job, const char *phase)

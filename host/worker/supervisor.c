@@ -63,12 +63,13 @@ static void skip(struct run *run, struct job *job, const char *format, ...)
     job_end(job, ROW_SKIPPED, "plan", reason, run->arena);
 }
 
-static void skip_if_too_long(struct run *run, struct job *job)
+/* admitted_s: what the group's cells before this one will take; grows with it. */
+static void skip_if_too_long(struct run *run, struct job *job, double *admitted_s)
 {
     const double launch_s = estimate_launch(run->estimate, run->plan, job->cell);
     const double cell_s = estimate_cell(run->estimate, run->plan, job->cell);
     const double limit_s = deadline_part * step_deadline(run, job->cell->suite, "launch");
-    const double spent_s = clock_now_s() - run->start_s;
+    const double spent_s = clock_now_s() - run->start_s + *admitted_s;
     if (estimate_knows(run->estimate, job->cell) && launch_s > limit_s)
         skip(run, job,
              "one launch of %.3g GFLOP would take about %.3g s (estimated from smaller problems), "
@@ -76,9 +77,12 @@ static void skip_if_too_long(struct run *run, struct job *job)
              job->cell->flops * 1e-9, launch_s, 2 * launch_s);
     else if (run->budget_s > 0 && spent_s + cell_s > run->budget_s)
         skip(run, job,
-             "over the budget: %.3g s of %.3g s are spent and this cell would take about %.3g s; "
-             "raise --budget",
+             "over the budget: %.3g s of %.3g s are spent or promised and this cell would take "
+             "about "
+             "%.3g s; raise --budget",
              spent_s, run->budget_s, cell_s);
+    else
+        *admitted_s += cell_s;
 }
 
 static bool any_live(const struct job *jobs, int count)
@@ -132,6 +136,7 @@ static void set_up(struct run *run, struct job *jobs, int count)
 static void estimate_group(struct run *run, struct job *jobs, int count)
 {
     struct trouble trouble;
+    double admitted_s = 0;
     for (int j = 0; j < count; ++j) {
         if (jobs[j].finished)
             continue;
@@ -144,7 +149,7 @@ static void estimate_group(struct run *run, struct job *jobs, int count)
             pilot(run, &jobs[j]);
         }
         if (!jobs[j].finished)
-            skip_if_too_long(run, &jobs[j]);
+            skip_if_too_long(run, &jobs[j], &admitted_s);
     }
 }
 
@@ -211,7 +216,7 @@ static int emit(struct run *run, const struct cell *cell, const struct row *row)
 /* Runs cells [first, end) of one group and emits their rows in plan order. */
 static int run_group(struct run *run, int first, int end)
 {
-    struct job jobs[GROUP_MAX];
+    struct job jobs[GROUP_MAX] = {0};
     int count = 0;
     for (int c = first; c < end; ++c)
         if (run->plan->cells[c].fate == CELL_RUN && !(run->done && run->done[c])) {

@@ -15,8 +15,8 @@ static const char *const full[] = {
     /*  8 */ "      \"variants\": [\"naive\", \"fused\"] },",
     /*  9 */ "    { \"name\": \"heads\",",
     /* 10 */
-    "      \"axes\": { \"n_q\": [1], \"n_kv\": [64], \"heads_q\": { \"from\": 8, \"to\": 24, "
-    "\"step\": 8 } } }",
+    ("      \"axes\": { \"n_q\": [1], \"n_kv\": [64], \"heads_q\": { \"from\": 8, \"to\": 24, "
+     "\"step\": 8 } } }"),
     /* 11 */ "  ],",
     /* 12 */ "  \"measure\": { \"min_samples\": 3, \"min_time_s\": 0.1, \"max_time_s\": 2,",
     /* 13 */ "    \"target_rel_ci\": 0.05, \"budget_s\": 60, \"check\": \"sample\" },",

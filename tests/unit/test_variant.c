@@ -27,8 +27,8 @@ static const char *const full[] = {
     /* 14 */
     "    { \"gemm\": { \"a\": \"scores\", \"b\": \"v\", \"c\": \"o\", \"transpose_b\": false,",
     /* 15 */
-    "      \"m\": \"n_q\", \"n\": \"d_v\", \"k\": \"n_kv\", \"count\": \"batch*heads_q\", "
-    "\"alpha\": 1,",
+    ("      \"m\": \"n_q\", \"n\": \"d_v\", \"k\": \"n_kv\", \"count\": \"batch*heads_q\", "
+     "\"alpha\": 1,"),
     /* 16 */ "      \"lda\": \"n_kv\", \"ldb\": \"d_v\", \"ldc\": \"d_v\",",
     /* 17 */
     "      \"stride_a\": \"n_q*n_kv\", \"stride_b\": \"n_kv*d_v\", \"stride_c\": \"n_q*d_v\" } }",

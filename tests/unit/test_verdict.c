@@ -184,7 +184,7 @@ static struct problem_data prepare(const struct problem *problem, enum input_kin
     inputs_fill(problem, TENSOR_Q, kind, seed, q, sizes.q);
     inputs_fill(problem, TENSOR_K, kind, seed, k, sizes.k);
     inputs_fill(problem, TENSOR_V, kind, seed, v, sizes.v);
-    struct problem_data data = {.problem = *problem, .inputs = {q, k, v}};
+    struct problem_data data = {.problem = *problem, .inputs = {.q = q, .k = k, .v = v}};
     enum check_mode mode = CHECK_FULL;
     data.rows = verdict_rows(problem, &mode, seed, 0, &arena, &data.row_count);
     data.want = arena_array(&arena, (size_t)sizes.o, sizeof(double));
