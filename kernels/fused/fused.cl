@@ -17,7 +17,9 @@
  * Source  Milakov and Gimelshein, Online normalizer calculation for softmax, 2018; Dao et al.,
  *         FlashAttention, 2022, and FlashAttention-2, 2023 (the loop order used here).
  * Limits  d_k and d_v as far as local memory goes (variant.json). No split along keys: with few
- *         queries, as in decoding, most of a device is idle. */
+ *         queries, as in decoding, most of a device is idle. Scores and weights are not returned:
+ *         they never exist. */
+#define EXP2_POLYNOMIAL (GRID_M * GRID_N == 1) /* a grid of 1 x 1 means a CPU */
 #include "attention.clh"
 #define ROWS (BLOCK_Q / GRID_M)
 #include "block.clh"
@@ -38,22 +40,70 @@
  * would cost a CPU more than the matrix products. */
 #define LANES (KEYS % 16 == 0 ? 16 : 1)
 
-/* A grid of 1 x 1 means a CPU. */
-static inline float power_of_2(float x)
+/* Elements that a CPU's one work-item stages at a time: its compiler vectorises no conversion of
+ * single half values. In a group, neighbours read neighbouring elements. */
+#define WIDE 16
+
+/* `count` columns of K, as columns of stage: neighbours read along d, as K lies in memory, and write
+ * down a column. What lies past the end, in keys or in d, becomes 0 and is not read. */
+static inline void stage_keys(__local float *stage, __global const storage *k, size_t stride,
+                              int key, int end, int count, int d_end, int item)
 {
-    return GRID == 1 ? exp2_polynomial(x) : exp2(x);
+#if GRID == 1
+    for (int j = 0; j < BLOCK_KV; j++)
+        for (int d = 0; d < count; d += WIDE) {
+            float row[WIDE];
+            if (key + j < end && d + WIDE <= d_end) {
+                vstore16(load16(k, (key + j) * stride + d), 0, row);
+            } else {
+                for (int i = 0; i < WIDE; i++)
+                    row[i] = key + j < end && d + i < d_end ? load(k, (key + j) * stride + d + i)
+                                                            : 0.0f;
+            }
+#pragma unroll
+            for (int i = 0; i < WIDE; i++)
+                if ((CHUNK % WIDE == 0 && D_K_PADDED % WIDE == 0) || d + i < count)
+                    stage[(d + i) * K_PITCH + j] = row[i];
+        }
+#else
+    for (int i = item; i < BLOCK_KV * count; i += GRID) {
+        const int j = i / count;
+        const int d = i % count;
+        const bool inside = key + j < end && d < d_end;
+        stage[d * K_PITCH + j] = inside ? load(k, (key + j) * stride + d) : 0.0f;
+    }
+#endif
 }
 
-/* Softcap on a score in units of log2: tanh(y) = 1 - 2 / (1 + e^2y), exact to f32 in the sum. */
-static inline float capped(float score, float softcap)
+/* `count` rows of V. Keys past the end must be 0, not merely have p = 0: 0 * NaN is NaN, and padding
+ * may hold anything. */
+static inline void stage_values(__local float *stage, __global const storage *v, size_t stride,
+                                int key, int end, int count, int item)
 {
-    const float y = larger(-20.0f, -larger(-20.0f, -score / softcap));
-    return LOG2_E * softcap * (1.0f - 2.0f / (1.0f + power_of_2(2.0f * LOG2_E * y)));
+#if GRID == 1
+    for (int j = 0; j < count; j++) {
+        int d = 0;
+        for (; key + j < end && d + WIDE <= D_V; d += WIDE)
+            vstore16(load16(v, (key + j) * stride + d), 0, stage + j * D_V_PADDED + d);
+        for (; d < D_V_PADDED; d++)
+            stage[j * D_V_PADDED + d] = key + j < end ? load(v, (key + j) * stride + d) : 0.0f;
+    }
+#else
+    for (int i = item; i < count * D_V_PADDED; i += GRID) {
+        const int j = i / D_V_PADDED;
+        const int d = i % D_V_PADDED;
+        const bool inside = key + j < end && d < D_V;
+        stage[j * D_V_PADDED + d] = inside ? load(v, (key + j) * stride + d) : 0.0f;
+    }
+#endif
 }
 
 __kernel __attribute__((reqd_work_group_size(GRID_N, GRID_M, 1))) void
 fused(__global const storage *restrict q, __global const storage *restrict k,
-      __global const storage *restrict v, __global storage *restrict o, const struct shape shape)
+      __global const storage *restrict v, __global const bias_storage *restrict bias,
+      __global const float *restrict slopes, __global const float *restrict sinks,
+      __global const int *restrict kv_lengths, __global storage *restrict o,
+      const struct shape shape)
 {
     __local float q_tile[BLOCK_Q * Q_PITCH];
     __local float p_tile[BLOCK_Q * P_PITCH];
@@ -69,6 +119,7 @@ fused(__global const storage *restrict q, __global const storage *restrict k,
     const int block_row = (int)(get_num_groups(0) - 1 - get_group_id(0)) * BLOCK_Q;
     const int last_row = min(block_row + BLOCK_Q, shape.n_q) - 1;
     const int my_row = y * ROWS;
+    const int keys = key_count(shape, kv_lengths, batch);
 
     const size_t q_stride = row_stride(shape.heads_q, D_K);
     const size_t k_stride = row_stride(shape.heads_kv, D_K);
@@ -88,7 +139,9 @@ fused(__global const storage *restrict q, __global const storage *restrict k,
     }
 
     /* What a work-item carries from tile to tile, in registers. The sums are of its own keys only
-     * and meet those of its grid row after the last tile. */
+     * and meet those of its grid row after the last tile. A sink is where maxima and sums start. */
+    const float sink = LOG2_E * sink_score(sinks, head);
+    const float start = larger(SCORE_START, sink);
     float outputs[ROWS * OUTPUTS];
     float maximum[ROWS];
     float sums[ROWS * LANES];
@@ -97,15 +150,15 @@ fused(__global const storage *restrict q, __global const storage *restrict k,
         outputs[i] = 0.0f;
     UNROLL_RESULTS
     for (int r = 0; r < ROWS; r++)
-        maximum[r] = SCORE_START;
+        maximum[r] = start;
     UNROLL_RESULTS
     for (int i = 0; i < ROWS * LANES; i++)
-        sums[i] = 0.0f;
+        sums[i] = x == 0 && i % LANES == 0 ? power_of_2(sink - start) : 0.0f;
 
     /* From the first key that any row of the block sees to the last: a row sees no less far than
      * the one before it. Other tiles are never visited. */
-    const int first = first_key(shape, block_row) / BLOCK_KV * BLOCK_KV;
-    const int end = end_key(shape, last_row);
+    const int first = first_key(shape, block_row, keys) / BLOCK_KV * BLOCK_KV;
+    const int end = end_key(shape, last_row, keys);
     for (int key = first; key < end; key += BLOCK_KV) {
         float scores[ROWS * KEYS];
         UNROLL_RESULTS
@@ -116,13 +169,7 @@ fused(__global const storage *restrict q, __global const storage *restrict k,
         for (int chunk = 0; chunk < D_K_PADDED; chunk += CHUNK) {
             const int count = min(CHUNK, D_K_PADDED - chunk);
             barrier(CLK_LOCAL_MEM_FENCE); /* q_tile is written; stage has been read */
-            /* Neighbours read along d, as K lies in memory, and write down a column. */
-            for (int i = item; i < BLOCK_KV * count; i += GRID) {
-                const int j = i / count;
-                const int d = i % count;
-                const bool inside = key + j < shape.n_kv && chunk + d < D_K;
-                stage[d * K_PITCH + j] = inside ? load(k, (key + j) * k_stride + chunk + d) : 0.0f;
-            }
+            stage_keys(stage, k + chunk, k_stride, key, end, count, D_K - chunk, item);
             barrier(CLK_LOCAL_MEM_FENCE);
             block_multiply(scores, KEYS, q_tile + my_row * Q_PITCH + chunk, Q_PITCH, stage + x,
                            K_PITCH, count);
@@ -134,17 +181,22 @@ fused(__global const storage *restrict q, __global const storage *restrict k,
             scores[i] = capped(scores[i], shape.softcap);
 #endif
 
-        /* Mask, only where some row sees less than the whole tile. */
-        if (first_key(shape, last_row) > key || end_key(shape, block_row) < key + BLOCK_KV) {
+        /* Bias, and the mask, this only where some row sees less than the whole tile. Rows past
+         * the last have no bias to read, and take the last one's. */
+        if (BIAS || first_key(shape, last_row, keys) > key ||
+            end_key(shape, block_row, keys) < key + BLOCK_KV) {
             UNROLL_RESULTS
             for (int r = 0; r < ROWS; r++) {
-                const int row_first = first_key(shape, block_row + my_row + r);
-                const int row_end = end_key(shape, block_row + my_row + r);
+                const int row = min(block_row + my_row + r, last_row);
+                const int row_first = first_key(shape, row, keys);
+                const int row_end = end_key(shape, row, keys);
+                const struct bias_row row_bias = bias_row(shape, bias, slopes, batch, head, row);
                 UNROLL_RESULTS
                 for (int c = 0; c < KEYS; c++) {
                     const int j = key + x + c * GRID_N;
-                    scores[r * KEYS + c] =
-                        j >= row_first && j < row_end ? scores[r * KEYS + c] : SCORE_MASKED;
+                    scores[r * KEYS + c] = j >= row_first && j < row_end
+                                               ? biased(scores[r * KEYS + c], row_bias, j, LOG2_E)
+                                               : SCORE_MASKED;
                 }
             }
         }
@@ -199,14 +251,7 @@ fused(__global const storage *restrict q, __global const storage *restrict k,
         for (int chunk = 0; chunk < BLOCK_KV; chunk += CHUNK) {
             const int count = min(CHUNK, BLOCK_KV - chunk);
             barrier(CLK_LOCAL_MEM_FENCE); /* p_tile is written; stage and maxima have been read */
-            /* Keys past the end must be 0 here, not merely have p = 0: 0 * NaN is NaN. */
-            for (int i = item; i < count * D_V_PADDED; i += GRID) {
-                const int j = i / D_V_PADDED;
-                const int d = i % D_V_PADDED;
-                const bool inside = key + chunk + j < shape.n_kv && d < D_V;
-                stage[j * D_V_PADDED + d] =
-                    inside ? load(v, (key + chunk + j) * v_stride + d) : 0.0f;
-            }
+            stage_values(stage, v, v_stride, key + chunk, end, count, item);
             barrier(CLK_LOCAL_MEM_FENCE);
             block_multiply(outputs, OUTPUTS, p_tile + my_row * P_PITCH + chunk, P_PITCH, stage + x,
                            D_V_PADDED, count);
