@@ -26,6 +26,7 @@ cpu-driver   icd:pocl             pocl-opencl-icd     pocl                pocl  
 cmocka       header:cmocka.h      libcmocka-dev       libcmocka-devel     libcmocka-devel     cmocka             cmocka
 python       cmd:python3          python3             python3             python3             python             python
 jsonschema   python:jsonschema    python3-jsonschema  python3-jsonschema  python3-jsonschema  python-jsonschema  -
+numpy        python:numpy         python3-numpy       python3-numpy       python3-numpy       python-numpy       numpy
 clang        cmd:clang            clang               clang               clang               clang              llvm
 omp          clang:omp.h          libomp-dev          libomp-devel        libomp-devel        openmp             libomp
 clang-tidy   cmd:clang-tidy       clang-tidy          clang-tools-extra   clang-tools         clang              llvm
@@ -34,9 +35,9 @@ shellcheck   cmd:shellcheck       shellcheck          ShellCheck          ShellC
 '
 setup_build_needs=(cc cmake ninja cl-headers cl-loader cjson clblast)
 # shellcheck disable=SC2034 # for scripts/test and .ci/run
-setup_test_needs=("${setup_build_needs[@]}" cpu-driver cmocka python jsonschema)
+setup_test_needs=("${setup_build_needs[@]}" cpu-driver cmocka python jsonschema numpy)
 # Without these the program builds, and the tests skip what needs them.
-setup_optional=' clblast jsonschema '
+setup_optional=' clblast jsonschema numpy '
 
 setup_say() {
     echo "${0##*/}: $*" >&2

@@ -2,51 +2,82 @@
 #include "commands/common.h"
 #include "util/json.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-/* Problems that ask for one feature each: the columns of the matrix. */
+/* Problems that ask for one feature each: the rows of the matrix. The rest of the problem is 16
+ * queries against 256 keys in 8 heads of 64. */
 static const struct {
     const char *label, *key, *value;
-} features[] = {{"f32", "dtype", "\"f32\""},      {"f16", "dtype", "\"f16\""},
-                {"bf16", "dtype", "\"bf16\""},    {"causal", "mask", "\"causal\""},
-                {"window", "mask", "\"window\""}, {"gqa", "heads_kv", "1"},
-                {"bnhd", "layout", "\"bnhd\""},   {"softcap", "softcap", "30"},
-                {"d256", "d_k", "256"},           {"d512", "d_k", "512"}};
+} features[] = {{"f32", "dtype", "\"f32\""},
+                {"f16", "dtype", "\"f16\""},
+                {"bf16", "dtype", "\"bf16\""},
+                {"layout bnhd", "layout", "\"bnhd\""},
+                {"grouped heads", "heads_kv", "2"},
+                {"long queries", "n_q", "256"},
+                {"one query", "n_q", "1"},
+                {"d 256", "d_k", "256"},
+                {"d 512", "d_k", "512"},
+                {"causal", "mask", "\"causal\""},
+                {"window", "mask", "\"window\""},
+                {"padding", "kv_lengths", "[100]"},
+                {"float bias", "bias", "\"float\""},
+                {"boolean mask", "bias", "\"bool\""},
+                {"ALiBi", "bias", "\"alibi\""},
+                {"softcap", "softcap", "30"},
+                {"sink", "sink", "true"},
+                {"returns weights", "returns", "\"weights\""},
+                {"returns scores", "returns", "\"scores\""}};
 enum { FEATURES = sizeof features / sizeof *features };
 
-static struct problem feature_problem(int feature, struct arena *arena)
+static void set(struct problem *problem, const char *key, const char *json, struct arena *arena)
 {
-    struct problem problem = problem_default();
-    struct {
-        const char *key, *value;
-    } base[] = {{"n", "256"}, {"heads_q", "8"}, {"heads_kv", "8"}, {"d_k", "64"}};
-    for (int i = 0; i < 5; ++i) {
-        cJSON *value = cJSON_Parse(i < 4 ? base[i].value : features[feature].value);
-        problem_set(&problem, i < 4 ? base[i].key : features[feature].key, value, arena, NULL);
-        cJSON_Delete(value);
-    }
-    problem_resolve(&problem, NULL);
-    return problem;
+    cJSON *value = cJSON_Parse(json);
+    problem_set(problem, key, value, arena, NULL);
+    cJSON_Delete(value);
 }
 
-static void add_row(const struct variant *variant, const struct device_info *device,
-                    struct arena *arena, struct text *out)
+static bool fits(const struct variant *variant, const struct device_info *device, int feature,
+                 struct err *reason)
 {
-    struct text reasons = {0};
-    text_print(out, "%-12s", variant->name);
+    struct arena arena = {0};
+    struct problem problem = problem_default();
+    struct tuning tuning;
+    set(&problem, "heads", "8", &arena);
+    set(&problem, "n_q", "16", &arena);
+    set(&problem, "n_kv", "256", &arena);
+    set(&problem, "d_k", "64", &arena);
+    set(&problem, features[feature].key, features[feature].value, &arena);
+    problem_resolve(&problem, NULL);
+    const bool result = variant_fit(variant, &problem, device, &tuning, reason) == 0;
+    arena_free(&arena);
+    return result;
+}
+
+static void add_matrix(const struct setup *setup, struct text *out)
+{
+    text_print(out, "%-16s", "");
+    for (int v = 0; v < setup->kernels.count; ++v)
+        text_print(out, " %-10s", setup->kernels.variants[v].name);
+    text_add(out, "\n");
     for (int f = 0; f < FEATURES; ++f) {
-        const struct problem problem = feature_problem(f, arena);
-        struct tuning tuning;
-        struct err reason;
-        const bool fits = variant_fit(variant, &problem, device, &tuning, &reason) == 0;
-        text_print(out, " %-7s", fits ? "yes" : "-");
-        if (!fits)
-            text_print(&reasons, "    %s: %s\n", features[f].label, reason.message);
+        text_print(out, "%-16s", features[f].label);
+        for (int v = 0; v < setup->kernels.count; ++v)
+            text_print(out, " %-10s",
+                       fits(&setup->kernels.variants[v], &setup->devices[0], f, NULL) ? "yes"
+                                                                                      : "-");
+        text_add(out, "\n");
     }
-    text_print(out, "\n    %s\n%s", variant->idea, text_get(&reasons));
-    text_free(&reasons);
+}
+
+static void add_words(const struct variant *variant, const struct device_info *device,
+                      struct text *out)
+{
+    text_print(out, "\n%s: %s\n", variant->name, variant->idea);
+    for (int f = 0; f < FEATURES; ++f) {
+        struct err reason;
+        if (!fits(variant, device, f, &reason))
+            text_print(out, "    not %s: %s\n", features[f].label, reason.message);
+    }
 }
 
 static void add_json(const struct setup *setup, struct text *out)
@@ -54,7 +85,6 @@ static void add_json(const struct setup *setup, struct text *out)
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "device", setup->devices[0].id);
     cJSON *list = cJSON_AddArrayToObject(root, "variants");
-    struct arena arena = {0};
     for (int v = 0; v < setup->kernels.count; ++v) {
         const struct variant *variant = &setup->kernels.variants[v];
         cJSON *item = cJSON_CreateObject();
@@ -66,19 +96,15 @@ static void add_json(const struct setup *setup, struct text *out)
         cJSON_AddItemToObject(item, "supports", cJSON_Duplicate(variant->supports, 1));
         cJSON *runs = cJSON_AddObjectToObject(item, "runs");
         for (int f = 0; f < FEATURES; ++f) {
-            const struct problem problem = feature_problem(f, &arena);
-            struct tuning tuning;
             struct err reason;
-            const bool fits =
-                variant_fit(variant, &problem, &setup->devices[0], &tuning, &reason) == 0;
-            cJSON_AddStringToObject(runs, features[f].label, fits ? "yes" : reason.message);
+            const bool yes = fits(variant, &setup->devices[0], f, &reason);
+            cJSON_AddStringToObject(runs, features[f].label, yes ? "yes" : reason.message);
         }
     }
     char *printed = json_print_pretty(root);
     text_print(out, "%s\n", printed);
     free(printed);
     cJSON_Delete(root);
-    arena_free(&arena);
 }
 
 int command_variants(const struct options *options)
@@ -91,12 +117,10 @@ int command_variants(const struct options *options)
     if (status == EXIT_OK && options->json) {
         add_json(&setup, &out);
     } else if (status == EXIT_OK) {
-        text_print(&out, "on %s (%s)\n\n%-12s", setup.devices[0].id, setup.devices[0].name, "");
-        for (int f = 0; f < FEATURES; ++f)
-            text_print(&out, " %-7s", features[f].label);
-        text_add(&out, "\n");
+        text_print(&out, "on %s (%s)\n\n", setup.devices[0].id, setup.devices[0].name);
+        add_matrix(&setup, &out);
         for (int v = 0; v < setup.kernels.count; ++v)
-            add_row(&setup.kernels.variants[v], &setup.devices[0], &setup.arena, &out);
+            add_words(&setup.kernels.variants[v], &setup.devices[0], &out);
     }
     if (status == EXIT_OK)
         status = write_output(NULL, text_get(&out), out.length);

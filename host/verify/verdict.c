@@ -262,8 +262,10 @@ void verdict_judge(const struct problem *problem, const row_index *rows, int64_t
     }
 }
 
-/* A weight carries the relative error of the derivation above; a score the absolute one of its dot
- * product, before exp. A variant may store either in f32 only. */
+/* A weight's exponent errs by what the derivation above gives for its score, so the weight by a
+ * factor of up to e to that power; where that is large (all scores of a row near -1e9, where f32
+ * steps by 64) nothing is known of a weight but that it is one. A score has the absolute error of
+ * its dot product. Both are stored in f32 only. */
 static double scores_tolerance(const struct problem *problem, double want, double score_size,
                                int64_t keys)
 {
@@ -272,7 +274,8 @@ static double scores_tolerance(const struct problem *problem, double want, doubl
     const double u = 0x1p-24;
     if (problem->returns == RETURNS_SCORES)
         return SAFETY * (u * (score + fabs(want)) + FLT_MIN);
-    return SAFETY * (u * (score + 8 + sqrt((double)keys)) * want + FLT_MIN);
+    const double exponent = SAFETY * u * (score + 8 + sqrt((double)keys));
+    return fmin(want * expm1(exponent), 1) + SAFETY * FLT_MIN;
 }
 
 void verdict_judge_scores(const struct problem *problem, const row_index *rows, int64_t row_count,

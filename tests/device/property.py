@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -65,6 +66,19 @@ def draw_problem(rng, build, padded):
     return keys
 
 
+def shrink(problem):
+    """A problem that a simulator runs in a second: few heads, short rows."""
+    small = {"n_q": 20, "n_kv": 37, "d_k": 33, "d_v": 24, "batch": 2, "heads_q": 4, "heads_kv": 2}
+    for key, most in small.items():
+        problem[key] = min(problem[key], most)
+    if problem["heads_q"] % problem["heads_kv"]:
+        problem["heads_q"] = problem["heads_kv"]
+    if "kv_lengths" in problem:
+        problem["kv_lengths"] = [min(n, problem["n_kv"])
+                                 for n in problem["kv_lengths"][:problem["batch"]]]
+    return problem
+
+
 def make_suite(problems, name):
     sweeps = [{"name": str(i), "axes": {key: [value] for key, value in problem.items()}}
               for i, problem in enumerate(problems)]
@@ -80,6 +94,8 @@ def main():
     parser.add_argument("--device", default=None)
     parser.add_argument("--variants", default=None)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--oclgrind", action="store_true",
+                        help="small problems under Oclgrind, whose log must stay empty")
     args = parser.parse_args()
     seed = args.seed if args.seed is not None else random.SystemRandom().randrange(10**9)
     rng = random.Random(seed)
@@ -91,6 +107,11 @@ def main():
         problems += [draw_problem(rng, build, padded)
                      for _ in range(min(GROUP, args.count - len(problems)))]
 
+    if args.oclgrind:
+        if not shutil.which("oclgrind"):
+            print("oclgrind is not installed")
+            return 77
+        problems = [shrink(problem) for problem in problems]
     folder = tempfile.mkdtemp(prefix="attnbench-property-")
     runs = []
     groups = [problems[i:i + GROUP] for i in range(0, len(problems), GROUP)]
@@ -105,11 +126,19 @@ def main():
                    "--check", "full"]
         command += ["--device", args.device] if args.device else []
         command += ["--variants", args.variants] if args.variants else []
+        if args.oclgrind:
+            command = ["oclgrind", "--data-races", "--check-api", "--local-mem-size", "65536",
+                       "--log", f"{folder}/{job}.log"] + command
         runs.append((suite, out, command, subprocess.Popen(command, stdout=subprocess.DEVNULL)))
 
     counts, bad, tight = {}, 0, {}
     for suite, out, command, process in runs:
         code = process.wait()
+        log = out.replace("-results.json", ".log")
+        if args.oclgrind and os.path.exists(log) and os.path.getsize(log):
+            with open(log, encoding="utf-8", errors="replace") as file:
+                print(f"Oclgrind reports:\n{file.read(4000)}")
+            bad += 1
         if code == 4:
             print("no OpenCL device")
             return 77
@@ -128,7 +157,7 @@ def main():
                 bad += 1
                 if bad <= 10:
                     print(f"{row['status']}: {row['variant']} {row['cell']}: {row['reason']}\n"
-                          f"  {' '.join(command[:3])} --filter '"
+                          f"  {' '.join(command[command.index(args.attnbench):][:3])} --filter '"
                           f"{row['cell'].translate(str.maketrans({c: '.' for c in '()+'}))}"
                           f" {row['variant']}'")
     for (variant, status), count in sorted(counts.items()):
