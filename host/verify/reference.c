@@ -111,6 +111,18 @@ static void softmax(const struct query *query, const float *sink, double *weight
         weights[j] /= sum;
 }
 
+/* What some weights or other could make of the values: the largest of the keys that are seen. */
+static void largest_values(const struct query *query, const unsigned char *seen, int64_t d_v,
+                           double *magnitude)
+{
+    for (int64_t c = 0; c < d_v; c++)
+        magnitude[c] = 0;
+    for (int64_t j = query->first; j < query->end; j++)
+        for (int64_t c = 0; c < d_v && seen[j]; c++)
+            magnitude[c] =
+                fmax(magnitude[c], fabs((double)query->v.first[j * query->v.stride + c]));
+}
+
 static double largest_size(const struct query *query, const double *weights, const double *sizes)
 {
     double largest = 0;
@@ -153,15 +165,21 @@ void reference_attention(const struct problem *problem, const struct attention_i
         struct arena arena = {0};
         double *weights = arena_array(&arena, (size_t)problem->n_kv, sizeof *weights);
         double *sizes = arena_array(&arena, (size_t)problem->n_kv, sizeof *sizes);
+        unsigned char *seen = arena_array(&arena, (size_t)problem->n_kv, 1);
 #pragma omp for schedule(dynamic)
         for (int64_t r = 0; r < row_count; r++) {
             const struct query query = find_query(problem, inputs, rows[r]);
             score(problem, inputs, &query, weights, sizes);
+            for (int64_t j = query.first; j < query.end; j++)
+                seen[j] = weights[j] > -INFINITY;
             softmax(&query, problem->sink ? &inputs->sinks[query.head] : NULL, weights);
             weigh(weights, query.v, query.first, query.end, d_v, output + r * d_v,
                   magnitude ? magnitude + r * d_v : NULL);
+            const double size = largest_size(&query, weights, sizes);
+            if (magnitude && size > SCORE_SIZE_BLIND)
+                largest_values(&query, seen, d_v, magnitude + r * d_v);
             if (score_size)
-                score_size[r] = largest_size(&query, weights, sizes);
+                score_size[r] = size;
         }
         arena_free(&arena);
     }

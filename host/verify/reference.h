@@ -26,12 +26,17 @@ typedef int64_t row_index;
 
 /* Bias and sink are not supported yet: asking for them is a bug of the caller.
  * For each of `row_count` rows, d_v values to output, and what the tolerance is derived from:
- *   magnitude[r * d_v + c] = sum_j p_j |v_jc|,
+ *   magnitude[r * d_v + c] = sum_j p_j |v_jc|; or, where score_size exceeds SCORE_SIZE_BLIND, the
+ *                            largest |v_jc| of the keys that are seen: any weights are possible,
  *   score_size[r] = max over visible j of |scale| * sum_c |q_c k_jc| (0 for an empty row).
  * magnitude and score_size may be NULL. A row that sees no key gives zeros. */
 void reference_attention(const struct problem *problem, const struct attention_inputs *inputs,
                          const row_index *rows, int64_t row_count, double *output,
                          double *magnitude, double *score_size);
+
+/* Scores made of numbers this large (2^15, such as a bias of -1e9 on every key of a row) have
+ * errors of some percent and more in f32: weights can no longer be told. */
+#define SCORE_SIZE_BLIND 32768.0
 
 /* The second output: for each of the rows n_kv weights (RETURNS_WEIGHTS; 0 where masked) or scaled
  * scores as softmax takes them, after softcap and bias (RETURNS_SCORES; -infinity where masked). */
