@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A launch of fewer operations takes as long as launching does, and says nothing about a rate. */
+static const double telling_flops = 1e6;
+
 struct rate {
     int device;
     const struct variant *variant;
@@ -58,7 +61,7 @@ void estimate_learn(struct estimate *estimate, const struct cell *cell,
 {
     struct rate *rate = find(estimate, cell);
     const double flops = problem_flops(problem);
-    if (seconds > 0 && flops >= rate->flops) {
+    if (seconds > 0 && flops >= telling_flops && flops >= rate->flops) {
         rate->flops = flops;
         rate->seconds = seconds;
     }

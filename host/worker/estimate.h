@@ -2,7 +2,8 @@
  *
  * For each variant on each device the largest problem so far gives seconds per operation; a launch
  * is its operations times that, plus the launch latency. Small problems run at lower rates, so the
- * prediction errs on the long side until a large one has been seen. */
+ * prediction errs on the long side until a large one has been seen; below a million operations
+ * nothing is learned. */
 #ifndef ATTNBENCH_WORKER_ESTIMATE_H
 #define ATTNBENCH_WORKER_ESTIMATE_H
 

@@ -135,7 +135,7 @@ class Rows(ProgramTest):
 
     def test_budget_skips_with_figures(self):
         # each launch takes 1 s of scripted time; the second cell is estimated at 4 s a launch
-        _, results = self.run_suite(make_suite({"n": [8, 16, 24]}, variants=["naive"],
+        _, results = self.run_suite(make_suite({"n": [256, 512, 768]}, variants=["naive"],
                                                measure={"max_time_s": 60}),
                                     "--budget", "5s", script={"time_s": {"*": "1"}})
         statuses = [r["status"] for r in results["rows"]]

@@ -166,8 +166,10 @@ class Variants(ProgramTest):
         names = [v["name"] for v in listed]
         self.assertEqual(names, sorted(names))
         self.assertLessEqual({"naive", "tiled", "fused", "clblast"}, set(names))
+        self.assertEqual(text.splitlines()[2].split(), names)
+        self.assertRegex(text, r"(?m)^returns scores +- +- +yes +- +- *$")
         for variant in listed:
-            self.assertRegex(text, rf"(?m)^{variant['name']} ")
+            self.assertRegex(text, rf"(?m)^{variant['name']}: ")
             self.assertTrue(variant["idea"] and variant["source"], variant["name"])
             self.assertTrue(all(variant["runs"].values()), variant)
 
