@@ -204,10 +204,55 @@ static void sort_problems(const struct row **problems, int count, int *place, st
     }
 }
 
+/* Does any row of this variant say more than that it is unsupported? */
+static bool has_column(const struct results *results, const char *device, const char *sweep,
+                       const char *variant)
+{
+    for (int i = 0; i < results->row_count; ++i) {
+        const struct row *row = results->rows + i;
+        if (row->status != ROW_UNSUPPORTED && is_in(row, device, sweep) &&
+            strcmp(row->variant, variant) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A column of "unsupported" from top to bottom would only take the place of others; names those
+ * variants with the reason of their first row instead. `at` of their rows becomes -1. */
+static void drop_absent(struct grid *grid, const struct results *results, const char *device,
+                        const char *sweep, int *at, struct arena *arena)
+{
+    int place[GRID_VARIANTS_MAX], kept = 0;
+    struct text absent = {0};
+    for (int v = 0; v < grid->variant_count; ++v) {
+        place[v] = has_column(results, device, sweep, grid->variants[v]) ? kept++ : -1;
+        for (int i = 0; i < results->row_count && place[v] < 0; ++i)
+            if (at[2 * i] >= 0 && at[2 * i + 1] == v) {
+                const char *reason = results->rows[i].reason;
+                text_print(&absent, "%s%s (%.160s)", absent.length ? "; " : "", grid->variants[v],
+                           reason ? reason : "no reason given");
+                break;
+            }
+    }
+    for (int v = 0; v < grid->variant_count && kept; ++v)
+        if (place[v] >= 0)
+            grid->variants[place[v]] = grid->variants[v];
+    for (int i = 0; i < results->row_count && kept; ++i)
+        if (at[2 * i] >= 0) {
+            at[2 * i + 1] = place[at[2 * i + 1]];
+            at[2 * i] = at[2 * i + 1] < 0 ? -1 : at[2 * i];
+        }
+    if (kept) { /* otherwise the columns are all that there is to show */
+        grid->variant_count = kept;
+        grid->absent = arena_copy(arena, text_get(&absent));
+    }
+    text_free(&absent);
+}
+
 struct grid grid_build(const struct results *results, const char *device, const char *sweep,
                        struct arena *arena)
 {
-    struct grid grid = {.axes = "n", .fixed = ""};
+    struct grid grid = {.axes = "n", .fixed = "", .absent = ""};
     const size_t row_count = (size_t)results->row_count;
     const struct row **problems = arena_array(arena, row_count, sizeof *problems);
     int *at = arena_array(arena, row_count, 2 * sizeof *at); /* each row's problem and variant */
@@ -225,6 +270,7 @@ struct grid grid_build(const struct results *results, const char *device, const 
     for (int i = 0; i < results->row_count; ++i)
         if (at[2 * i] >= 0)
             at[2 * i] = place[at[2 * i]];
+    drop_absent(&grid, results, device, sweep, at, arena);
     const int columns = grid.variant_count;
     grid.rows = arena_array(arena, (size_t)grid.problem_count * (size_t)columns, sizeof *grid.rows);
     grid.best = arena_array(arena, (size_t)grid.problem_count, sizeof *grid.best);

@@ -17,6 +17,7 @@ struct grid {
     const char *axes;        /* the keys that vary, "n, heads"; "n" if none does */
     const char **labels;     /* per problem their values, "1024, 8" */
     const char *fixed;       /* the other keys that differ from their default, and the dtype */
+    const char *absent;      /* variants without a column: all of their rows are unsupported; "" */
 };
 
 /* sweep NULL: all of the device's rows. The grid lives in the arena and points into the rows. */

@@ -147,6 +147,11 @@ static void add_sweep(const struct results *results, const struct device_info *d
             add_cell(&grid, p, grid.rows[p * grid.variant_count + v], out);
         text_add(out, "\n");
     }
+    if (*grid.absent) {
+        text_add(out, "\nUnsupported here: ");
+        add_escaped(out, grid.absent, SIZE_MAX);
+        text_add(out, "\n");
+    }
     bool first = true;
     for (int i = 0; i < results->scaling_count; ++i) {
         const struct scaling_fit *fit = results->scaling + i;

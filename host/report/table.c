@@ -135,6 +135,13 @@ static void add_sweep(const struct results *results, const struct device_info *d
                grid.fixed);
     add_wrapped(out, text_get(&heading), width);
     add_grid(&grid, width, color, out);
+    if (*grid.absent) {
+        struct text absent = {0};
+        text_add(&absent, "unsupported here: ");
+        words_line(&absent, grid.absent, SIZE_MAX);
+        add_wrapped(out, text_get(&absent), width);
+        text_free(&absent);
+    }
     for (int i = 0; i < results->scaling_count; ++i) {
         const struct scaling_fit *fit = results->scaling + i;
         if (strcmp(fit->device, device->id) != 0 || strcmp(fit->sweep, sweep) != 0)
