@@ -63,7 +63,8 @@ class DeviceTest(ProgramTest):
         for row in rows:
             with self.subTest(cell=row["cell"], variant=row["variant"]):
                 if row["status"] == "unsupported":
-                    self.assertIn(row["variant"], unsupported, row["reason"])
+                    too_many = row["variant"] == "split_kv" and row["problem"]["n_q"] > 16
+                    self.assertTrue(too_many or row["variant"] in unsupported, row["reason"])
                     self.assertTrue(row["reason"])
                     continue
                 self.assertEqual(row["status"], "ok", row["reason"])
