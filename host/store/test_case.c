@@ -364,7 +364,8 @@ struct closeness test_case_compare(const struct test_case *test_case, const floa
     for (int64_t i = 0; i < count; ++i) {
         const double err = fabs((double)got[i] - want[i]);
         const double limit = test_case->atol + test_case->rtol * fabs(want[i]);
-        const bool close = err <= limit; /* NaN is not */
+        const bool close =
+            err <= limit && isfinite(limit); /* NaN is not, nor anything to infinity */
         const double over = close ? err - limit : isnan(err) ? INFINITY : err;
         result.far += !close;
         result.max_abs_err = isnan(err) ? INFINITY : fmax(result.max_abs_err, err);

@@ -25,7 +25,8 @@ struct test_case {
 int test_case_load(struct test_case *test_case, const char *folder, struct err *err);
 void test_case_free(struct test_case *test_case);
 
-/* |got - want| <= atol + rtol |want| for all `count` values (np.isclose); NaN is never close. */
+/* |got - want| <= atol + rtol |want| for all `count` values (np.isclose); nothing is close to NaN
+ * or infinity, which attention cannot give. */
 struct closeness {
     bool close;
     int64_t far;                     /* how many are not */
