@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 
-HEAD_DIMS = [1, 2, 3, 7, 8, 16, 20, 32, 33, 40, 48, 64, 72, 80, 96, 112, 120, 128, 192, 256]
+HEAD_DIMS = [1, 2, 3, 7, 8, 16, 20, 32, 33, 40, 48, 64, 72, 80, 96, 112, 120, 128, 192, 256, 512]
 LENGTHS = [1, 1, 2, 3, 5, 8, 13, 16, 17, 31, 32, 33, 47, 63, 64, 65, 100, 127, 128, 129, 191, 257]
 GROUP = 32  # problems that share their builds
 
