@@ -44,6 +44,8 @@ static const struct option {
      "skip cells that would end after this long: 60s, 5m"},
     {"deadline", "TIME", SECONDS, AT(deadline_s), "run verify",
      "how long one build, launch or read may take before its worker is killed"},
+    {"inputs", "KIND", STRING, AT(inputs), "run",
+     "random (default), or adversarial ones: large, dominant, equal, tiny"},
     {"seed", "S", SEED, AT(seed), "run", "seed of the inputs, 0 to 2^53; default 1"},
     {"out", "FILE", STRING, AT(out), "run report",
      "where to write; run's default is DEVICE--SUITE--TIME.json"},

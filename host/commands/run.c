@@ -111,7 +111,8 @@ static struct text_list recorded_argv(struct arena *arena, const struct setup *s
                    {"--filter", options->filter},
                    {"--check", options->check},
                    {"--kernels", options->kernels},
-                   {"--isolate", options->isolate}};
+                   {"--isolate", options->isolate},
+                   {"--inputs", options->inputs}};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; ++i)
         if (strings[i].value)
             list[n++] = arena_print(arena, "%s=%s", strings[i].name, strings[i].value);
@@ -312,6 +313,11 @@ static int parse_modes(const struct options *options, struct supervisor *supervi
             return fail(EXIT_USAGE, &err);
         }
         supervisor->check = mode;
+    }
+    if (options->inputs && input_kind_parse(options->inputs, &supervisor->inputs)) {
+        err_set(&err, "--inputs: expected random, large, dominant, equal or tiny, found '%.40s'",
+                options->inputs);
+        return fail(EXIT_USAGE, &err);
     }
     for (int i = 0; options->isolate && i < 3; ++i)
         if (strcmp(ways[i], options->isolate) == 0) {

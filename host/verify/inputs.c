@@ -12,6 +12,16 @@ const char *input_kind_name(enum input_kind kind)
     return names[kind];
 }
 
+int input_kind_parse(const char *name, enum input_kind *kind)
+{
+    for (int k = 0; k < INPUT_KINDS; k++)
+        if (strcmp(input_kind_name((enum input_kind)k), name) == 0) {
+            *kind = (enum input_kind)k;
+            return 0;
+        }
+    return -1;
+}
+
 uint64_t inputs_hash(uint64_t seed, uint64_t counter)
 {
     uint64_t z = seed + (counter + 1) * UINT64_C(0x9e3779b97f4a7c15);

@@ -23,6 +23,7 @@ enum tensor { TENSOR_Q, TENSOR_K, TENSOR_V, TENSOR_BIAS, TENSOR_SINKS };
  * so that products underflow. */
 enum input_kind { INPUT_RANDOM, INPUT_LARGE, INPUT_DOMINANT, INPUT_EQUAL, INPUT_TINY, INPUT_KINDS };
 const char *input_kind_name(enum input_kind kind);
+int input_kind_parse(const char *name, enum input_kind *kind); /* -1: unknown */
 
 /* One 64-bit random number from a seed and a counter (SplitMix64's finaliser, Steele et al. 2014).
  */

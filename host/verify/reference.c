@@ -123,11 +123,14 @@ static void largest_values(const struct query *query, const unsigned char *seen,
                 fmax(magnitude[c], fabs((double)query->v.first[j * query->v.stride + c]));
 }
 
+/* Relative to the row's largest weight: under a strong sink all of them are tiny. */
 static double largest_size(const struct query *query, const double *weights, const double *sizes)
 {
-    double largest = 0;
+    double largest = 0, heaviest = 0;
     for (int64_t j = query->first; j < query->end; j++)
-        if (weights[j] > 1e-20)
+        heaviest = fmax(heaviest, weights[j]);
+    for (int64_t j = query->first; j < query->end; j++)
+        if (weights[j] > 1e-20 * heaviest)
             largest = fmax(largest, sizes[j]);
     return largest;
 }

@@ -1,7 +1,5 @@
 #include "worker/steps.h"
 
-#include "verify/inputs.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,7 +140,7 @@ bool steps_problem(struct run *run, const struct cell *cell, const struct proble
     } else {
         cJSON_AddItemToObject(request, "problem", problem_to_json(problem));
         cJSON_AddNumberToObject(request, "seed", (double)run->with->seed);
-        cJSON_AddNumberToObject(request, "inputs", INPUT_RANDOM);
+        cJSON_AddNumberToObject(request, "inputs", run->with->inputs);
     }
     const bool ok = steps_ask(run, cell->suite, request, &reply, trouble);
     cJSON_Delete(reply);

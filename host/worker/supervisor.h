@@ -9,6 +9,7 @@
 
 #include "problem/plan.h"
 #include "store/row.h"
+#include "verify/inputs.h"
 
 #include <signal.h>
 
@@ -27,6 +28,7 @@ struct supervisor {
     double budget_s;              /* 0: the first suite's, or none */
     double deadline_s;            /* overrides build_s and run_s of the suites; 0: they decide */
     uint64_t seed;
+    enum input_kind inputs;
     /* The problem's tensors come from this folder instead of the generator, and cells are checked
      * but not measured (attnbench verify); NULL: no. weights_path: where the softmax weights of the
      * first variant that returns them right are saved, or NULL. */

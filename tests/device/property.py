@@ -114,6 +114,9 @@ def main():
         problems = [shrink(problem) for problem in problems]
     folder = tempfile.mkdtemp(prefix="attnbench-property-")
     runs = []
+    # One run has ordinary inputs, the other one kind of the adversarial ones.
+    kinds = ["random", rng.choice(["large", "dominant", "equal", "tiny"])]
+    print(f"inputs: {', '.join(kinds[:args.jobs])}", flush=True)
     groups = [problems[i:i + GROUP] for i in range(0, len(problems), GROUP)]
     for job in range(args.jobs):
         mine = [p for group in groups[job::args.jobs] for p in group]
@@ -123,7 +126,7 @@ def main():
         with open(suite, "w", encoding="utf-8") as file:
             json.dump(make_suite(mine, f"property{job}"), file)
         command = [args.attnbench, "run", suite, "--out", out, "--quiet", "--seed", str(seed),
-                   "--check", "full"]
+                   "--check", "full", "--inputs", kinds[job % len(kinds)]]
         command += ["--device", args.device] if args.device else []
         command += ["--variants", args.variants] if args.variants else []
         if args.oclgrind:
@@ -157,7 +160,8 @@ def main():
                 bad += 1
                 if bad <= 10:
                     print(f"{row['status']}: {row['variant']} {row['cell']}: {row['reason']}\n"
-                          f"  {' '.join(command[command.index(args.attnbench):][:3])} --filter '"
+                          f"  {' '.join(command[command.index(args.attnbench):][:3])} "
+                          f"--inputs {command[command.index('--inputs') + 1]} --filter '"
                           f"{row['cell'].translate(str.maketrans({c: '.' for c in '()+'}))}"
                           f" {row['variant']}'")
     for (variant, status), count in sorted(counts.items()):
