@@ -28,9 +28,9 @@ typedef int64_t row_index;
  * For each of `row_count` rows, d_v values to output, and what the tolerance is derived from:
  *   magnitude[r * d_v + c] = sum_j p_j |v_jc|; or, where score_size exceeds SCORE_SIZE_BLIND, the
  *                            largest |v_jc| of the keys that are seen: any weights are possible,
- *   score_size[r] = max of |scale| * sum_c |q_c k_jc| + 2 |bias| over the keys that have any weight,
- *                   p_j > 1e-20 of the row's largest (0 for an empty row).
- * magnitude and score_size may be NULL. A row that sees no key gives zeros. */
+ *   score_size[r] = max of |scale| * sum_c |q_c k_jc| + 2 |bias| over the keys that have any
+ * weight, p_j > 1e-20 of the row's largest (0 for an empty row). magnitude and score_size may be
+ * NULL. A row that sees no key gives zeros. */
 void reference_attention(const struct problem *problem, const struct attention_inputs *inputs,
                          const row_index *rows, int64_t row_count, double *output,
                          double *magnitude, double *score_size);
