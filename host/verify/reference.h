@@ -24,8 +24,7 @@ struct attention_inputs {
 /* A query row by its flat index (b * heads_q + h) * n_q + i, whatever the layout. */
 typedef int64_t row_index;
 
-/* Bias and sink are not supported yet: asking for them is a bug of the caller.
- * For each of `row_count` rows, d_v values to output, and what the tolerance is derived from:
+/* For each of `row_count` rows, d_v values to output, and what the tolerance is derived from:
  *   magnitude[r * d_v + c] = sum_j p_j |v_jc|; or, where score_size exceeds SCORE_SIZE_BLIND, the
  *                            largest |v_jc| of the keys that are seen: any weights are possible,
  *   score_size[r] = max of |scale| * sum_c |q_c k_jc| + 2 |bias| over the keys that have any
