@@ -114,9 +114,8 @@ static const double *choose_clock(struct job *job)
     return job->device_s;
 }
 
-void job_times(struct job *job, const struct plan *plan, struct arena *arena)
+void job_times(struct job *job, struct arena *arena)
 {
-    (void)plan;
     const int count = job->sampler.count;
     struct row *row = &job->row;
     struct stats stats;

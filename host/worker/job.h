@@ -37,6 +37,6 @@ bool job_judged(struct job *job, const cJSON *reply, const char *phase, struct a
 int job_samples(struct job *job, const cJSON *reply, struct arena *arena);
 
 /* Computes the row's times and rates from the samples; also for wrong rows, which keep them. */
-void job_times(struct job *job, const struct plan *plan, struct arena *arena);
+void job_times(struct job *job, struct arena *arena);
 
 #endif
