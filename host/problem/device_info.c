@@ -1,6 +1,7 @@
 #include "problem/device_info.h"
 
 #include "util/json.h"
+#include "util/sha256.h"
 #include "util/text.h"
 
 #include <math.h>
@@ -93,6 +94,28 @@ int device_info_from_json(struct device_info *device, const cJSON *object, struc
     const cJSON *launch = cJSON_GetObjectItemCaseSensitive(peaks, "launch_us");
     device->launch_us = cJSON_IsNumber(launch) && launch->valuedouble > 0 ? launch->valuedouble : 0;
     return 0;
+}
+
+char *device_info_key(const struct device_info *device, struct arena *arena)
+{
+    enum { NAME_SHOWN = 40, HASH_SHOWN = 12 };
+    char name[NAME_SHOWN + 1] = "", hash[65];
+    size_t length = 0;
+    for (const char *c = device->name; *c && length < NAME_SHOWN; ++c) {
+        const char low = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+        if ((low >= 'a' && low <= 'z') || (low >= '0' && low <= '9'))
+            name[length++] = low;
+        else if (length && name[length - 1] != '-')
+            name[length++] = '-';
+    }
+    while (length && name[length - 1] == '-')
+        --length;
+    name[length] = '\0';
+    const char *identity =
+        arena_print(arena, "%s\n%s\n%s\n%s\n%lld", device->platform, device->name, device->vendor,
+                    device->driver, (long long)device->compute_units);
+    sha256_hex(identity, strlen(identity), hash);
+    return arena_print(arena, "%s%s%.*s", name, length ? "-" : "", HASH_SHOWN, hash);
 }
 
 bool device_has_extension(const struct device_info *device, const char *extension)

@@ -28,6 +28,10 @@ cJSON *device_info_to_json(const struct device_info *device);
 int device_info_from_json(struct device_info *device, const cJSON *object, struct arena *arena,
                           struct err *err);
 
+/* Names a device and its driver in file names: letters of its name, then a hash over platform,
+ * name, vendor, driver and compute units, "cpu-skylake-avx512-amd-epyc-0123456789ab". */
+char *device_info_key(const struct device_info *device, struct arena *arena);
+
 bool device_has_extension(const struct device_info *device, const char *extension);
 
 /* Resolves what --device was given: an id, "platform:device", or part of a name (any case).

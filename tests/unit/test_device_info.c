@@ -204,6 +204,23 @@ static void the_best_is_a_gpu_then_the_fastest(void **state)
     }
 }
 
+static void a_key_follows_the_driver_and_suits_a_file_name(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    struct device_info one = device("a-0", "0:0", "  ../AMD  EPYC (x)/", "cpu", 2);
+    one.platform = one.vendor = one.driver = "1";
+    const char *key = device_info_key(&one, &arena);
+    assert_int_equal(strlen(key), strlen("amd-epyc-x-") + 12);
+    assert_memory_equal(key, "amd-epyc-x-", 11);
+    struct device_info other = one;
+    other.id = "b-1"; /* where the loader lists it does not matter */
+    assert_string_equal(device_info_key(&other, &arena), key);
+    other.driver = "2";
+    assert_string_not_equal(device_info_key(&other, &arena), key);
+    arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +231,7 @@ int main(void)
         cmocka_unit_test(devices_are_selected_by_id_index_or_name),
         cmocka_unit_test(a_name_that_is_part_of_another_can_be_selected),
         cmocka_unit_test(names_are_shown_safely),
+        cmocka_unit_test(a_key_follows_the_driver_and_suits_a_file_name),
         cmocka_unit_test(the_best_is_a_gpu_then_the_fastest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

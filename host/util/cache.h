@@ -1,0 +1,14 @@
+/* The user's cache folder: what is expensive to find out again (peaks, tunings, compiled programs).
+ *
+ * $ATTNBENCH_CACHE_DIR, else $XDG_CACHE_HOME/attnbench, else $HOME/.cache/attnbench. Nothing there
+ * is needed: it may be deleted at any time. */
+#ifndef ATTNBENCH_UTIL_CACHE_H
+#define ATTNBENCH_UTIL_CACHE_H
+
+#include "util/arena.h"
+
+/* The path of the file `name` of a kind ("peaks", "tuning", "programs"), whose folders are made;
+ * the file need not exist. NULL when there is no place for a cache: then do without. */
+const char *cache_path(struct arena *arena, const char *kind, const char *name);
+
+#endif
