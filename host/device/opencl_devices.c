@@ -94,6 +94,8 @@ static void describe(struct arena *arena, cl_device_id device, const char *platf
     info->max_alloc_bytes =
         integer_property(device, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof(cl_ulong));
     info->max_work_group = integer_property(device, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof(size_t));
+    info->vector_width =
+        integer_property(device, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof(cl_uint));
     size_t sizes[16] = {0};
     if (clGetDeviceInfo(device, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof sizes, sizes, NULL) ==
         CL_SUCCESS)

@@ -11,13 +11,12 @@
  * Layout  fused_vector_pack brings K to [tile][d_k][TILE] and V to [tile][TILE][d_v padded], both
  *         f32, once a key head. Keys past the end are zeros there.
  * Work    group (block of BLOCK_Q queries, head, batch) of one work-item, which walks over tiles of
- *         TILE = VECS * VEC keys, and in each over its queries, ROWS at a time. No barriers, no local
- *         memory, hardly a shuffle.
- * Memory  Packing reads and writes n_kv * (d_k + d_v) words a key head; then these are read once
- *         for every BLOCK_Q queries, from a cache as a rule.
- * Source  Goto and van de Geijn, Anatomy of high-performance matrix multiplication, 2008 (packing,
- *         register blocks); softmax as in fused; the lazy maximum: FlashAttention-4, 2025.
- * Limits  For devices whose registers are vectors. On a GPU a work-item alone wastes a group. */
+ *         TILE = VECS * VEC keys, and in each over its queries, ROWS at a time. No barriers, no
+ * local memory, hardly a shuffle. Memory  Packing reads and writes n_kv * (d_k + d_v) words a key
+ * head; then these are read once for every BLOCK_Q queries, from a cache as a rule. Source  Goto
+ * and van de Geijn, Anatomy of high-performance matrix multiplication, 2008 (packing, register
+ * blocks); softmax as in fused; the lazy maximum: FlashAttention-4, 2025. Limits  For devices whose
+ * registers are vectors. On a GPU a work-item alone wastes a group. */
 #include "fused_vector.clh"
 
 /* How far, in units of log2, a score may lie above the maximum that it is relative to. Sums stay
@@ -29,23 +28,23 @@
 
 /* What a register block of ROWS queries carries from tile to tile. */
 struct rows {
-    float q[D_K][ROWS]; /* times scale, and in units of log2 unless softcap comes first */
-    float maximum[ROWS];    /* SCORE_START until the row has seen a key */
-    vec sums[ROWS];         /* each lane's own */
+    float q[D_K][ROWS];  /* times scale, and in units of log2 unless softcap comes first */
+    float maximum[ROWS]; /* SCORE_START until the row has seen a key */
+    float start[ROWS];   /* what its scores start from: minus the maximum, or 0 */
+    vec sums[ROWS];      /* each lane's own */
     vec o[ROWS][D_V_VECS];
-    bool settled;           /* all rows have a maximum */
+    bool settled; /* all rows have a maximum */
 };
 
 /* scores[r][c] = start[r] + q[r] . k[c] */
-__attribute__((always_inline)) static inline void multiply_keys(vec *scores, const float *start,
-                                                                const struct rows *rows,
-                                                                __global const vec *k)
+__attribute__((always_inline)) static inline void
+multiply_keys(vec *scores, const struct rows *rows, __global const vec *k)
 {
 #pragma unroll
     for (int r = 0; r < ROWS; r++)
 #pragma unroll
         for (int c = 0; c < VECS; c++)
-            scores[r * VECS + c] = (vec)(start[r]);
+            scores[r * VECS + c] = (vec)(START_FROM_MAXIMUM ? rows->start[r] : 0.0f);
     for (int d = 0; d < D_K; d++) {
         vec keys[VECS];
 #pragma unroll
@@ -61,9 +60,10 @@ __attribute__((always_inline)) static inline void multiply_keys(vec *scores, con
 
 /* o[r][c] += sum over the tile's keys j of p[r][j] * v[j][c], for `vecs` <= VECS vectors of columns
  * from `first` on */
-__attribute__((always_inline)) static inline void
-multiply_values(struct rows *rows, const int first, const int vecs, const float (*p)[TILE],
-                __global const vec *v)
+__attribute__((always_inline)) static inline void multiply_values(struct rows *rows,
+                                                                  const int first, const int vecs,
+                                                                  const float (*p)[TILE],
+                                                                  __global const vec *v)
 {
     vec sums[ROWS * VECS];
 #pragma unroll
@@ -113,15 +113,13 @@ __attribute__((always_inline)) static inline vec biased_vec(vec score, struct bi
 
 /* Raises the maxima of rows whose scores exceed them, or that have none yet, and rescales what was
  * accumulated under the old ones. `p` holds scores relative to the maxima. */
-static inline void raise_maxima(float (*p)[TILE], struct rows *rows)
+static inline void raise_maxima(vec (*p)[VECS], struct rows *rows)
 {
     rows->settled = true;
     for (int r = 0; r < ROWS; r++) {
-        vec top = PASTE(vload, VEC)(0, p[r]);
-        for (int c = 1; c < VECS; c++) {
-            const vec s = PASTE(vload, VEC)(c, p[r]);
-            top = s > top ? s : top;
-        }
+        vec top = p[r][0];
+        for (int c = 1; c < VECS; c++)
+            top = p[r][c] > top ? p[r][c] : top;
         const float above = vec_maximum(top);
         const bool first = rows->maximum[r] == SCORE_START;
         if (first && above <= SCORE_MASKED_BELOW) {
@@ -132,11 +130,12 @@ static inline void raise_maxima(float (*p)[TILE], struct rows *rows)
             continue;
         const float rescale = first ? 0.0f : exp2_polynomial(-above);
         rows->maximum[r] = first ? above : rows->maximum[r] + above;
+        rows->start[r] = -rows->maximum[r];
         rows->sums[r] *= rescale;
         for (int c = 0; c < D_V_VECS; c++)
             rows->o[r][c] *= rescale;
         for (int c = 0; c < VECS; c++)
-            PASTE(vstore, VEC)(PASTE(vload, VEC)(c, p[r]) - above, c, p[r]);
+            p[r][c] -= above;
     }
 }
 
@@ -147,12 +146,8 @@ attend(struct rows *rows, __global const vec *k, __global const vec *v, int key,
        int batch, int head, int row, int last_row)
 {
     vec scores[ROWS * VECS];
-    float start[ROWS];
-    float p[ROWS][TILE];
-#pragma unroll
-    for (int r = 0; r < ROWS; r++)
-        start[r] = START_FROM_MAXIMUM && rows->maximum[r] != SCORE_START ? -rows->maximum[r] : 0.0f;
-    multiply_keys(scores, start, rows, k);
+    vec p[ROWS][VECS];
+    multiply_keys(scores, rows, k);
 
     if (SOFTCAP) {
 #pragma unroll
@@ -181,21 +176,24 @@ attend(struct rows *rows, __global const vec *k, __global const vec *v, int key,
         for (int r = 0; r < ROWS; r++)
 #pragma unroll
             for (int c = 0; c < VECS; c++)
-                scores[r * VECS + c] -= rows->maximum[r] != SCORE_START ? rows->maximum[r] : 0.0f;
+                scores[r * VECS + c] += rows->start[r];
     }
 
-    vec top = scores[0];
+    vec top[VECS];
 #pragma unroll
-    for (int i = 1; i < ROWS * VECS; i++)
-        top = scores[i] > top ? scores[i] : top;
-    if (!rows->settled || vec_maximum(top) > LAZY) {
+    for (int i = 0; i < ROWS * VECS; i++)
+        top[i % VECS] = i >= VECS && top[i % VECS] > scores[i] ? top[i % VECS] : scores[i];
+#pragma unroll
+    for (int c = 1; c < VECS; c++)
+        top[0] = top[0] > top[c] ? top[0] : top[c];
+    if (!rows->settled || vec_maximum(top[0]) > LAZY) {
 #pragma unroll
         for (int i = 0; i < ROWS * VECS; i++)
-            PASTE(vstore, VEC)(scores[i], i % VECS, p[i / VECS]);
+            p[i / VECS][i % VECS] = scores[i];
         raise_maxima(p, rows);
 #pragma unroll
         for (int i = 0; i < ROWS * VECS; i++)
-            scores[i] = PASTE(vload, VEC)(i % VECS, p[i / VECS]);
+            scores[i] = p[i / VECS][i % VECS];
     }
 #pragma unroll
     for (int r = 0; r < ROWS; r++) {
@@ -204,7 +202,7 @@ attend(struct rows *rows, __global const vec *k, __global const vec *v, int key,
         for (int c = 0; c < VECS; c++) {
             const vec weight = PASTE(exp2_polynomial, VEC)(scores[r * VECS + c]);
             sum += weight;
-            PASTE(vstore, VEC)(weight, c, p[r]);
+            p[r][c] = weight;
         }
         rows->sums[r] = sum;
     }
@@ -213,9 +211,10 @@ attend(struct rows *rows, __global const vec *k, __global const vec *v, int key,
     enum { BLOCKS = (D_V_VECS + VECS - 1) / VECS, WIDTH = (D_V_VECS + BLOCKS - 1) / BLOCKS };
 #pragma unroll
     for (int c = 0; c + WIDTH <= D_V_VECS; c += WIDTH)
-        multiply_values(rows, c, WIDTH, p, v);
+        multiply_values(rows, c, WIDTH, (const float(*)[TILE])p, v);
     if (D_V_VECS % WIDTH)
-        multiply_values(rows, D_V_VECS - D_V_VECS % WIDTH, D_V_VECS % WIDTH, p, v);
+        multiply_values(rows, D_V_VECS - D_V_VECS % WIDTH, D_V_VECS % WIDTH,
+                        (const float(*)[TILE])p, v);
 }
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
@@ -246,12 +245,14 @@ fused_vector(__global const storage *restrict q, __global const float *restrict 
         rows->settled = false;
         for (int r = 0; r < ROWS; r++) {
             rows->maximum[r] = SCORE_START;
+            rows->start[r] = 0.0f;
             rows->sums[r] = (vec)(0.0f);
             for (int c = 0; c < D_V_VECS; c++)
                 rows->o[r][c] = (vec)(0.0f);
             for (int d = 0; d < D_K; d += VEC) {
                 float elements[VEC];
-                const vec x = row + r <= last_row ? load_row(q + (row + r) * q_stride, d, D_K) : (vec)(0.0f);
+                const vec x =
+                    row + r <= last_row ? load_row(q + (row + r) * q_stride, d, D_K) : (vec)(0.0f);
                 PASTE(vstore, VEC)(multiplier * x, 0, elements);
                 for (int i = 0; i < VEC && d + i < D_K; i++)
                     rows->q[d + i][r] = elements[i];
@@ -262,8 +263,10 @@ fused_vector(__global const storage *restrict q, __global const float *restrict 
     const int first = first_key(shape, block_row, keys) / TILE * TILE;
     const int end = end_key(shape, last_row, keys);
     for (int key = first; key < end; key += TILE) {
-        __global const vec *tile_k = (__global const vec *)(packed_k + (first_tile + key / TILE) * D_K * TILE);
-        __global const vec *tile_v = (__global const vec *)(packed_v + (first_tile + key / TILE) * D_V_PADDED * TILE);
+        __global const vec *tile_k =
+            (__global const vec *)(packed_k + (first_tile + key / TILE) * D_K * TILE);
+        __global const vec *tile_v =
+            (__global const vec *)(packed_v + (first_tile + key / TILE) * D_V_PADDED * TILE);
         for (int row = block_row; row <= last_row; row += ROWS) {
             const int row_end = min(row + ROWS - 1, last_row);
             if (end_key(shape, row_end, keys) > key && first_key(shape, row, keys) < key + TILE)
@@ -279,7 +282,8 @@ fused_vector(__global const storage *restrict q, __global const float *restrict 
         const int r = (row - block_row) % ROWS;
         const float top = larger(rows->maximum[r], sink);
         const float weight = exp2_polynomial(rows->maximum[r] - top);
-        const float sum = weight * vec_sum(rows->sums[r]) + (SINK ? exp2_polynomial(sink - top) : 0.0f);
+        const float sum =
+            weight * vec_sum(rows->sums[r]) + (SINK ? exp2_polynomial(sink - top) : 0.0f);
         const float factor = sum == 0.0f ? 0.0f : weight / sum;
         for (int c = 0; c < D_V_VECS; c++)
             store_row(o + row * o_stride, c * VEC, D_V, factor * rows->o[r][c]);

@@ -15,7 +15,8 @@ fused_vector_pack(__global const storage *restrict k, __global const storage *re
     const int count = min(TILE, key_count(shape, kv_lengths, batch) - key);
     const size_t k_stride = row_stride(shape.heads_kv, D_K);
     const size_t v_stride = row_stride(shape.heads_kv, D_V);
-    const size_t tile = ((size_t)batch * shape.heads_kv + head) * get_num_groups(0) + get_group_id(0);
+    const size_t tile =
+        ((size_t)batch * shape.heads_kv + head) * get_num_groups(0) + get_group_id(0);
     k += head_offset(batch, head, shape.heads_kv, shape.n_kv, D_K) + key * k_stride;
     v += head_offset(batch, head, shape.heads_kv, shape.n_kv, D_V) + key * v_stride;
     packed_k += tile * D_K * TILE;
@@ -24,7 +25,8 @@ fused_vector_pack(__global const storage *restrict k, __global const storage *re
     for (int d = 0; d < D_K; d += VEC)
         for (int j = 0; j < TILE; j++) {
             float row[VEC];
-            PASTE(vstore, VEC)(j < count ? load_row(k + j * k_stride, d, D_K) : (vec)(0.0f), 0, row);
+            PASTE(vstore, VEC)
+            (j < count ? load_row(k + j * k_stride, d, D_K) : (vec)(0.0f), 0, row);
 #pragma unroll
             for (int i = 0; i < VEC; i++)
                 if (D_K % VEC == 0 || d + i < D_K)
@@ -32,6 +34,7 @@ fused_vector_pack(__global const storage *restrict k, __global const storage *re
         }
     for (int j = 0; j < TILE; j++)
         for (int d = 0; d < D_V_PADDED; d += VEC)
-            PASTE(vstore, VEC)(j < count ? load_row(v + j * v_stride, d, D_V) : (vec)(0.0f), 0,
-                               packed_v + j * D_V_PADDED + d);
+            PASTE(vstore, VEC)
+            (j < count ? load_row(v + j * v_stride, d, D_V) : (vec)(0.0f), 0,
+             packed_v + j * D_V_PADDED + d);
 }
