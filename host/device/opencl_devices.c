@@ -77,10 +77,12 @@ static void describe(struct arena *arena, cl_device_id device, const char *platf
 {
     cl_device_type type = 0;
     clGetDeviceInfo(device, CL_DEVICE_TYPE, sizeof type, &type, NULL);
-    info->type = type & CL_DEVICE_TYPE_GPU           ? "gpu"
-                 : type & CL_DEVICE_TYPE_CPU         ? "cpu"
-                 : type & CL_DEVICE_TYPE_ACCELERATOR ? "accelerator"
-                                                     : "other";
+    /* Oclgrind says that it is all of them. */
+    type &= CL_DEVICE_TYPE_GPU | CL_DEVICE_TYPE_CPU | CL_DEVICE_TYPE_ACCELERATOR;
+    info->type = type == CL_DEVICE_TYPE_GPU           ? "gpu"
+                 : type == CL_DEVICE_TYPE_CPU         ? "cpu"
+                 : type == CL_DEVICE_TYPE_ACCELERATOR ? "accelerator"
+                                                      : "other";
     info->platform = platform;
     info->name = text_property(arena, device, NULL, CL_DEVICE_NAME);
     info->vendor = text_property(arena, device, NULL, CL_DEVICE_VENDOR);
