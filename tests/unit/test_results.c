@@ -120,7 +120,7 @@ static void versions(void **state)
 {
     (void)state;
     struct err err = {""};
-    const char *old = "\"version\": \"1.0.0\"";
+    const char *old = "\"version\": \"1.1.0\"";
     assert_int_equal(load_changed(old, "\"version\": \"1.7.3\", \"new\": [1]", &err), 0);
     assert_int_equal(load_changed(old, "\"version\": \"2.0.0\"", &err), -1);
     assert_string_equal(err.message, "file.json:3: version: made by a newer attnbench: results "
