@@ -7,6 +7,7 @@
 #include "util/clock.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 /* ---- buffers --------------------------------------------------------------------------------- */
@@ -194,6 +195,13 @@ static int open_handles(struct session *session, struct failure *failure)
     return 0;
 }
 
+/* PoCL keeps what it compiles on disk itself. And to give out a binary it compiles each kernel once
+ * more, for any work-group size: six times the build, to save nothing. */
+static bool is_pocl(const struct device_info *device)
+{
+    return strcmp(device->platform, "Portable Computing Language") == 0;
+}
+
 static struct session *open_session(struct device_info *device, struct failure *failure)
 {
     const cl_device_id handle = opencl_find_device(device->id, failure);
@@ -206,7 +214,7 @@ static struct session *open_session(struct device_info *device, struct failure *
     }
     struct arena arena = {0};
     session->device = handle;
-    program_cache_open(&session->cache, device_info_key(device, &arena));
+    program_cache_open(&session->cache, device_info_key(device, &arena), !is_pocl(device));
     arena_free(&arena);
     if (open_handles(session, failure) || measure_launch(session, &device->launch_us, failure)) {
         if (!failure->fatal)

@@ -84,13 +84,20 @@ static void prune(const struct program_cache *cache)
     free(entries);
 }
 
-void program_cache_open(struct program_cache *cache, const char *device_key)
+static bool wanted(bool worthwhile)
 {
     const char *wish = getenv("ATTNBENCH_PROGRAM_CACHE");
+    if (wish && strcmp(wish, "off") == 0)
+        return false;
+    return worthwhile || (wish && strcmp(wish, "on") == 0);
+}
+
+void program_cache_open(struct program_cache *cache, const char *device_key, bool worthwhile)
+{
     struct arena arena = {0};
     *cache = (struct program_cache){NULL};
     const char *kind = arena_print(&arena, "programs/%s", device_key);
-    const char *file = wish && strcmp(wish, "off") == 0 ? NULL : cache_path(&arena, kind, "");
+    const char *file = wanted(worthwhile) ? cache_path(&arena, kind, "") : NULL;
     if (file && strlen(file) < PATH_BYTES - 80)
         cache->folder = strdup(file);
     arena_free(&arena);

@@ -21,9 +21,10 @@ struct program_cache {
 };
 
 /* The cache for a device and its driver (device_info_key). Deletes what was used longest ago until
- * at most 500 files of 256 MiB together are left. Without a place for it, or with
- * ATTNBENCH_PROGRAM_CACHE=off, a cache that holds and keeps nothing. */
-void program_cache_open(struct program_cache *cache, const char *device_key);
+ * at most 500 files of 256 MiB together are left. Without a place for it, or when it is not wanted,
+ * a cache that holds and keeps nothing: ATTNBENCH_PROGRAM_CACHE says "on" or "off", else the driver
+ * decides (worthwhile). */
+void program_cache_open(struct program_cache *cache, const char *device_key, bool worthwhile);
 void program_cache_close(struct program_cache *cache);
 
 /* A key is a SHA-256 in hex over all that a binary depends on. True with the binary, whose file is

@@ -20,6 +20,7 @@ class Programs(ProgramTest):
         self.write("s.json", make_suite({"n": [16, 33, 64]}, variants=VARIANTS))
 
     def run_suite(self, *args, status=OK, **more):
+        more.setdefault("ATTNBENCH_PROGRAM_CACHE", "on")  # PoCL's is off: it has one of its own
         self.attnbench("run", "s.json", "--device", self.device, "--quiet", "--out", "out.json",
                        *args, status=status, **more)
         self.attnbench("check", "out.json", status=OK)
@@ -50,6 +51,12 @@ class Programs(ProgramTest):
     def test_without_the_cache(self):
         self.assertEqual(self.origins("--no-program-cache"), self.once("source"))
         self.assertEqual(self.origins(ATTNBENCH_PROGRAM_CACHE="off"), self.once("source"))
+        self.assertEqual(self.files(), [])
+
+    def test_pocl_is_left_to_its_own_cache(self):
+        if "pocl" not in self.device:
+            self.skipTest("another driver")
+        self.origins(ATTNBENCH_PROGRAM_CACHE="")
         self.assertEqual(self.files(), [])
 
     def test_other_options_and_compilers_are_other_programs(self):

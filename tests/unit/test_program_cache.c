@@ -30,7 +30,7 @@ static int set_up(void **state)
         return -1;
     setenv("ATTNBENCH_CACHE_DIR", f.root, 1);
     unsetenv("ATTNBENCH_PROGRAM_CACHE");
-    program_cache_open(&f.cache, "device");
+    program_cache_open(&f.cache, "device", true);
     *state = &f;
     return f.cache.folder ? 0 : -1;
 }
@@ -144,7 +144,7 @@ static void a_binary_that_kills_is_not_offered_again(void **state)
         assert_false(loads(f, KEY));
         assert_false(program_risk(&f->cache, KEY)); /* so that it is not stored again either */
         program_cache_close(&f->cache);
-        program_cache_open(&f->cache, "device");
+        program_cache_open(&f->cache, "device", true);
         assert_false(loads(f, KEY));
         assert_false(program_risk(&f->cache, KEY));
         /* a week later it gets another chance */
@@ -152,7 +152,7 @@ static void a_binary_that_kills_is_not_offered_again(void **state)
                                           {.tv_sec = time(NULL) - 8 * 24 * 3600}};
         assert_int_equal(utimensat(AT_FDCWD, path_of(f, KEY, ".aside"), times, 0), 0);
         program_cache_close(&f->cache);
-        program_cache_open(&f->cache, "device");
+        program_cache_open(&f->cache, "device", true);
         assert_int_equal(files(f), 0);
         assert_true(program_risk(&f->cache, KEY));
         program_safe(&f->cache, KEY);
@@ -202,7 +202,7 @@ static void the_oldest_go_first(void **state)
     }
     assert_true(loads(f, "0000000000000000000000000000000000000000000000000000000000000000"));
     program_cache_close(&f->cache);
-    program_cache_open(&f->cache, "device");
+    program_cache_open(&f->cache, "device", true);
     assert_int_equal(files(f), 500);
     /* the first was used just now */
     assert_true(loads(f, "0000000000000000000000000000000000000000000000000000000000000000"));
@@ -212,7 +212,7 @@ static void the_oldest_go_first(void **state)
     assert_int_equal(ftruncate(fd, (off_t)300 << 20), 0); /* sparse: over the limit alone */
     close(fd);
     program_cache_close(&f->cache);
-    program_cache_open(&f->cache, "device");
+    program_cache_open(&f->cache, "device", true);
     assert_int_equal(files(f), 0);
 }
 
@@ -222,13 +222,28 @@ static void off_means_off(void **state)
     program_cache_store(&f->cache, KEY, binary, sizeof binary);
     program_cache_close(&f->cache);
     setenv("ATTNBENCH_PROGRAM_CACHE", "off", 1);
-    program_cache_open(&f->cache, "device");
+    program_cache_open(&f->cache, "device", true);
     assert_null(f->cache.folder);
     assert_false(loads(f, KEY));
     assert_false(program_risk(&f->cache, KEY));
     program_safe(&f->cache, KEY);
     program_cache_store(&f->cache, KEY, binary, sizeof binary);
     program_cache_forget(&f->cache, KEY);
+    static const struct {
+        const char *wish;
+        bool worthwhile, open;
+    } cases[] = {{"off", true, false},
+                 {"on", false, true},
+                 {"on", true, true},
+                 {"", false, false},
+                 {"", true, true}};
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        setenv("ATTNBENCH_PROGRAM_CACHE", cases[i].wish, 1);
+        program_cache_open(&f->cache, "device", cases[i].worthwhile);
+        assert_int_equal(f->cache.folder != NULL, cases[i].open);
+        program_cache_close(&f->cache);
+    }
+    program_cache_open(&f->cache, "device", true);
 }
 
 int main(void)
