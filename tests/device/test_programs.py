@@ -114,7 +114,7 @@ class Programs(ProgramTest):
         times = {}
         for state in ["hot", "cold"]:
             self.write("s.json", make_suite(
-                {"n_q": [1], "n_kv": [2048], "heads": [8]}, variants=["fused"],
+                {"n_q": [1], "n_kv": [2048], "heads": [8]}, variants=["split_kv"],
                 defaults={"d_k": 64}, measure={"min_samples": 20, "max_time_s": 2}))
             row, = self.run_suite("--cache", state)
             self.assertEqual(row["time"]["cache"], state)
