@@ -13,6 +13,7 @@
 enum field_type {
     FIELD_NAME,        /* const char *, never NULL */
     FIELD_STRING,      /* const char *, NULL: unknown */
+    FIELD_NEW_STRING,  /* the same, added by a minor version: older files do not have it */
     FIELD_COUNT,       /* int64_t or uint64_t, 0 to 2^53 - 1: what a double holds exactly */
     FIELD_INT,         /* int */
     FIELD_BOOL,        /* bool */
@@ -41,8 +42,8 @@ void fields_default(const struct field *fields, int count, void *record);
 
 cJSON *fields_to_json(const struct field *fields, int count, const void *record);
 
-/* Every field must be there, of its type; unknown keys are ignored. Strings are copied to the
- * arena. The record must have its defaults. */
+/* Every field must be there (but for FIELD_NEW_...), of its type; unknown keys are ignored. Strings
+ * are copied to the arena. The record must have its defaults. */
 int fields_from_json(const struct field *fields, int count, void *record, const struct json *json,
                      const cJSON *object, struct arena *arena, struct err *err);
 

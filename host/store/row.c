@@ -88,6 +88,7 @@ static const struct field fields[] = {
     {"memory.total_bytes", FIELD_REAL, AT(memory.total_bytes)},
     {"build.time_s", FIELD_REAL, AT(build.time_s)},
     {"build.options", FIELD_STRING, AT(build.options)},
+    {"build.origin", FIELD_NEW_STRING, AT(build.origin)},
     {"worker_output", FIELD_STRING, AT(worker_output)},
     {"problem", FIELD_PROBLEM, AT(problem)}, /* last: its keys are the columns */
 };

@@ -122,6 +122,10 @@ static void every_field_must_be_there(void **state)
         if (text_starts(path, "problem."))
             continue;
         struct err err = {""};
+        if (is_new_field(path)) { /* files of version 1.0 are read */
+            assert_int_equal(read_changed(path, NULL, &err), 0);
+            continue;
+        }
         assert_int_equal(read_changed(path, NULL, &err), -1);
         char expected[96];
         const char *dot = strchr(path, '.');
