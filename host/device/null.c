@@ -330,6 +330,19 @@ static int null_launch(struct session *session, struct kernels *kernels, struct 
     return 0;
 }
 
+static int null_peak(struct session *session, const struct device_info *device, enum peak peak,
+                     const char *program, struct peak_rate *rate, struct arena *arena,
+                     struct failure *failure)
+{
+    (void)session, (void)program, (void)arena;
+    const char *fault = null_script_fault(&script, "peak", device->id, peak_name(peak), NULL);
+    if (suffer(fault, "peak", failure))
+        return -1;
+    *rate = script.peaks.rates[peak];
+    rate->how = "scripted";
+    return 0;
+}
+
 const struct backend null_backend = {
     .name = "null",
     .enumerate = null_enumerate,
@@ -344,4 +357,5 @@ const struct backend null_backend = {
     .bind = null_bind,
     .launch = null_launch,
     .kernels_free = null_kernels_free,
+    .peak = null_peak,
 };

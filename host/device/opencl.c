@@ -174,4 +174,5 @@ const struct backend opencl_backend = {
     .bind = opencl_bind,
     .launch = opencl_launch,
     .kernels_free = opencl_kernels_free,
+    .peak = opencl_peak,
 };

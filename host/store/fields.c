@@ -98,6 +98,7 @@ cJSON *field_to_json(const struct field *field, const void *record)
         assert(*(const char *const *)value);
         return string(*(const char *const *)value);
     case FIELD_STRING:
+    case FIELD_LATER_STRING:
         return string(*(const char *const *)value);
     case FIELD_COUNT:
         return count_number(*(const int64_t *)value);
@@ -316,6 +317,7 @@ static int read_field(const struct field *field, const struct reader *reader, co
     int64_t whole = 0;
     switch (field->type) {
     case FIELD_STRING:
+    case FIELD_LATER_STRING:
         if (cJSON_IsNull(node))
             return 0;
         return read_string(reader, node, value);
@@ -383,6 +385,8 @@ int fields_from_json(const struct field *fields, int count, void *record, const 
                 return expected(&reader, parent, "an object");
         }
         const cJSON *node = cJSON_GetObjectItemCaseSensitive(parent, key);
+        if (!node && fields[i].type == FIELD_LATER_STRING)
+            continue;
         if (!node)
             return json_fail(json, parent, err, "the key \"%s\" is missing", key);
         if (read_field(fields + i, &reader, node, (char *)record + fields[i].offset))
