@@ -105,7 +105,9 @@ bool setup_peaks(struct setup *setup, struct device_info *devices, int count, co
             continue;
         if (!quiet)
             fprintf(stderr, "measuring peaks of %s, about %d s\n", device->id, SECONDS_SHOWN);
-        if (!supervisor_peaks(&setup->supervisor, device, &setup->arena))
+        const struct suite standard = suite_default();
+        if (!supervisor_peaks(&setup->supervisor, setup->suite_count ? setup->suites : &standard,
+                              device, &setup->arena))
             return false;
         char now[32];
         text_utc((int64_t)time(NULL), now);

@@ -19,7 +19,7 @@
 
 static const double target_s = 0.02, budget_s = 2, near_best = 0.8;
 enum {
-    ROUNDS = 6,
+    ROUNDS = 8,
     STEPS = 4,
     TURNS_MAX = 32768, /* llvmpipe silently ends longer loops */
     FORMS_MAX = 12,
@@ -40,43 +40,40 @@ struct form {
 
 static const struct form f32_forms[] = {
     {"multiply_add", 16, 12, 1, EXP2}, {"multiply_add", 16, 16, 1, EXP2},
-    {"multiply_add", 16, 8, 1, EXP2},  {"multiply_add", 8, 12, 1, EXP2},
-    {"multiply_add", 8, 8, 1, EXP2},   {"multiply_add", 4, 12, 1, EXP2},
+    {"multiply_add", 8, 12, 1, EXP2},  {"multiply_add", 4, 12, 1, EXP2},
     {"multiply_add", 1, 8, 256, EXP2}, {"multiply_add", 1, 16, 256, EXP2},
     {"multiply_add", 4, 8, 64, EXP2},  {NULL, 0, 0, 0, EXP2}};
 static const struct form f16_forms[] = {
-    {"multiply_add", 16, 12, 1, EXP2},  {"multiply_add", 16, 8, 1, EXP2},
-    {"multiply_add", 8, 12, 1, EXP2},   {"multiply_add", 2, 8, 256, EXP2},
-    {"multiply_add", 2, 16, 256, EXP2}, {"multiply_add", 1, 16, 256, EXP2},
-    {"multiply_add", 8, 4, 64, EXP2},   {NULL, 0, 0, 0, EXP2}};
+    {"multiply_add", 16, 12, 1, EXP2}, {"multiply_add", 8, 12, 1, EXP2},
+    {"multiply_add", 2, 8, 256, EXP2}, {"multiply_add", 2, 16, 256, EXP2},
+    {"multiply_add", 8, 4, 64, EXP2},  {NULL, 0, 0, 0, EXP2}};
 static const struct form exp_forms[] = {{"exp2_chains", 16, 8, 1, POLYNOMIAL},
-                                        {"exp2_chains", 16, 4, 1, POLYNOMIAL},
                                         {"exp2_chains", 8, 8, 1, POLYNOMIAL},
                                         {"exp2_chains", 4, 8, 1, POLYNOMIAL},
                                         {"exp2_chains", 16, 8, 1, EXP2},
                                         {"exp2_chains", 1, 8, 256, NATIVE},
-                                        {"exp2_chains", 1, 4, 256, NATIVE},
                                         {"exp2_chains", 4, 2, 256, NATIVE},
-                                        {"exp2_chains", 1, 8, 256, POLYNOMIAL},
                                         {"exp2_chains", 1, 8, 256, EXP2},
+                                        {"exp2_chains", 1, 8, 256, POLYNOMIAL},
                                         {NULL, 0, 0, 0, EXP2}};
-static const struct form copy_forms[] = {{"copy_streams", 16, 1, 1, EXP2},
-                                         {"copy_streams", 16, 4, 1, EXP2},
-                                         {"copy_streams", 4, 4, 1, EXP2},
-                                         {"copy_coalesced", 4, 4, 256, EXP2},
-                                         {"copy_coalesced", 4, 1, 256, EXP2},
-                                         {"copy_coalesced", 1, 4, 256, EXP2},
+static const struct form copy_forms[] = {
+    {"copy_streams", 16, 1, 1, EXP2},    {"copy_streams", 16, 4, 1, EXP2},
+    {"copy_coalesced", 4, 4, 256, EXP2}, {"copy_coalesced", 4, 1, 256, EXP2},
+    {"copy_coalesced", 1, 4, 256, EXP2}, {NULL, 0, 0, 0, EXP2}};
+static const struct form read_forms[] = {{"read_streams", 16, 4, 1, EXP2},
+                                         {"read_streams", 16, 2, 1, EXP2},
+                                         {"read_streams", 8, 4, 1, EXP2},
+                                         {"read_coalesced", 4, 4, 256, EXP2},
+                                         {"read_coalesced", 4, 8, 256, EXP2},
+                                         {"read_coalesced", 1, 8, 256, EXP2},
                                          {NULL, 0, 0, 0, EXP2}};
-static const struct form read_forms[] = {
-    {"read_streams", 16, 4, 1, EXP2},    {"read_streams", 16, 2, 1, EXP2},
-    {"read_streams", 16, 1, 1, EXP2},    {"read_streams", 8, 4, 1, EXP2},
-    {"read_coalesced", 4, 4, 256, EXP2}, {"read_coalesced", 4, 8, 256, EXP2},
-    {"read_coalesced", 1, 8, 256, EXP2}, {NULL, 0, 0, 0, EXP2}};
-static const struct form local_forms[] = {
-    {"local_read", 16, 8, 1, EXP2},  {"local_read", 16, 4, 1, EXP2},
-    {"local_read", 8, 8, 1, EXP2},   {"local_read", 4, 8, 1, EXP2},
-    {"local_read", 1, 4, 256, EXP2}, {"local_read", 4, 2, 128, EXP2},
-    {"local_read", 4, 4, 64, EXP2},  {NULL, 0, 0, 0, EXP2}};
+static const struct form local_forms[] = {{"local_read", 16, 8, 1, EXP2},
+                                          {"local_read", 8, 8, 1, EXP2},
+                                          {"local_read", 4, 8, 1, EXP2},
+                                          {"local_read", 1, 4, 256, EXP2},
+                                          {"local_read", 4, 2, 128, EXP2},
+                                          {"local_read", 4, 4, 64, EXP2},
+                                          {NULL, 0, 0, 0, EXP2}};
 static const struct form *const all_forms[PEAKS] = {
     [PEAK_F32] = f32_forms,   [PEAK_F16] = f16_forms,   [PEAK_EXP] = exp_forms,
     [PEAK_COPY] = copy_forms, [PEAK_READ] = read_forms, [PEAK_LOCAL] = local_forms};
@@ -239,12 +236,21 @@ static int refuse(struct bench *bench, const char *what, double found, double wa
                        "the kernel did not do its work: %s is %.9g, not %.9g", what, found, wanted);
 }
 
+/* Whole pages at both ends and in the middle, poisoned before another launch. */
 static int verify_copy(struct bench *bench, const struct probe *probe)
 {
     float chunk[1024];
+    double seconds = 0;
     const size_t bytes = (size_t)probe->vectors * (size_t)probe->form->width * sizeof(float);
     const size_t offsets[] = {0, bytes / 2 / sizeof chunk * sizeof chunk, bytes - sizeof chunk};
-    for (size_t i = 0; i < sizeof offsets / sizeof *offsets; ++i) {
+    enum { CHUNKS = sizeof offsets / sizeof *offsets };
+    for (int i = 0; i < CHUNKS; ++i)
+        if (opencl_backend.buffer_fill(bench->session, bench->out, bench->out->guard + offsets[i],
+                                       sizeof chunk, 0, bench->failure))
+            return -1;
+    if (launch(bench, probe, &seconds))
+        return -1;
+    for (int i = 0; i < CHUNKS; ++i) {
         if (read_out(bench, offsets[i], sizeof chunk, chunk))
             return -1;
         for (size_t k = 0; k < sizeof chunk / sizeof *chunk; ++k)
@@ -325,8 +331,9 @@ static int build(struct bench *bench, struct probe *probe)
 static bool applies(const struct bench *bench, const struct form *form)
 {
     const struct device_info *device = bench->device;
-    const bool gpu = strcmp(device->type, "gpu") == 0;
-    return (form->group > 1 || !gpu) && form->group <= device->max_work_group &&
+    const bool gpu = strcmp(device->type, "gpu") == 0, cpu = strcmp(device->type, "cpu") == 0;
+    const bool suits = form->group == 1 ? !gpu : !(cpu && is_global(bench));
+    return suits && form->group <= device->max_work_group &&
            (bench->peak != PEAK_LOCAL || device->local_bytes >= TILE_BYTES);
 }
 
@@ -368,8 +375,14 @@ static size_t choose_bytes(struct bench *bench, struct probe *probe)
     double seconds = 0;
     if (build(bench, probe) || reserve(bench, &bench->ones, small, 1) ||
         reserve(bench, &bench->out, small, 0) || set_arguments(bench, probe) ||
-        launch(bench, probe, &seconds) || launch(bench, probe, &seconds))
+        launch(bench, probe, &seconds))
         return 0;
+    for (int i = 0; i < ROUNDS; ++i) {
+        double again = 0;
+        if (launch(bench, probe, &again))
+            return 0;
+        seconds = i ? fmin(seconds, again) : again;
+    }
     const double affordable = (double)small * 0.25 / seconds;
     bytes = fmax(fmin(bytes, affordable), (double)small);
     return (size_t)bytes / MEGABYTE * MEGABYTE;
@@ -384,8 +397,6 @@ static int prepare(struct bench *bench, struct probe *probe, size_t bytes)
     if (build(bench, probe) || (is_global(bench) ? reserve(bench, &bench->ones, bytes, 1)
                                                  : reserve(bench, &bench->zeros, 4096, 0)))
         return -1;
-    if (bench->peak == PEAK_COPY) /* what an earlier form copied must not pass for this one's */
-        drop(bench, &bench->out);
     return calibrate(bench, probe) || verify(bench, probe) ? -1 : 0;
 }
 

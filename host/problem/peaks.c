@@ -94,17 +94,14 @@ void peaks_add_text(const struct peaks *peaks, const char *indent, struct text *
 {
     for (int i = 0; i < PEAKS; ++i) {
         const double value = peaks_get(peaks, (enum peak)i);
-        const char *how = peaks->rates[i].how ? peaks->rates[i].how : "not measured";
+        const char *how = peaks->rates[i].how;
         text_print(out, "%s%-16s ", indent, kinds[i].title);
         if (isnan(value))
-            text_add(out, "unknown: ");
+            text_add(out, "unknown");
         else
-            text_print(out, "%.*f %s: ",
-                       value < 10    ? 2
-                       : value < 100 ? 1
-                                     : 0,
-                       value, kinds[i].unit);
-        text_add_printable(out, how, false); /* the cache is a file like others */
+            text_print(out, "%.*f %s", value < 10 ? 2 : value < 100 ? 1 : 0, value, kinds[i].unit);
+        text_add(out, how ? ": " : "");
+        text_add_printable(out, how ? how : "", false); /* the cache is a file like others */
         text_add(out, "\n");
     }
 }

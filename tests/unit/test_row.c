@@ -122,6 +122,10 @@ static void every_field_must_be_there(void **state)
         if (text_starts(path, "problem."))
             continue;
         struct err err = {""};
+        if (strcmp(path, "rates.roof") == 0) { /* files of version 1.0.0 lack it */
+            assert_int_equal(read_changed(path, NULL, &err), 0);
+            continue;
+        }
         assert_int_equal(read_changed(path, NULL, &err), -1);
         char expected[96];
         const char *dot = strchr(path, '.');
