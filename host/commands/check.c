@@ -11,6 +11,14 @@ static void report(void *context, const char *message)
     text_free(&safe);
 }
 
+static void warn(void *context, const char *message)
+{
+    struct text warning = {0};
+    text_print(&warning, "warning: %s", message);
+    report(context, text_get(&warning));
+    text_free(&warning);
+}
+
 static int check_file(const char *path, bool quiet)
 {
     struct results results;
@@ -18,6 +26,7 @@ static int check_file(const char *path, bool quiet)
     if (status != EXIT_OK)
         return status;
     const int broken = results_check(&results, report, (void *)(uintptr_t)path);
+    results_warn(&results, warn, (void *)(uintptr_t)path);
     if (!quiet && !broken)
         printf("%s: valid, %d rows\n", path, results.row_count);
     if (broken)

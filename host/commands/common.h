@@ -28,6 +28,12 @@ int setup_devices(struct setup *setup, const struct options *options);
 int setup_plan(struct setup *setup, const struct options *options);
 void setup_free(struct setup *setup);
 
+/* peaks.c: the peaks of `count` devices, from the cache folder or measured and put there; `mode` is
+ * what --peaks was given. Those that are known already stay. A message on stderr says what takes
+ * time, unless quiet. False: interrupted. */
+bool setup_peaks(struct setup *setup, struct device_info *devices, int count, const char *mode,
+                 bool quiet);
+
 /* Prints "attnbench: message" and returns the status. */
 int fail(int status, const struct err *err);
 

@@ -22,6 +22,12 @@ static void add_text(const struct setup *setup, struct text *out)
         text_add(out, " in one buffer, ");
         text_add_bytes_size(out, (double)d->local_bytes);
         text_print(out, " local; work-groups up to %lld\n", (long long)d->max_work_group);
+        if (d->peaks.measured_utc) {
+            text_print(out, "    peaks     measured %s\n", d->peaks.measured_utc);
+            peaks_add_text(&d->peaks, "      ", out);
+        }
+        if (d->launch_us > 0)
+            text_print(out, "      %-16s %.3g us\n", "empty launch", d->launch_us);
     }
 }
 
@@ -44,6 +50,10 @@ int command_devices(const struct options *options)
     int status = setup_devices(&setup, options);
     if (status == EXIT_NO_DEVICE && options->json && !setup.found_count)
         printf("{\"devices\": []}\n");
+    if (status == EXIT_OK && options->peaks)
+        setup_peaks(&setup, options->device ? setup.devices : setup.found,
+                    options->device ? setup.device_count : setup.found_count, options->peaks,
+                    false);
     if (status == EXIT_OK) {
         if (options->json)
             add_json(&setup, &out);

@@ -20,7 +20,8 @@ const struct command commands[] = {
     {"worker", "", "serve a supervisor (internal)", command_worker, 0, 0, true},
     {NULL, NULL, NULL, NULL, 0, 0, false}};
 
-enum value { FLAG, STRING, STRINGS, SECONDS, SEED };
+/* WORD: one of the words in the argument's brackets, or nothing, which is stored as "". */
+enum value { FLAG, STRING, STRINGS, WORD, SECONDS, SEED };
 
 #define AT(member) offsetof(struct options, member)
 static const struct option {
@@ -50,6 +51,9 @@ static const struct option {
      "before each timed launch caches are hot or cold (emptied); default: the suite's, hot"},
     {"no-program-cache", NULL, FLAG, AT(no_program_cache), "run verify",
      "compile all programs: neither load nor keep what earlier runs compiled"},
+    {"peaks", "[cached|fresh|none]", WORD, AT(peaks), "devices run",
+     "what the device can do at most: measured once and kept in the cache folder (cached: run's "
+     "default), measured again, or left out"},
     {"seed", "S", SEED, AT(seed), "run", "seed of the inputs, 0 to 2^53; default 1"},
     {"out", "FILE", STRING, AT(out), "run report",
      "where to write; run's default is DEVICE--SUITE--TIME.json"},
@@ -119,6 +123,19 @@ static const struct option *find_option(const char *name, size_t length,
     return NULL;
 }
 
+/* Is it one of the words of "[a|b|c]"? */
+static bool is_word(const char *argument, const char *value)
+{
+    const size_t wanted = strlen(value);
+    for (const char *at = argument + 1; *at;) {
+        const size_t length = strcspn(at, "|]");
+        if (length == wanted && strncmp(at, value, length) == 0)
+            return true;
+        at += length + (at[length] != '\0');
+    }
+    return false;
+}
+
 static int store(struct options *options, const struct option *option, const char *value,
                  struct err *err)
 {
@@ -129,6 +146,12 @@ static int store(struct options *options, const struct option *option, const cha
         return 0;
     case STRING:
         *(const char **)at = value;
+        return 0;
+    case WORD:
+        if (value && !is_word(option->argument, value))
+            return err_set(err, "--%s: expected one of %s, found '%.40s'", option->name,
+                           option->argument, value);
+        *(const char **)at = value ? value : "";
         return 0;
     case STRINGS:
         if (options->set_count == SETS_LIMIT)
@@ -160,7 +183,8 @@ static int parse_option(struct options *options, const struct command *command, 
         return -1;
     if (!option->argument && value)
         return err_set(err, "--%s takes no value", option->name);
-    if (option->argument && !value) {
+    const bool optional = option->value == WORD;
+    if (option->argument && !value && (!optional || (next && is_word(option->argument, next)))) {
         if (!next)
             return err_set(err, "--%s needs a value: --%s %s", option->name, option->name,
                            option->argument);
@@ -231,6 +255,8 @@ void options_help(const struct command *command, struct text *out)
         snprintf(name, sizeof name, "--%s %s", option->name,
                  option->argument ? option->argument : "");
         text_print(out, "  %-20s ", name);
+        if (strlen(name) > 20)
+            text_print(out, "\n%23s", "");
         wrap(out, option->help, 23);
     }
 }

@@ -116,7 +116,8 @@ static struct text_list recorded_argv(struct arena *arena, const struct setup *s
                    {"--kernels", options->kernels},
                    {"--isolate", options->isolate},
                    {"--inputs", options->inputs},
-                   {"--cache", options->cache}};
+                   {"--cache", options->cache},
+                   {"--peaks", options->peaks && !*options->peaks ? "cached" : options->peaks}};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; ++i)
         if (strings[i].value)
             list[n++] = arena_print(arena, "%s=%s", strings[i].name, strings[i].value);
@@ -243,6 +244,19 @@ static int read_journal(struct run_state *state, struct results *old, size_t *va
     return status;
 }
 
+/* The rows there stand under these roofs, so the others must too. */
+static void adopt_peaks(struct run_state *state, const struct results *old)
+{
+    for (int i = 0; i < state->setup.device_count; ++i)
+        for (int k = 0; k < old->device_count; ++k) {
+            struct device_info *device = &state->setup.devices[i];
+            if (strcmp(device->id, old->devices[k].id) == 0 && old->devices[k].launch_us > 0) {
+                device->peaks = old->devices[k].peaks;
+                device->launch_us = old->devices[k].launch_us;
+            }
+        }
+}
+
 /* Cells with a row in the journal are done; the rows are taken over. */
 static int mark_done(struct run_state *state, const struct results *old)
 {
@@ -300,6 +314,7 @@ static int open_journal(struct run_state *state, const struct options *options, 
         const int status = mark_done(state, old);
         if (status != EXIT_OK)
             return status;
+        adopt_peaks(state, old);
         results->run.started_utc = old->run.started_utc;
         results->run.id = old->run.id;
         if (journal_reopen(&state->journal, state->journal_path, valid_bytes, &err))
@@ -391,13 +406,18 @@ static int run_plan(struct run_state *state, const struct options *options)
     supervisor->deadline_s = options->deadline_s;
     supervisor->seed = state->results.run.seed;
     supervisor->stop = &stop_requests;
+    const struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    if (!setup_peaks(&state->setup, state->setup.devices, state->setup.device_count, options->peaks,
+                     options->quiet))
+        return finish(state, options, true);
+    if (on_device(state, 0, &err))
+        return fail(EXIT_IO, &err);
     supervisor->on_row = on_row;
     supervisor->on_device = on_device;
     supervisor->on_progress = on_progress;
     supervisor->context = state;
-    const struct sigaction action = {.sa_handler = on_signal};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
     progress_start(&state->progress, state->setup.plan.count, options->quiet);
     const int result = supervisor_run(supervisor, &state->setup.plan, state->setup.devices,
                                       state->done, &state->setup.arena, &interrupted, &err);

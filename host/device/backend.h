@@ -94,6 +94,13 @@ struct backend {
      * comes from memory. */
     int (*evict)(struct session *session, struct failure *failure);
     void (*kernels_free)(struct session *session, struct kernels *kernels);
+
+    /* Measures a peak of the device. `program` is the source of kernels/peaks. When nothing could
+     * be measured, but the device can go on, the rate is unknown and its `how` says why. Strings
+     * are of the arena. */
+    int (*peak)(struct session *session, const struct device_info *device, enum peak peak,
+                const char *program, struct peak_rate *rate, struct arena *arena,
+                struct failure *failure);
 };
 
 extern const struct backend opencl_backend;

@@ -343,6 +343,19 @@ static int null_launch(struct session *session, struct kernels *kernels, struct 
     return 0;
 }
 
+static int null_peak(struct session *session, const struct device_info *device, enum peak peak,
+                     const char *program, struct peak_rate *rate, struct arena *arena,
+                     struct failure *failure)
+{
+    (void)session, (void)program, (void)arena;
+    const char *fault = null_script_fault(&script, "peak", device->id, peak_name(peak), NULL);
+    if (suffer(fault, "peak", failure))
+        return -1;
+    *rate = script.peaks.rates[peak];
+    rate->how = "scripted";
+    return 0;
+}
+
 const struct backend null_backend = {
     .name = "null",
     .enumerate = null_enumerate,
@@ -359,4 +372,5 @@ const struct backend null_backend = {
     .launch = null_launch,
     .evict = null_evict,
     .kernels_free = null_kernels_free,
+    .peak = null_peak,
 };

@@ -2,11 +2,12 @@
  *
  * ATTNBENCH_NULL_SCRIPT names a JSON file (without it: one device, 1 ns a query-key pair, no
  * faults): { "devices": [ { "id": "null-0", "type": "gpu", "global_bytes": 1e9, ... } ],
- *     "launch_us": 5, "noise": 0.01,
+ *     "launch_us": 5, "noise": 0.01, "peaks": { "f32_gflop_s": 100, "f16_gflop_s": null },
  *     "time_s": { "naive": "1e-9*pairs*heads_q*d_k", "*": "1e-10*pairs*heads_q*d_k" },
  *     "faults": [ { "at": "build", "variant": "tiled", "cell": "n_q=64,", "do": "crash" } ] }
  * Keys of a device are those of the results file; what is not given has a default. time_s holds
- * size expressions over problem keys, by variant name or "*". A fault applies where its variant
+ * size expressions over problem keys, by variant name or "*"; peaks that are not given have a
+ * default. A fault applies where its variant
  * (default: all), device and cell (a part of the id) fit, at one of enumerate, open, build, launch,
  * read and evict (of the variant that was launched last); "nth" (from 1) makes it happen only at
  * that call of the process. It does one of crash (SIGSEGV), abort, exit (status 0), hang, fail (an
@@ -27,6 +28,7 @@ struct null_script {
     struct device_info *devices;
     int device_count;
     double launch_us, noise;
+    struct peaks peaks;
 };
 
 /* Loads the script once per process. */

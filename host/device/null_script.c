@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const root_keys[] = {"devices", "launch_us", "noise", "time_s", "faults", NULL};
+static const char *const root_keys[] = {"devices", "launch_us", "noise", "peaks",
+                                        "time_s",  "faults",    NULL};
 static const char *const fault_keys[] = {"at", "variant", "device", "cell", "do", "nth", NULL};
 
 static const struct device_info standard_device = {.id = "null-0",
@@ -26,6 +27,27 @@ static const struct device_info standard_device = {.id = "null-0",
                                                    .max_work_group = 1024,
                                                    .max_work_item = {1024, 1024, 64},
                                                    .has_clblast = true};
+
+static const double standard_peaks[PEAKS] = {
+    [PEAK_F32] = 1000, [PEAK_EXP] = 50, [PEAK_COPY] = 80, [PEAK_READ] = 100, [PEAK_LOCAL] = 500};
+
+/* The default peaks with the script's keys over them. */
+static int load_peaks(struct null_script *script, const cJSON *node, struct arena *arena,
+                      struct err *err)
+{
+    struct err why;
+    for (int i = 0; i < PEAKS; ++i)
+        script->peaks.rates[i].value = standard_peaks[i];
+    if (!node)
+        return 0;
+    struct peaks given;
+    if (peaks_from_json(&given, node, arena, &why))
+        return json_fail(&script->json, node, err, "%s", why.message);
+    for (int i = 0; i < PEAKS; ++i)
+        if (cJSON_GetObjectItemCaseSensitive(node, peak_name((enum peak)i)))
+            script->peaks.rates[i] = given.rates[i];
+    return 0;
+}
 
 /* The default device with the script's keys over it. */
 static int load_device(struct null_script *script, const cJSON *node, int index,
@@ -50,9 +72,11 @@ static int load_device(struct null_script *script, const cJSON *node, int index,
 static int load_fields(struct null_script *script, struct arena *arena, struct err *err)
 {
     const struct json *json = &script->json;
-    const cJSON *devices = NULL, *times = NULL, *faults = NULL, *item = NULL;
+    const cJSON *devices = NULL, *peaks = NULL, *times = NULL, *faults = NULL, *item = NULL;
     if (json_only_keys(json, json->root, root_keys, err) ||
         json_node(json, json->root, "devices", false, cJSON_Array, &devices, err) ||
+        json_node(json, json->root, "peaks", false, cJSON_Object, &peaks, err) ||
+        load_peaks(script, peaks, arena, err) ||
         json_node(json, json->root, "time_s", false, cJSON_Object, &times, err) ||
         json_node(json, json->root, "faults", false, cJSON_Array, &faults, err) ||
         json_double(json, json->root, "launch_us", false, 0, 1e9, &script->launch_us, err) ||
@@ -77,6 +101,7 @@ int null_script_load(struct null_script *script, struct arena *arena, struct err
     *script = (struct null_script){.launch_us = 5, .device_count = 1};
     script->devices = arena_alloc(arena, sizeof *script->devices);
     script->devices[0] = standard_device;
+    load_peaks(script, NULL, arena, err);
     const char *path = getenv("ATTNBENCH_NULL_SCRIPT");
     if (!path || !*path)
         return 0;

@@ -240,4 +240,5 @@ const struct backend opencl_backend = {
     .launch = opencl_launch,
     .evict = opencl_evict,
     .kernels_free = opencl_kernels_free,
+    .peak = opencl_peak,
 };

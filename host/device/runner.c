@@ -97,6 +97,13 @@ void runner_close(struct runner *runner)
     free(runner);
 }
 
+int runner_peak(struct runner *runner, const struct device_info *device, enum peak peak,
+                const char *program, struct peak_rate *rate, struct arena *arena,
+                struct failure *failure)
+{
+    return runner->backend->peak(runner->session, device, peak, program, rate, arena, failure);
+}
+
 static int write_input(struct runner *runner, enum input input, const void *data, size_t bytes,
                        struct failure *failure)
 {

@@ -19,6 +19,11 @@ struct runner *runner_open(const struct backend *backend, struct device_info *de
                            struct failure *failure);
 void runner_close(struct runner *runner);
 
+/* Measures a peak; see backend.h. Needs no problem. */
+int runner_peak(struct runner *runner, const struct device_info *device, enum peak peak,
+                const char *program, struct peak_rate *rate, struct arena *arena,
+                struct failure *failure);
+
 /* Puts the inputs of a problem on the device; drops those of the problem before. `given`: tensors
  * of the user's, rounded to the dtype, which must stay valid; NULL: they are generated from kind
  * and seed. */

@@ -61,6 +61,7 @@ cJSON *device_info_to_json(const struct device_info *device)
         }
     }
     cJSON *peaks = cJSON_AddObjectToObject(object, "peaks");
+    peaks_to_json(&device->peaks, peaks);
     json_add_number(peaks, "launch_us", device->launch_us > 0 ? device->launch_us : NAN);
     return object;
 }
@@ -98,7 +99,7 @@ int device_info_from_json(struct device_info *device, const cJSON *object, struc
     const cJSON *peaks = cJSON_GetObjectItemCaseSensitive(object, "peaks");
     const cJSON *launch = cJSON_GetObjectItemCaseSensitive(peaks, "launch_us");
     device->launch_us = cJSON_IsNumber(launch) && launch->valuedouble > 0 ? launch->valuedouble : 0;
-    return 0;
+    return peaks_from_json(&device->peaks, peaks, arena, err) ? err_prefix(err, "device") : 0;
 }
 
 char *device_info_key(const struct device_info *device, struct arena *arena)

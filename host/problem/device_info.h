@@ -2,6 +2,7 @@
 #ifndef ATTNBENCH_PROBLEM_DEVICE_INFO_H
 #define ATTNBENCH_PROBLEM_DEVICE_INFO_H
 
+#include "problem/peaks.h"
 #include "util/arena.h"
 #include "util/err.h"
 
@@ -22,6 +23,7 @@ struct device_info {
     int64_t vector_width; /* floats in a register (CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT); 0: unknown */
     bool has_clblast; /* this build can run CLBlast there */
     double launch_us; /* an empty kernel, enqueue to finish; 0: not measured yet */
+    struct peaks peaks;
 };
 
 cJSON *device_info_to_json(const struct device_info *device);

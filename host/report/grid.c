@@ -312,6 +312,14 @@ bool grid_is_winner(const struct grid *grid, int problem, const struct row *row)
            (row == best || lower_end(row) <= upper_end(best));
 }
 
+bool grid_has_fractions(const struct grid *grid)
+{
+    for (int i = 0; i < grid->problem_count * grid->variant_count; ++i)
+        if (grid->rows[i] && isfinite(grid->rows[i]->rates.frac_of_peak))
+            return true;
+    return false;
+}
+
 struct choice grid_choose(const struct grid *grid)
 {
     struct choice choice = {NULL, 0, 0, 0};

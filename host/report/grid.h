@@ -30,6 +30,9 @@ struct text_list grid_sweeps(const struct results *results, const char *device,
 /* The fastest ok row, or one that cannot be told from it: their 95 % intervals overlap. */
 bool grid_is_winner(const struct grid *grid, int problem, const struct row *row);
 
+/* Is the device's peak known, so that rows say which part of it they reach? */
+bool grid_has_fractions(const struct grid *grid);
+
 /* Which variant to use on a device: of those that are ok for the most problems, the one with the
  * highest geometric mean of (fastest time / its time). Comparing only variants of equal coverage
  * keeps one that refuses hard problems from winning by it. */

@@ -2,6 +2,7 @@
 #include "report/report.h"
 #include "report/words.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,24 @@ static void add_choice(const struct results *results, const struct device_info *
     arena_free(&arena);
 }
 
+static void add_peaks(const struct device_info *device, struct text *out)
+{
+    const char *before = ": ";
+    for (int i = 0; i < PEAKS; ++i) {
+        const double rate = peaks_get(&device->peaks, (enum peak)i);
+        if (!isfinite(rate))
+            continue;
+        if (*before == ':') {
+            text_add(out, "\nMeasured peaks of ");
+            add_escaped(out, device->id, NAME_BYTES);
+        }
+        text_print(out, "%s%s %.4g %s", before, peak_title((enum peak)i), rate,
+                   peak_unit((enum peak)i));
+        before = ", ";
+    }
+    text_add(out, *before == ',' ? ".\n" : "");
+}
+
 static void add_devices(const struct results *results, struct text *out)
 {
     text_add(out, "\n| device | name | platform | driver | type | compute units | memory "
@@ -93,6 +112,8 @@ static void add_devices(const struct results *results, struct text *out)
             text_add_seconds(out, device->launch_us * 1e-6);
         text_add(out, " |\n");
     }
+    for (int i = 0; i < results->device_count; ++i)
+        add_peaks(results->devices + i, out);
 }
 
 static void add_cell(const struct grid *grid, int problem, const struct row *row, struct text *out)
@@ -106,6 +127,9 @@ static void add_cell(const struct grid *grid, int problem, const struct row *row
         text_add(out, mark);
         struct text rate = {0};
         words_rate(&rate, row->rates.gflop_s);
+        if (rate.length && isfinite(row->rates.frac_of_peak))
+            text_add(&rate, ", ");
+        words_fraction(&rate, row->rates.frac_of_peak);
         if (rate.length)
             text_print(out, " (%s)", text_get(&rate));
         text_free(&rate);
@@ -254,6 +278,12 @@ void report_markdown(const struct results *results, struct text *out)
         arena_free(&arena);
     }
     add_failures(results, out);
-    text_add(out, "\nMedian time (GFLOP/s); bold: the fastest, and what cannot be told from it "
+    struct text exceeded = {0};
+    words_exceeded(&exceeded, results);
+    if (exceeded.length)
+        text_print(out, "\n%s.\n", text_get(&exceeded));
+    text_free(&exceeded);
+    text_add(out, "\nMedian time (GFLOP/s, part of the peak); bold: the fastest, and what cannot "
+                  "be told from it "
                   "(95 % intervals overlap); ~: still noisy when its time was up.\n");
 }

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-enum { CELL = 19, NAME = 17, WIDTH_MIN = 40 }; /* columns: "  12.3 ms    1234*", two before it */
+/* Columns: "  12.3 ms    1234*", two before it, and " 85%" where the peak is known. */
+enum { CELL = 19, FRACTION = 5, WIDTH_MIN = 40 };
 
 static int at_most(int a, int b)
 {
@@ -67,25 +68,29 @@ static const char *short_status(enum row_status status)
                                         : row_status_name(status);
 }
 
-static void add_cell(const struct grid *grid, int problem, const struct row *row, bool color,
-                     struct text *out)
+static void add_cell(const struct grid *grid, int problem, const struct row *row, int columns,
+                     bool color, struct text *out)
 {
     struct text cell = {0};
     const bool winner = grid_is_winner(grid, problem, row);
     if (row && row->status == ROW_OK) {
-        struct text time = {0}, rate = {0};
+        struct text time = {0}, rate = {0}, fraction = {0};
         text_add(&time, row->time.stable ? "" : "~");
         text_add_seconds(&time, row->time.median_s);
         words_rate(&rate, row->rates.gflop_s);
-        text_print(&cell, "%9.9s %7s%s", text_get(&time), text_get(&rate), winner ? "*" : " ");
+        text_print(&cell, "%9.9s %7s", text_get(&time), text_get(&rate));
+        if (columns > CELL)
+            words_fraction(&fraction, row->rates.frac_of_peak);
+        text_print(&cell, "%*s%s", columns - CELL, text_get(&fraction), winner ? "*" : " ");
         text_free(&time);
         text_free(&rate);
+        text_free(&fraction);
     } else {
-        text_print(&cell, "%17s ", row ? short_status(row->status) : "-");
+        text_print(&cell, "%*s ", columns - 2, row ? short_status(row->status) : "-");
     }
     const bool wrong = row && row->status == ROW_WRONG;
     const char *on = !color ? "" : winner ? "\x1b[1m" : wrong ? "\x1b[31m" : "";
-    text_print(out, "%s%*s%s", on, CELL, text_get(&cell), *on ? "\x1b[0m" : "");
+    text_print(out, "%s%*s%s", on, columns, text_get(&cell), *on ? "\x1b[0m" : "");
     text_free(&cell);
 }
 
@@ -99,12 +104,13 @@ static void end_line(struct text *out)
 
 static void add_grid(const struct grid *grid, int width, bool color, struct text *out)
 {
+    const int cell = grid_has_fractions(grid) ? CELL + FRACTION : CELL;
     int label = (int)strlen(grid->axes);
     for (int p = 0; p < grid->problem_count; ++p)
         if ((int)strlen(grid->labels[p]) > label)
             label = (int)strlen(grid->labels[p]);
-    label = at_most(label, width - CELL);
-    const int columns = (width - label) / CELL;
+    label = at_most(label, width - cell);
+    const int columns = (width - label) / cell;
     for (int from = 0; from < grid->variant_count; from += columns) {
         const int to = at_most(from + columns, grid->variant_count);
         if (from)
@@ -112,14 +118,14 @@ static void add_grid(const struct grid *grid, int width, bool color, struct text
         add_padded(out, grid->axes, label);
         for (int v = from; v < to; ++v) {
             text_add(out, " ");
-            add_padded(out, grid->variants[v], NAME);
+            add_padded(out, grid->variants[v], cell - 2);
             text_add(out, " ");
         }
         end_line(out);
         for (int p = 0; p < grid->problem_count; ++p) {
             add_padded(out, grid->labels[p], label);
             for (int v = from; v < to; ++v)
-                add_cell(grid, p, grid->rows[p * grid->variant_count + v], color, out);
+                add_cell(grid, p, grid->rows[p * grid->variant_count + v], cell, color, out);
             end_line(out);
         }
     }
@@ -131,8 +137,8 @@ static void add_sweep(const struct results *results, const struct device_info *d
     struct arena arena = {0};
     struct text heading = {0};
     const struct grid grid = grid_build(results, device->id, sweep, &arena);
-    text_print(&heading, "%s on %s (%s): %s; median time, GFLOP/s", sweep, device->name, device->id,
-               grid.fixed);
+    text_print(&heading, "%s on %s (%s): %s; median time, GFLOP/s%s", sweep, device->name,
+               device->id, grid.fixed, grid_has_fractions(&grid) ? ", part of the peak" : "");
     add_wrapped(out, text_get(&heading), width);
     add_grid(&grid, width, color, out);
     if (*grid.absent) {
@@ -171,6 +177,11 @@ void report_table(const struct results *results, int width, bool color, struct t
     }
     if (results->row_count)
         add_wrapped(out, "*: fastest; ~: still noisy when time was up", width);
+    struct text exceeded = {0};
+    words_exceeded(&exceeded, results);
+    if (exceeded.length)
+        add_wrapped(out, text_get(&exceeded), width);
+    text_free(&exceeded);
     struct text summary = {0};
     words_summary(&summary, results);
     add_wrapped(out, text_get(&summary), width);

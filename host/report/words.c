@@ -1,5 +1,6 @@
 #include "report/words.h"
 
+#include "measure/roofline.h"
 #include "report/report.h"
 
 #include <math.h>
@@ -58,6 +59,26 @@ void words_rate(struct text *out, double gflop_s)
         text_print(out, "%.1e", gflop_s);
     else if (isfinite(gflop_s))
         text_print(out, "%.*f", gflop_s < 10 ? 2 : gflop_s < 100 ? 1 : 0, gflop_s);
+}
+
+void words_fraction(struct text *out, double fraction)
+{
+    if (isfinite(fraction))
+        text_print(out, "%.*f%%", 100 * fraction < 9.95 ? 1 : 0, fmin(100 * fraction, 9999));
+}
+
+void words_exceeded(struct text *out, const struct results *results)
+{
+    int rows = 0;
+    for (int i = 0; i < results->row_count; ++i)
+        rows += results->rows[i].status == ROW_OK &&
+                results->rows[i].rates.frac_of_roofline > ROOFLINE_EXCEEDED;
+    if (rows)
+        text_print(
+            out,
+            "%d row%s faster than the measured roofs allow: a peak is stale (--peaks fresh), "
+            "or caches were hot, or matrix units did the work",
+            rows, rows == 1 ? " is" : "s are");
 }
 
 void report_fit_words(const struct scaling_fit *fit, struct text *out)

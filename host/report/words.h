@@ -16,6 +16,12 @@ void words_time(struct text *out, const struct results *results);
 /* GFLOP/s in three digits: "0.12", "12.3", "1234", "1.2e-05"; nothing when unknown. */
 void words_rate(struct text *out, double gflop_s);
 
+/* A part of a whole: "85%", "4.2%"; nothing when unknown. */
+void words_fraction(struct text *out, double fraction);
+
+/* A sentence when rows are faster than the measured roofs allow; else nothing. */
+void words_exceeded(struct text *out, const struct results *results);
+
 /* report_fit_words, and with what fixed keys when the sweep has several fits of the variant. */
 void words_fit(struct text *out, const struct results *results, const struct scaling_fit *fit);
 

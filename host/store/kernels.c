@@ -219,6 +219,29 @@ static int compare_paths(const void *a, const void *b)
     return strcmp(((const struct file *)a)->path, ((const struct file *)b)->path);
 }
 
+/* All .cl files of a folder as one program. */
+static int expand_folder(struct expansion *e, struct arena *arena, struct err *err)
+{
+    const size_t length = strlen(e->folder);
+    int result = 0;
+    for (int i = 0; i < e->files->count && result == 0; ++i) {
+        const struct file *file = &e->files->items[i];
+        if (strncmp(file->path, e->folder, length) == 0 && file->path[length] == '/' &&
+            text_ends(file->path, ".cl"))
+            result = expand(e, file, arena, err);
+    }
+    return result;
+}
+
+static int load_peaks(struct kernel_tree *tree, const struct files *files, struct err *err)
+{
+    struct expansion e = {.files = files, .folder = "peaks"};
+    const int result = expand_folder(&e, &tree->arena, err);
+    tree->peaks = arena_copy(&tree->arena, text_get(&e.out));
+    text_free(&e.out);
+    return result;
+}
+
 static int load_variant(struct variant *variant, const struct files *files,
                         const struct file *description, struct arena *arena, struct err *err)
 {
@@ -228,11 +251,7 @@ static int load_variant(struct variant *variant, const struct files *files,
                      arena, err))
         return -1;
     struct expansion e = {.files = files, .folder = folder};
-    int result = 0;
-    for (int i = 0; i < files->count && result == 0; ++i)
-        if (strncmp(files->items[i].path, folder, length) == 0 &&
-            files->items[i].path[length] == '/' && text_ends(files->items[i].path, ".cl"))
-            result = expand(&e, &files->items[i], arena, err);
+    int result = expand_folder(&e, arena, err);
     if (result == 0 && !e.out.length)
         result = err_set(err, "%s: no .cl file beside it", description->shown);
     variant->program = arena_copy(arena, text_get(&e.out));
@@ -256,7 +275,9 @@ int kernel_tree_load(struct kernel_tree *tree, const char *folder, struct err *e
                                arena_print(&tree->arena, "kernels/%s", embedded_files[i].path),
                                (const char *)embedded_files[i].data, embedded_files[i].length},
                  &tree->arena);
-    int result = folder ? read_tree(&files, folder, &tree->arena, err) : 0;
+    int result = load_peaks(tree, &files, err); /* before a folder can replace anything */
+    if (result == 0 && folder)
+        result = read_tree(&files, folder, &tree->arena, err);
     if (files.count)
         qsort(files.items, (size_t)files.count, sizeof *files.items, compare_paths);
     tree->variants = arena_array(&tree->arena, (size_t)files.count + 1, sizeof *tree->variants);

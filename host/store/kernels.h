@@ -11,6 +11,7 @@
 struct kernel_tree {
     struct variant *variants; /* sorted by name */
     int count;
+    const char *peaks; /* the program of kernels/peaks: always the built-in one */
     struct arena arena;
 };
 

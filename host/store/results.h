@@ -18,6 +18,7 @@ enum activity {
     ACTIVITY_WARMUP,  /* launches whose samples were not */
     ACTIVITY_BUILD,   /* compiling or loading programs */
     ACTIVITY_INPUTS,  /* making inputs, copying them to the device */
+    ACTIVITY_PEAKS,   /* measuring what the device can do at most */
     ACTIVITY_START,   /* starting and ending workers, listing and opening devices, releasing */
     ACTIVITY_OTHER,   /* everything else: estimates, journal, results file, waiting */
     ACTIVITIES
@@ -90,8 +91,12 @@ void results_free(struct results *results);
  * device, counts equal to the rows', a reason for each row that is not ok and none for ok ones, ok
  * rows timed and checked (unless check mode none) with err_over_tolerance <= 1, median/min/p10/p90
  * and interval equal to what the samples say (to 1e-9), samples positive, device and cell ids known
- * and equal to the problem's, rates equal to flops / median. */
+ * and equal to the problem's, rates and roofline fractions equal to what
+ * problem, times and the device's peaks say. */
 typedef void results_report(void *context, const char *message);
 int results_check(const struct results *results, results_report *report, void *context);
+/* What breaks no rule but should be looked at: rows faster than the device's measured roofs.
+ * Returns their number. */
+int results_warn(const struct results *results, results_report *report, void *context);
 
 #endif

@@ -1,4 +1,5 @@
 /* The rules of a believable results file. */
+#include "measure/roofline.h"
 #include "measure/stats.h"
 #include "store/results.h"
 
@@ -90,7 +91,9 @@ static void check_times(struct checker *checker, const struct row *row)
     compare(checker, row, "ci95_s[1]", row->time.ci95_s[1], stats.ci95_high, source);
 }
 
-static void check_rates(struct checker *checker, const struct row *row)
+/* device: NULL when the file does not know it, which is said elsewhere */
+static void check_rates(struct checker *checker, const struct row *row,
+                        const struct device_info *device)
 {
     compare(checker, row, "flops", row->rates.flops, problem_flops(&row->problem),
             "its problem has");
@@ -100,6 +103,27 @@ static void check_rates(struct checker *checker, const struct row *row)
             row->rates.flops * 1e-9 / row->time.median_s, "flops / median_s is");
     compare(checker, row, "gb_s", row->rates.gb_s, row->rates.bytes * 1e-9 / row->time.median_s,
             "bytes / median_s is");
+    if (!device)
+        return;
+    struct row expected = *row;
+    row_rates(&expected, device);
+    const char *found = row->rates.roof ? row->rates.roof : "null";
+    const char *wanted = expected.rates.roof ? expected.rates.roof : "null";
+    const char *source = "its time and the device's peaks say";
+    compare(checker, row, "frac_of_peak", row->rates.frac_of_peak, expected.rates.frac_of_peak,
+            source);
+    compare(checker, row, "frac_of_roofline", row->rates.frac_of_roofline,
+            expected.rates.frac_of_roofline, source);
+    if (strcmp(found, wanted) != 0)
+        complain(checker, row, "roof is %.40s, but %s %s", found, source, wanted);
+}
+
+static const struct device_info *find_device(const struct results *results, const char *id)
+{
+    for (int i = 0; i < results->device_count; ++i)
+        if (strcmp(id, results->devices[i].id) == 0)
+            return results->devices + i;
+    return NULL;
 }
 
 static void check_identity(struct checker *checker, const struct results *results,
@@ -108,10 +132,7 @@ static void check_identity(struct checker *checker, const struct results *result
     const char *id = problem_id(&row->problem, arena);
     if (strcmp(row->cell, id) != 0)
         complain(checker, row, "the cell's id does not fit its problem; expected %s", id);
-    bool known = false;
-    for (int i = 0; i < results->device_count && !known; ++i)
-        known = strcmp(row->device, results->devices[i].id) == 0;
-    if (!known)
+    if (!find_device(results, row->device))
         complain(checker, row, "the device is not among the file's devices");
 }
 
@@ -167,9 +188,25 @@ int results_check(const struct results *results, results_report *report, void *c
             check_ok(&checker, row);
         if (row->time.samples_s.count > 0) {
             check_times(&checker, row);
-            check_rates(&checker, row);
+            check_rates(&checker, row, find_device(results, row->device));
         }
     }
     arena_free(&arena);
+    return checker.broken;
+}
+
+int results_warn(const struct results *results, results_report *report, void *context)
+{
+    struct checker checker = {report, context, 0};
+    for (int i = 0; i < results->row_count; ++i) {
+        const struct row *row = results->rows + i;
+        if (row->status == ROW_OK && row->rates.frac_of_roofline > ROOFLINE_EXCEEDED)
+            complain(
+                &checker, row,
+                "%.2f of the %s roof: faster than it was measured to be possible; the peak is "
+                "stale, or caches were hot (small problems beat the roof of global memory), or "
+                "matrix units did the work, which no peak measures",
+                row->rates.frac_of_roofline, row->rates.roof);
+    }
     return checker.broken;
 }

@@ -73,6 +73,7 @@ static const struct field fields[] = {
     {"rates.gb_s", FIELD_REAL, AT(rates.gb_s)},
     {"rates.frac_of_peak", FIELD_REAL, AT(rates.frac_of_peak)},
     {"rates.frac_of_roofline", FIELD_REAL, AT(rates.frac_of_roofline)},
+    {"rates.roof", FIELD_NEW_STRING, AT(rates.roof)},
     {"check.mode", FIELD_STRING, AT(check.mode)},
     {"check.rows_checked", FIELD_COUNT, AT(check.rows_checked)},
     {"check.max_abs_err", FIELD_REAL, AT(check.max_abs_err)},

@@ -7,6 +7,7 @@
 #ifndef ATTNBENCH_STORE_ROW_H
 #define ATTNBENCH_STORE_ROW_H
 
+#include "problem/device_info.h"
 #include "problem/problem.h"
 #include "problem/variant.h"
 #include "util/json.h"
@@ -76,6 +77,7 @@ struct row {
     struct {
         double pairs, unmasked_fraction, flops, bytes;
         double gflop_s, gb_s, frac_of_peak, frac_of_roofline;
+        const char *roof; /* which binds: compute, bandwidth, exp, launch; NULL: unknown */
     } rates;
     struct {
         double inputs_bytes, scratch_bytes, output_bytes, total_bytes;
@@ -90,6 +92,10 @@ struct row {
 
 /* All numbers unknown, all strings NULL. */
 struct row row_default(void);
+
+/* Computes the rates of a row that has flops, bytes and times, from those and the device's peaks.
+ */
+void row_rates(struct row *row, const struct device_info *device);
 
 cJSON *row_to_json(const struct row *row);
 

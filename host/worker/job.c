@@ -37,7 +37,10 @@ struct row job_row(const struct plan *plan, const struct cell *cell)
 void job_start(struct job *job, const struct plan *plan, const struct cell *cell, int slot,
                struct arena *arena)
 {
-    *job = (struct job){.cell = cell, .slot = slot, .row = job_row(plan, cell)};
+    *job = (struct job){.cell = cell,
+                        .device = &plan->devices[cell->device],
+                        .slot = slot,
+                        .row = job_row(plan, cell)};
     job->time_s = arena_array(arena, SAMPLES_MAX, sizeof(double));
     job->host_s = arena_array(arena, SAMPLES_MAX, sizeof(double));
     job->device_s = arena_array(arena, SAMPLES_MAX, sizeof(double));
@@ -140,8 +143,7 @@ void job_times(struct job *job, struct arena *arena)
     row->time.warmup = job->sampler.warmup;
     row->time.outliers = stats.outliers;
     row->time.stable = job->sampler.stable && stats.rel_ci <= job->sampler.rule.target_rel_ci;
-    row->rates.gflop_s = row->rates.flops / stats.median * 1e-9;
-    row->rates.gb_s = row->rates.bytes / stats.median * 1e-9;
+    row_rates(row, job->device);
     row->passes.count = job->cell->variant->pass_count;
     for (int p = 0; p < row->passes.count; ++p) {
         const struct pass *pass = &job->cell->variant->passes[p];

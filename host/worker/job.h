@@ -9,6 +9,7 @@
 
 struct job {
     const struct cell *cell;
+    const struct device_info *device; /* its peaks and launch latency may become known later */
     int slot;
     bool prepared, finished;
     struct row row;

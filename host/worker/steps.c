@@ -36,8 +36,8 @@ double step_deadline(const struct run *run, const struct suite *suite, const cha
     const double given = run->with->deadline_s;
     if (strcmp(step, "open") == 0)
         return d->enumerate_s + d->build_s; /* it builds an empty kernel */
-    if (strcmp(step, "prepare") == 0)
-        return given > 0 ? given : d->build_s;
+    if (strcmp(step, "prepare") == 0 || strcmp(step, "peak") == 0)
+        return given > 0 ? given : d->build_s; /* building is most of either */
     if (strcmp(step, "launch") == 0 || strcmp(step, "measure") == 0)
         return (given > 0 ? given : d->run_s) + suite->measure.max_time_s;
     if (strcmp(step, "release") == 0)

@@ -51,6 +51,12 @@ int supervisor_enumerate(const struct supervisor *supervisor, double deadline_s,
                          struct arena *arena, struct device_info **devices, int *count,
                          struct err *err);
 
+/* Measures the device's peaks, and its launch_us on the way. What could not be measured says why;
+ * that is no failure. False when `stop` ended it: then the peaks are as they were. on_device is not
+ * called. The suite says how long steps may take. Strings are of the arena. */
+bool supervisor_peaks(const struct supervisor *supervisor, const struct suite *suite,
+                      struct device_info *device, struct arena *arena);
+
 /* Runs all cells c with !done[c] (NULL: all). devices[i] is the plan's device i; launch_us is
  * filled in. Rows' memory comes from the arena. -1 only when a callback failed (I/O). *interrupted
  * becomes true when `stop` ended the run early. */

@@ -106,6 +106,20 @@ static int do_open(struct served *s, const cJSON *request, cJSON *reply, struct 
     return 0;
 }
 
+static int do_peak(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
+{
+    struct peak_rate rate;
+    const int peak = peak_find(json_peek_string(request, "peak"));
+    if (peak < 0)
+        return failure_set(failure, FAILURE_ERROR, "request without a valid \"peak\"");
+    if (runner_peak(s->runner, &s->device, (enum peak)peak, s->kernels.peaks, &rate,
+                    &s->device_memory, failure))
+        return -1;
+    json_add_number(reply, "value", rate.value);
+    cJSON_AddStringToObject(reply, "how", rate.how ? rate.how : "");
+    return 0;
+}
+
 static int reserve_outputs(struct served *s, struct failure *failure)
 {
     s->output_count = problem_sizes(&s->problem).o;
@@ -314,11 +328,17 @@ static const struct {
     const char *name;
     int (*run)(struct served *, const cJSON *, cJSON *, struct failure *);
     enum need need;
-} steps[] = {{"enumerate", do_enumerate, NEED_NOTHING}, {"open", do_open, NEED_NOTHING},
-             {"problem", do_problem, NEED_DEVICE},      {"case", do_case, NEED_DEVICE},
-             {"save", do_save, NEED_PROBLEM},           {"prepare", do_prepare, NEED_PROBLEM},
-             {"launch", do_launch, NEED_PROBLEM},       {"read", do_read, NEED_PROBLEM},
-             {"judge", do_judge, NEED_PROBLEM},         {"measure", do_measure, NEED_PROBLEM},
+} steps[] = {{"enumerate", do_enumerate, NEED_NOTHING},
+             {"open", do_open, NEED_NOTHING},
+             {"peak", do_peak, NEED_DEVICE},
+             {"problem", do_problem, NEED_DEVICE},
+             {"case", do_case, NEED_DEVICE},
+             {"save", do_save, NEED_PROBLEM},
+             {"prepare", do_prepare, NEED_PROBLEM},
+             {"launch", do_launch, NEED_PROBLEM},
+             {"read", do_read, NEED_PROBLEM},
+             {"judge", do_judge, NEED_PROBLEM},
+             {"measure", do_measure, NEED_PROBLEM},
              {"release", do_release, NEED_DEVICE}};
 
 static int run_step(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)

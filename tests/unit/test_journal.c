@@ -193,7 +193,7 @@ static void headers_are_checked(void **state)
     *strchr(text.data, '\n') = '\0';
     assert_int_equal(read_text(text.data, &err), -1); /* torn in the header */
     text.data[strlen(text.data)] = '\n';
-    char *version = strstr(text.data, "1.1.0");
+    char *version = strstr(text.data, RESULTS_VERSION);
     *version = '2';
     assert_int_equal(read_text(text.data, &err), -1);
     assert_string_equal(err.message, "f.journal:1:1: version: made by a newer attnbench: results "

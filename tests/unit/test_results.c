@@ -120,7 +120,7 @@ static void versions(void **state)
 {
     (void)state;
     struct err err = {""};
-    const char *old = "\"version\": \"1.1.0\"";
+    const char *old = "\"version\": \"" RESULTS_VERSION "\"";
     assert_int_equal(load_changed(old, "\"version\": \"1.7.3\", \"new\": [1]", &err), 0);
     assert_int_equal(load_changed(old, "\"version\": \"2.0.0\"", &err), -1);
     assert_string_equal(err.message, "file.json:3: version: made by a newer attnbench: results "
@@ -410,10 +410,8 @@ static void unknown_error(struct results *results, struct row *first)
 }
 static void median(struct results *results, struct row *first)
 {
-    (void)results;
     first->time.median_s *= 1 + 1e-8;
-    first->rates.gflop_s /= 1 + 1e-8;
-    first->rates.gb_s /= 1 + 1e-8;
+    row_rates(first, results->devices);
 }
 static void minimum(struct results *results, struct row *first)
 {
@@ -464,15 +462,13 @@ static void foreign_cell(struct results *results, struct row *first)
 }
 static void flops(struct results *results, struct row *first)
 {
-    (void)results;
     first->rates.flops *= 2;
-    first->rates.gflop_s *= 2;
+    row_rates(first, results->devices);
 }
 static void bytes(struct results *results, struct row *first)
 {
-    (void)results;
     first->rates.bytes *= 2;
-    first->rates.gb_s *= 2;
+    row_rates(first, results->devices);
 }
 static void gflop(struct results *results, struct row *first)
 {
@@ -483,6 +479,26 @@ static void gigabytes(struct results *results, struct row *first)
 {
     (void)results;
     first->rates.gb_s = NAN;
+}
+static void part_of_peak(struct results *results, struct row *first)
+{
+    (void)results;
+    first->rates.frac_of_peak = 1;
+}
+static void part_of_roofline(struct results *results, struct row *first)
+{
+    (void)results;
+    first->rates.frac_of_roofline = NAN;
+}
+static void other_roof(struct results *results, struct row *first)
+{
+    (void)results;
+    first->rates.roof = "launch";
+}
+static void no_roof(struct results *results, struct row *first)
+{
+    (void)results;
+    first->rates.roof = NULL;
 }
 
 static void each_rule_broken_once_is_reported_once(void **state)
@@ -522,6 +538,11 @@ static void each_rule_broken_once_is_reported_once(void **state)
         {bytes, CELL_0 "bytes is "},
         {gflop, CELL_0 "gflop_s is "},
         {gigabytes, CELL_0 "gb_s is nan, but bytes / median_s is "},
+        {part_of_peak, CELL_0 "frac_of_peak is 1, but its time and the device's peaks say 0.137"},
+        {part_of_roofline,
+         CELL_0 "frac_of_roofline is nan, but its time and the device's peaks say "},
+        {other_roof, CELL_0 "roof is launch, but its time and the device's peaks say compute"},
+        {no_roof, CELL_0 "roof is null, but its time and the device's peaks say compute"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
         struct results results = sample_results();
@@ -533,6 +554,28 @@ static void each_rule_broken_once_is_reported_once(void **state)
             fail_msg("expected '%s...', found '%s'", cases[i].message, said.last);
         results_free(&results);
     }
+}
+
+/* The roof says nothing about rows that are not ok, and 10 % are left to noise. */
+static void rows_beyond_the_roof_are_warned_of(void **state)
+{
+    (void)state;
+    struct results results = sample_results();
+    struct said said = {0};
+    assert_int_equal(results_warn(&results, note, &said), 0);
+    struct device_info device = *results.devices;
+    results.devices = &device;
+    device.peaks.rates[PEAK_F32].value = 1010; /* the fused rows: 1100 */
+    for (int i = 0; i < results.row_count; ++i)
+        if (results.rows[i].time.samples_s.count)
+            row_rates(results.rows + i, &device);
+    assert_int_equal(results_warn(&results, note, &said), 0);
+    device.peaks.rates[PEAK_F32].value = 990;
+    row_rates(results.rows + 1, &device);
+    assert_int_equal(results_warn(&results, note, &said), 1);
+    assert_true(text_starts(said.last, "attention(heads_q=8,heads_kv=8,n_q=128,n_kv=128,d_k=64,"
+                                       "d_v=64) @ fused @ null-0: 1.11 of the compute roof: "));
+    results_free(&results);
 }
 
 static void unchecked_rows_are_fine_when_asked_for(void **state)
@@ -614,6 +657,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(ten_thousand_rows_are_derived_quickly),
         cmocka_unit_test(an_intact_file_breaks_no_rule),
         cmocka_unit_test(each_rule_broken_once_is_reported_once),
+        cmocka_unit_test(rows_beyond_the_roof_are_warned_of),
         cmocka_unit_test(unchecked_rows_are_fine_when_asked_for),
         cmocka_unit_test(the_schema_knows_every_field),
     };
