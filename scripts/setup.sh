@@ -27,6 +27,7 @@ cmocka       header:cmocka.h      libcmocka-dev       libcmocka-devel     libcmo
 python       cmd:python3          python3             python3             python3             python             python
 jsonschema   python:jsonschema    python3-jsonschema  python3-jsonschema  python3-jsonschema  python-jsonschema  -
 numpy        python:numpy         python3-numpy       python3-numpy       python3-numpy       python-numpy       numpy
+openblas     lib:openblas         libopenblas-dev     openblas-devel      openblas-devel      openblas           openblas
 clang        cmd:clang            clang               clang               clang               clang              llvm
 omp          clang:omp.h          libomp-dev          libomp-devel        libomp-devel        openmp             libomp
 clang-tidy   cmd:clang-tidy       clang-tidy          clang-tools-extra   clang-tools         clang              llvm

@@ -126,6 +126,8 @@ int setup_devices(struct setup *setup, const struct options *options)
     const char *wanted = options->device ? options->device : getenv("ATTNBENCH_DEVICE");
     if (wanted && !*wanted)
         wanted = NULL;
+    if (options->no_program_cache)
+        setenv("ATTNBENCH_PROGRAM_CACHE", "off", 1); /* the workers inherit it */
     setup->supervisor.program = program_path(&setup->arena);
     setup->supervisor.backend = wanted && text_starts(wanted, "null") ? "null" : "opencl";
     setup->supervisor.kernels_dir = options->kernels;

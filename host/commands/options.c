@@ -47,6 +47,10 @@ static const struct option {
      "how long one build, launch or read may take before its worker is killed"},
     {"inputs", "KIND", STRING, AT(inputs), "run",
      "random (default), or adversarial ones: large, dominant, equal, tiny"},
+    {"cache", "STATE", STRING, AT(cache), "run",
+     "before each timed launch caches are hot or cold (emptied); default: the suite's, hot"},
+    {"no-program-cache", NULL, FLAG, AT(no_program_cache), "run verify",
+     "compile all programs: neither load nor keep what earlier runs compiled"},
     {"peaks", "[cached|fresh|none]", WORD, AT(peaks), "devices run",
      "what the device can do at most: measured once and kept in the cache folder (cached: run's "
      "default), measured again, or left out"},

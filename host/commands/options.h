@@ -25,12 +25,12 @@ enum { ARGS_LIMIT = 256, SETS_LIMIT = 32 };
 
 struct options {
     const char *device, *variants, *filter, *check, *out, *resume, *kernels, *isolate, *format,
-        *weights, *inputs, *peaks;
+        *weights, *inputs, *cache, *peaks;
     const char *sets[SETS_LIMIT];
     int set_count;
     double budget_s, deadline_s; /* 0: not given */
     int64_t seed;
-    bool json, quiet, help;
+    bool json, quiet, help, no_program_cache;
     const char *args[ARGS_LIMIT]; /* the command's own arguments: suites or files */
     int arg_count;
 };

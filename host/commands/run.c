@@ -12,6 +12,7 @@
 #include "version.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,8 @@ struct run_state {
     int row_capacity;
     double written_s;
     struct progress progress;
+    struct account account;
+    double begun_s;
 };
 
 /* ---- the header ------------------------------------------------------------------------------ */
@@ -113,12 +116,16 @@ static struct text_list recorded_argv(struct arena *arena, const struct setup *s
                    {"--kernels", options->kernels},
                    {"--isolate", options->isolate},
                    {"--inputs", options->inputs},
+                   {"--cache", options->cache},
+
                    {"--peaks", options->peaks && !*options->peaks ? "cached" : options->peaks}};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; ++i)
         if (strings[i].value)
             list[n++] = arena_print(arena, "%s=%s", strings[i].name, strings[i].value);
     for (int i = 0; i < options->set_count; ++i)
         list[n++] = arena_print(arena, "--set=%s", options->sets[i]);
+    if (options->no_program_cache)
+        list[n++] = "--no-program-cache";
     list[n++] = arena_print(arena, "--seed=%lld", (long long)options->seed);
     return (struct text_list){n, list};
 }
@@ -145,6 +152,8 @@ static void fill_header(struct run_state *state, const struct options *options)
                             .host_cpu = cpu_name(arena),
                             .host_cpus = sysconf(_SC_NPROCESSORS_ONLN),
                             .host_memory_bytes = pages > 0 && page > 0 ? (int64_t)pages * page : 0};
+    for (int i = 0; i < ACTIVITIES; ++i)
+        run->time_s[i] = NAN;
     if (uname(&os) == 0) {
         run->host_name = arena_copy(arena, os.nodename);
         run->host_os = arena_print(arena, "%s %s %s", os.sysname, os.release, os.machine);
@@ -317,9 +326,9 @@ static int open_journal(struct run_state *state, const struct options *options, 
     return write_results(state, &err) ? fail(EXIT_IO, &err) : EXIT_OK;
 }
 
-static int parse_modes(const struct options *options, struct supervisor *supervisor,
-                       enum check_mode *mode)
+static int parse_modes(const struct options *options, struct setup *setup, enum check_mode *mode)
 {
+    struct supervisor *supervisor = &setup->supervisor;
     static const char *const ways[] = {"device", "cell", "none"};
     struct err err;
     if (options->check) {
@@ -334,6 +343,11 @@ static int parse_modes(const struct options *options, struct supervisor *supervi
                 options->inputs);
         return fail(EXIT_USAGE, &err);
     }
+    for (int i = 0; options->cache && i < setup->suite_count; ++i)
+        if (measure_cache_parse(options->cache, &setup->suites[i].measure.cold)) {
+            err_set(&err, "--cache: expected hot or cold, found '%.40s'", options->cache);
+            return fail(EXIT_USAGE, &err);
+        }
     for (int i = 0; options->isolate && i < 3; ++i)
         if (strcmp(ways[i], options->isolate) == 0) {
             supervisor->isolate = (enum isolate)i;
@@ -363,6 +377,8 @@ static int finish(struct run_state *state, const struct options *options, bool i
     struct text table = {0};
     if (!interrupted)
         state->results.run.finished_utc = utc_now(&state->setup.arena);
+    account_close(&state->account, clock_now_s() - state->begun_s);
+    memcpy(state->results.run.time_s, state->account.spent_s, sizeof state->account.spent_s);
     if (write_results(state, &err))
         return fail(EXIT_IO, &err);
     journal_close(&state->journal);
@@ -428,13 +444,14 @@ static int prepare_setup(struct run_state *state, const struct options *options)
 
 int command_run(const struct options *given)
 {
-    struct run_state state = {.journal.fd = -1};
+    struct run_state state = {.journal.fd = -1, .begun_s = clock_now_s()};
     struct results old = {0};
     struct options options = *given;
     struct err err;
     enum check_mode mode = CHECK_AUTO;
     size_t valid_bytes = 0;
     int status = EXIT_OK;
+    state.setup.supervisor.account = &state.account;
     if (!options.arg_count && !options.resume) {
         err_set(&err, "'run' needs a SUITE, such as suites/quick.json; see attnbench run --help");
         return fail(EXIT_USAGE, &err);
@@ -449,7 +466,7 @@ int command_run(const struct options *given)
     if (status == EXIT_OK)
         status = prepare_setup(&state, &options);
     if (status == EXIT_OK)
-        status = parse_modes(&options, &state.setup.supervisor, &mode);
+        status = parse_modes(&options, &state.setup, &mode);
     if (status == EXIT_OK) {
         fill_header(&state, &options);
         if (!state.out)

@@ -3,6 +3,7 @@
 #include "util/json.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Problems that ask for one feature each: the rows of the matrix. The rest of the problem is 16
  * queries against 256 keys in 8 heads of 64. */
@@ -55,28 +56,40 @@ static bool fits(const struct variant *variant, const struct device_info *device
 
 static void add_matrix(const struct setup *setup, struct text *out)
 {
-    text_print(out, "%-16s", "");
+    text_print(out, "%-15s", "");
     for (int v = 0; v < setup->kernels.count; ++v)
-        text_print(out, " %-10s", setup->kernels.variants[v].name);
+        text_print(out, " %s", setup->kernels.variants[v].name);
     text_add(out, "\n");
     for (int f = 0; f < FEATURES; ++f) {
-        text_print(out, "%-16s", features[f].label);
-        for (int v = 0; v < setup->kernels.count; ++v)
-            text_print(out, " %-10s",
-                       fits(&setup->kernels.variants[v], &setup->devices[0], f, NULL) ? "yes"
-                                                                                      : "-");
+        text_print(out, "%-15s", features[f].label);
+        for (int v = 0; v < setup->kernels.count; ++v) {
+            const struct variant *variant = &setup->kernels.variants[v];
+            text_print(out, " %-*s", (int)strlen(variant->name),
+                       fits(variant, &setup->devices[0], f, NULL) ? "yes" : "-");
+        }
         text_add(out, "\n");
     }
 }
 
+/* What it cannot do here, once for each reason. */
 static void add_words(const struct variant *variant, const struct device_info *device,
                       struct text *out)
 {
     text_print(out, "\n%s: %s\n", variant->name, variant->idea);
+    struct err reasons[FEATURES];
+    bool told[FEATURES];
+    for (int f = 0; f < FEATURES; ++f)
+        told[f] = fits(variant, device, f, &reasons[f]);
     for (int f = 0; f < FEATURES; ++f) {
-        struct err reason;
-        if (!fits(variant, device, f, &reason))
-            text_print(out, "    not %s: %s\n", features[f].label, reason.message);
+        if (told[f])
+            continue;
+        text_print(out, "    not %s", features[f].label);
+        for (int same = f + 1; same < FEATURES; ++same)
+            if (!told[same] && strcmp(reasons[f].message, reasons[same].message) == 0) {
+                told[same] = true;
+                text_print(out, ", %s", features[same].label);
+            }
+        text_print(out, ": %s\n", reasons[f].message);
     }
 }
 

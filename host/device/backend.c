@@ -13,6 +13,12 @@ const struct backend *backend_find(const char *name)
     return NULL;
 }
 
+const char *build_origin_name(enum build_origin origin)
+{
+    static const char *const names[] = {"source", "cache", "session"};
+    return names[origin];
+}
+
 int failure_set(struct failure *failure, enum failure_kind kind, const char *format, ...)
 {
     failure->kind = kind;

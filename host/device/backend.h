@@ -29,6 +29,14 @@ struct failure {
     struct err err;
 };
 
+/* Where a variant's program came from. */
+enum build_origin {
+    BUILD_SOURCE,  /* compiled now */
+    BUILD_CACHE,   /* its binary was kept from an earlier run */
+    BUILD_SESSION, /* it was there already, for another problem */
+};
+const char *build_origin_name(enum build_origin origin);
+
 /* Device memory: guard bytes, then the payload, then guard bytes again. Kernels see the payload. */
 struct buffer {
     size_t bytes; /* of the payload */
@@ -71,15 +79,20 @@ struct backend {
     int (*buffer_fill)(struct session *session, struct buffer *buffer, size_t offset, size_t bytes,
                        uint32_t pattern, struct failure *failure);
 
-    /* Compiles (or finds in the session's cache) and creates the kernels. */
+    /* Compiles (or finds compiled) and creates the kernels. */
     struct kernels *(*build)(struct session *session, const struct variant *variant,
                              const struct problem *problem, const struct tuning *tuning,
-                             struct failure *failure);
+                             enum build_origin *origin, struct failure *failure);
+    /* The output was wrong: the compiled program is not to be kept for later runs. */
+    void (*distrust)(struct session *session, struct kernels *kernels);
     int (*bind)(struct session *session, struct kernels *kernels, const struct shape *shape,
                 const struct binding *bindings, int count, struct failure *failure);
     /* Runs all passes once and waits for them. */
     int (*launch)(struct session *session, struct kernels *kernels, struct launch_times *times,
                   struct failure *failure);
+    /* Reads and writes more memory than the device's caches hold, so that what a launch reads next
+     * comes from memory. */
+    int (*evict)(struct session *session, struct failure *failure);
     void (*kernels_free)(struct session *session, struct kernels *kernels);
 
     /* Measures a peak of the device. `program` is the source of kernels/peaks. When nothing could

@@ -165,9 +165,10 @@ static int null_fill(struct session *session, struct buffer *buffer, size_t offs
 
 static struct kernels *null_build(struct session *session, const struct variant *variant,
                                   const struct problem *problem, const struct tuning *tuning,
-                                  struct failure *failure)
+                                  enum build_origin *origin, struct failure *failure)
 {
     struct arena arena = {0};
+    *origin = BUILD_SOURCE;
     const char *cell = problem_id(problem, &arena);
     const char *fault = null_script_fault(&script, "build", session->device, variant->name, cell);
     struct kernels *kernels = NULL;
@@ -302,6 +303,18 @@ static void write_output(struct session *session, struct kernels *kernels, const
         memset(out + (size_t)sizes.o * element, 0, 4);
 }
 
+static void null_distrust(struct session *session, struct kernels *kernels)
+{
+    (void)session, (void)kernels;
+}
+
+static int null_evict(struct session *session, struct failure *failure)
+{
+    return suffer(
+        null_script_fault(&script, "evict", session->device, session->variant, session->cell),
+        "evict", failure);
+}
+
 static int null_launch(struct session *session, struct kernels *kernels, struct launch_times *times,
                        struct failure *failure)
 {
@@ -354,8 +367,10 @@ const struct backend null_backend = {
     .buffer_read = null_read,
     .buffer_fill = null_fill,
     .build = null_build,
+    .distrust = null_distrust,
     .bind = null_bind,
     .launch = null_launch,
+    .evict = null_evict,
     .kernels_free = null_kernels_free,
     .peak = null_peak,
 };

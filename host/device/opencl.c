@@ -7,6 +7,7 @@
 #include "util/clock.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 /* ---- buffers --------------------------------------------------------------------------------- */
@@ -80,6 +81,53 @@ static int buffer_fill(struct session *session, struct buffer *buffer, size_t of
     return status == CL_SUCCESS ? 0 : opencl_failed(failure, status, "clFinish");
 }
 
+/* ---- cold caches ----------------------------------------------------------------------------- */
+
+/* Twice what the driver says of the last-level cache. Some speak of another level (of a compute
+ * unit's), so that a GPU's share has a floor of its own. */
+static size_t eviction_bytes(const struct session *session)
+{
+    const cl_ulong low = 64 << 20, low_gpu = 256 << 20, high = 512 << 20;
+    cl_ulong cache = 0;
+    cl_device_type type = 0;
+    clGetDeviceInfo(session->device, CL_DEVICE_GLOBAL_MEM_CACHE_SIZE, sizeof cache, &cache, NULL);
+    clGetDeviceInfo(session->device, CL_DEVICE_TYPE, sizeof type, &type, NULL);
+    const cl_ulong floor = type & CL_DEVICE_TYPE_GPU ? low_gpu : low;
+    const cl_ulong bytes = cache < high / 2 ? 2 * cache : high;
+    return (size_t)(bytes > floor ? bytes : floor);
+}
+
+/* A kernel, not clEnqueueFillBuffer: a fill may bypass the caches, and on a CPU one thread does it,
+ * which leaves the caches of the other cores as they were. */
+static int opencl_evict(struct session *session, struct failure *failure)
+{
+    static const char source[] =
+        "__kernel void evict(__global uint4 *x) { x[get_global_id(0)] += (uint4)(1); }";
+    enum { WIDTH = 16 };
+    enum build_origin origin;
+    if (!session->cold)
+        session->cold = buffer_create(session, eviction_bytes(session), failure);
+    struct program *program =
+        session->cold ? opencl_program(session, "evict", source, "", &origin, failure) : NULL;
+    cl_kernel kernel =
+        program ? opencl_kernel(session, program->handle, "evict", 1, failure) : NULL;
+    if (!kernel)
+        return -1;
+    const cl_mem memory = opencl_payload(session->cold);
+    const size_t items = session->cold->bytes / WIDTH;
+    cl_int status = clSetKernelArg(kernel, 0, sizeof memory, &memory);
+    if (status == CL_SUCCESS)
+        status =
+            clEnqueueNDRangeKernel(session->queue, kernel, 1, NULL, &items, NULL, 0, NULL, NULL);
+    if (status == CL_SUCCESS)
+        status = clFinish(session->queue);
+    if (status != CL_SUCCESS)
+        return opencl_failed(failure, status, "emptying the caches");
+    opencl_program_safe(session, program);
+    clReleaseKernel(kernel);
+    return 0;
+}
+
 /* ---- sessions -------------------------------------------------------------------------------- */
 
 /* Median of an empty kernel from enqueue to finish, by the host's clock. */
@@ -87,9 +135,11 @@ static int measure_launch(struct session *session, double *launch_us, struct fai
 {
     enum { WARMUP = 20, SAMPLES = 50 };
     double samples[SAMPLES];
-    cl_program program =
-        opencl_program(session, "empty", "__kernel void empty(void) {}", "", failure);
-    cl_kernel kernel = program ? opencl_kernel(session, program, "empty", 1, failure) : NULL;
+    enum build_origin origin;
+    struct program *program =
+        opencl_program(session, "empty", "__kernel void empty(void) {}", "", &origin, failure);
+    cl_kernel kernel =
+        program ? opencl_kernel(session, program->handle, "empty", 1, failure) : NULL;
     if (!kernel)
         return -1;
     const size_t one = 1;
@@ -104,6 +154,7 @@ static int measure_launch(struct session *session, double *launch_us, struct fai
     }
     if (status != CL_SUCCESS)
         return opencl_failed(failure, status, "launching an empty kernel");
+    opencl_program_safe(session, program);
     clReleaseKernel(kernel);
     *launch_us = 1e6 * stats_median(samples, SAMPLES);
     return 0;
@@ -112,6 +163,9 @@ static int measure_launch(struct session *session, double *launch_us, struct fai
 static void close_session(struct session *session)
 {
     opencl_programs_free(session);
+    program_cache_close(&session->cache);
+    if (session->cold)
+        buffer_free(session, session->cold);
     if (session->queue)
         clReleaseCommandQueue(session->queue);
     if (session->context)
@@ -141,6 +195,13 @@ static int open_handles(struct session *session, struct failure *failure)
     return 0;
 }
 
+/* PoCL keeps what it compiles on disk itself. And to give out a binary it compiles each kernel once
+ * more, for any work-group size: six times the build, to save nothing. */
+static bool is_pocl(const struct device_info *device)
+{
+    return strcmp(device->platform, "Portable Computing Language") == 0;
+}
+
 static struct session *open_session(struct device_info *device, struct failure *failure)
 {
     const cl_device_id handle = opencl_find_device(device->id, failure);
@@ -151,7 +212,10 @@ static struct session *open_session(struct device_info *device, struct failure *
         failure_set(failure, FAILURE_OOM, "out of memory on the host");
         return NULL;
     }
+    struct arena arena = {0};
     session->device = handle;
+    program_cache_open(&session->cache, device_info_key(device, &arena), !is_pocl(device));
+    arena_free(&arena);
     if (open_handles(session, failure) || measure_launch(session, &device->launch_us, failure)) {
         if (!failure->fatal)
             close_session(session);
@@ -171,8 +235,10 @@ const struct backend opencl_backend = {
     .buffer_read = buffer_read,
     .buffer_fill = buffer_fill,
     .build = opencl_build,
+    .distrust = opencl_distrust,
     .bind = opencl_bind,
     .launch = opencl_launch,
+    .evict = opencl_evict,
     .kernels_free = opencl_kernels_free,
     .peak = opencl_peak,
 };

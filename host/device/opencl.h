@@ -6,12 +6,17 @@
 #include <CL/cl.h>
 
 #include "device/backend.h"
+#include "device/program_cache.h"
 
 struct program {
     struct program *next;
     char sha[65];
     char *options;
+    char key[65]; /* in the program cache */
     cl_program handle;
+    bool cached; /* its binary came from the program cache */
+    bool aside;  /* ... and its file is set aside there */
+    bool ran;    /* it has been launched once */
 };
 
 struct session {
@@ -21,6 +26,9 @@ struct session {
     double timer_ns;          /* CL_DEVICE_PROFILING_TIMER_RESOLUTION */
     size_t guard;             /* bytes; a multiple of the device's sub-buffer alignment */
     struct program *programs; /* built so far, by source and options */
+    struct program_cache cache;
+    bool gemm_ready[2];  /* CLBlast has compiled its kernels, for b as it is and transposed */
+    struct buffer *cold; /* larger than the device's caches; NULL until it is wanted */
 };
 
 struct opencl_buffer {
@@ -45,17 +53,22 @@ int opencl_enumerate(struct arena *arena, struct device_info **devices, int *cou
 /* The handle of the device with this id; NULL with a failure. */
 cl_device_id opencl_find_device(const char *id, struct failure *failure);
 
-/* opencl_program.c */
-cl_program opencl_program(struct session *session, const char *sha, const char *source,
-                          const char *options, struct failure *failure);
+/* opencl_program.c. A program that comes from the program cache is at risk, its file set aside,
+ * until its kernels are made, and again while it is launched for the first time. */
+struct program *opencl_program(struct session *session, const char *sha, const char *source,
+                               const char *options, enum build_origin *origin,
+                               struct failure *failure);
+void opencl_program_risk(struct session *session, struct program *program);
+void opencl_program_safe(struct session *session, struct program *program);
 cl_kernel opencl_kernel(struct session *session, cl_program program, const char *name,
                         size_t work_items, struct failure *failure);
 void opencl_programs_free(struct session *session);
 
-/* opencl_launch.c: these four are the backend's */
+/* opencl_launch.c: these are the backend's */
 struct kernels *opencl_build(struct session *session, const struct variant *variant,
                              const struct problem *problem, const struct tuning *tuning,
-                             struct failure *failure);
+                             enum build_origin *origin, struct failure *failure);
+void opencl_distrust(struct session *session, struct kernels *kernels);
 int opencl_bind(struct session *session, struct kernels *kernels, const struct shape *shape,
                 const struct binding *bindings, int count, struct failure *failure);
 int opencl_launch(struct session *session, struct kernels *kernels, struct launch_times *times,
@@ -75,6 +88,8 @@ struct gemm_sizes {
 };
 int clblast_gemm(struct session *session, const struct gemm *gemm, const struct gemm_sizes *sizes,
                  cl_mem a, cl_mem b, cl_mem c, cl_event *event, struct failure *failure);
+/* CLBlast compiles its kernels when they are first called for. This calls for them. */
+int clblast_warm_up(struct session *session, const struct gemm *gemm, struct failure *failure);
 bool clblast_available(void);
 
 #endif

@@ -77,10 +77,12 @@ static void describe(struct arena *arena, cl_device_id device, const char *platf
 {
     cl_device_type type = 0;
     clGetDeviceInfo(device, CL_DEVICE_TYPE, sizeof type, &type, NULL);
-    info->type = type & CL_DEVICE_TYPE_GPU           ? "gpu"
-                 : type & CL_DEVICE_TYPE_CPU         ? "cpu"
-                 : type & CL_DEVICE_TYPE_ACCELERATOR ? "accelerator"
-                                                     : "other";
+    /* Oclgrind says that it is all of them. */
+    type &= CL_DEVICE_TYPE_GPU | CL_DEVICE_TYPE_CPU | CL_DEVICE_TYPE_ACCELERATOR;
+    info->type = type == CL_DEVICE_TYPE_GPU           ? "gpu"
+                 : type == CL_DEVICE_TYPE_CPU         ? "cpu"
+                 : type == CL_DEVICE_TYPE_ACCELERATOR ? "accelerator"
+                                                      : "other";
     info->platform = platform;
     info->name = text_property(arena, device, NULL, CL_DEVICE_NAME);
     info->vendor = text_property(arena, device, NULL, CL_DEVICE_VENDOR);
@@ -94,6 +96,8 @@ static void describe(struct arena *arena, cl_device_id device, const char *platf
     info->max_alloc_bytes =
         integer_property(device, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof(cl_ulong));
     info->max_work_group = integer_property(device, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof(size_t));
+    info->vector_width =
+        integer_property(device, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof(cl_uint));
     size_t sizes[16] = {0};
     if (clGetDeviceInfo(device, CL_DEVICE_MAX_WORK_ITEM_SIZES, sizeof sizes, sizes, NULL) ==
         CL_SUCCESS)

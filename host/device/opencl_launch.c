@@ -19,6 +19,7 @@ struct launch_pass {
 
 struct kernels {
     const struct variant *variant;
+    struct program *program;
     struct problem problem;
     struct tuning tuning;
     struct launch_pass passes[PASSES_MAX];
@@ -93,14 +94,25 @@ static int prepare_pass(struct session *session, struct kernels *kernels, int in
     return launch->kernel ? 0 : -1;
 }
 
+static int prepare_passes(struct session *session, struct kernels *kernels, struct failure *failure)
+{
+    for (int i = 0; i < kernels->variant->pass_count; ++i) {
+        const struct pass *pass = &kernels->variant->passes[i];
+        if (prepare_pass(session, kernels, i, kernels->program->handle, failure) ||
+            (!pass->kernel && clblast_warm_up(session, &pass->gemm, failure)))
+            return -1;
+    }
+    return 0;
+}
+
 struct kernels *opencl_build(struct session *session, const struct variant *variant,
                              const struct problem *problem, const struct tuning *tuning,
-                             struct failure *failure)
+                             enum build_origin *origin, struct failure *failure)
 {
     struct arena arena = {0};
     const char *options = variant_build_options(problem, tuning, &arena);
-    cl_program program =
-        opencl_program(session, variant->program_sha, variant->program, options, failure);
+    struct program *program =
+        opencl_program(session, variant->program_sha, variant->program, options, origin, failure);
     arena_free(&arena);
     if (!program)
         return NULL;
@@ -109,15 +121,20 @@ struct kernels *opencl_build(struct session *session, const struct variant *vari
         failure_set(failure, FAILURE_OOM, "out of memory on the host");
         return NULL;
     }
-    kernels->variant = variant;
-    kernels->problem = *problem;
-    kernels->tuning = *tuning;
-    for (int i = 0; i < variant->pass_count; ++i)
-        if (prepare_pass(session, kernels, i, program, failure)) {
-            opencl_kernels_free(session, kernels);
-            return NULL;
-        }
-    return kernels;
+    *kernels = (struct kernels){
+        .variant = variant, .program = program, .problem = *problem, .tuning = *tuning};
+    const int result = prepare_passes(session, kernels, failure);
+    opencl_program_safe(session, program);
+    if (result == 0)
+        return kernels;
+    if (!failure->fatal)
+        opencl_kernels_free(session, kernels);
+    return NULL;
+}
+
+void opencl_distrust(struct session *session, struct kernels *kernels)
+{
+    program_cache_forget(&session->cache, kernels->program->key);
 }
 
 static cl_mem find_binding(const struct binding *bindings, int count, const char *name)
@@ -238,9 +255,16 @@ int opencl_launch(struct session *session, struct kernels *kernels, struct launc
     *times = (struct launch_times){.device_s = NAN};
     for (int i = 0; i < PASSES_MAX; ++i)
         times->pass_s[i] = NAN;
+    if (!kernels->program->ran) /* some drivers compile only now */
+        opencl_program_risk(session, kernels->program);
     const double start = clock_now_s();
     const int result = enqueue(session, kernels, begin, end, failure);
     times->host_s = clock_now_s() - start;
+    if (!kernels->program->ran)
+        opencl_program_safe(session, kernels->program);
+    if (result && kernels->program->cached)
+        opencl_distrust(session, kernels);
+    kernels->program->ran = true;
     if (result == 0)
         judge_times(session, kernels, begin, end, times);
     for (int i = 0; i < PASSES_MAX && !(result && failure->fatal); ++i) {

@@ -129,17 +129,20 @@ int probe_build(struct bench *bench, struct probe *probe)
         "%s -DELEMENT=%s -DHALF=%d -DWIDTH=%d -DCHAINS=%d -DSTEPS=%d -DEXP2=%d -DLOCAL_VECTORS=%d",
         variant_build_options(&problem, &none, &arena), half ? "half" : "float", half, form->width,
         form->chains, STEPS, (int)form->exponential, probe->blocks * form->chains * form->group);
-    cl_program program =
-        opencl_program(bench->session, bench->sha, bench->source, options, bench->failure);
+    enum build_origin origin;
+    probe->program =
+        opencl_program(bench->session, bench->sha, bench->source, options, &origin, bench->failure);
     arena_free(&arena);
-    probe->kernel = program ? opencl_kernel(bench->session, program, form->kernel,
-                                            (size_t)form->group, bench->failure)
-                            : NULL;
+    if (probe->program)
+        probe->kernel = opencl_kernel(bench->session, probe->program->handle, form->kernel,
+                                      (size_t)form->group, bench->failure);
     return probe->kernel ? 0 : -1;
 }
 
-void probe_close(struct probe *probe)
+void probe_close(struct bench *bench, struct probe *probe)
 {
+    if (probe->program)
+        opencl_program_safe(bench->session, probe->program);
     if (probe->kernel)
         clReleaseKernel(probe->kernel);
     probe->kernel = NULL;
@@ -206,6 +209,7 @@ int probe_calibrate(struct bench *bench, struct probe *probe, double target_s)
 {
     if (probe_launch(bench, probe, &probe->best_s))
         return -1;
+    opencl_program_safe(bench->session, probe->program);
     do {
         if (probe_launch(bench, probe, &probe->best_s))
             return -1;

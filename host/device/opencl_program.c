@@ -1,11 +1,13 @@
 #include "device/opencl.h"
 
+#include "util/sha256.h"
 #include "util/text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOG_SHOWN = 1200, LOG_MAX = 16 << 20 };
+enum { LOG_SHOWN = 1200, LOG_MAX = 16 << 20, BINARY_MAX = 64 << 20 };
 
 /* The compiler's first words; the rest of a long log says the same again. */
 static void add_log(struct session *session, cl_program program, struct failure *failure)
@@ -29,8 +31,8 @@ static void add_log(struct session *session, cl_program program, struct failure 
     free(raw);
 }
 
-static cl_program build(struct session *session, const char *source, const char *options,
-                        struct failure *failure)
+static cl_program build_source(struct session *session, const char *source, const char *options,
+                               struct failure *failure)
 {
     cl_int status = CL_SUCCESS;
     cl_program program = clCreateProgramWithSource(session->context, 1, &source, NULL, &status);
@@ -50,30 +52,131 @@ static cl_program build(struct session *session, const char *source, const char 
     return NULL;
 }
 
-cl_program opencl_program(struct session *session, const char *sha, const char *source,
-                          const char *options, struct failure *failure)
+/* ---- the program cache ----------------------------------------------------------------------- */
+
+/* Variables that drivers' compilers listen to: a binary made under others is another binary. */
+static void add_environment(struct text *identity)
 {
+    extern char **environ;
+    static const char *const prefixes[] = {"POCL_", "CL_CONFIG_", "OCL_",  "IGC_",     "CUDA_",
+                                           "AMD_",  "RUSTICL_",   "MESA_", "GALLIUM_", "LP_"};
+    for (char **variable = environ; *variable; ++variable)
+        for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; ++i)
+            if (text_starts(*variable, prefixes[i]))
+                text_print(identity, "%s\n", *variable);
+}
+
+static void make_key(struct session *session, struct program *program, const char *source)
+{
+    struct text identity = {0};
+    cl_platform_id platform = NULL;
+    char platform_version[512] = "", device_version[512] = "";
+    clGetDeviceInfo(session->device, CL_DEVICE_PLATFORM, sizeof platform, &platform, NULL);
+    clGetPlatformInfo(platform, CL_PLATFORM_VERSION, sizeof platform_version - 1, platform_version,
+                      NULL);
+    clGetDeviceInfo(session->device, CL_DEVICE_VERSION, sizeof device_version - 1, device_version,
+                    NULL);
+    text_print(&identity, "%s\n%s\n%s\n", platform_version, device_version, program->options);
+    text_add(&identity, source);
+    add_environment(&identity);
+    sha256_hex(text_get(&identity), identity.length, program->key);
+    text_free(&identity);
+}
+
+/* NULL: none is kept, or the driver refuses it. */
+static cl_program load(struct session *session, struct program *program)
+{
+    struct text binary = {0};
+    cl_program handle = NULL;
+    if (program_cache_load(&session->cache, program->key, &binary)) {
+        const unsigned char *bytes = (const unsigned char *)binary.data;
+        cl_int accepted = CL_SUCCESS, status = CL_SUCCESS;
+        handle = clCreateProgramWithBinary(session->context, 1, &session->device, &binary.length,
+                                           &bytes, &accepted, &status);
+        if (status == CL_SUCCESS && accepted == CL_SUCCESS)
+            status = clBuildProgram(handle, 1, &session->device, program->options, NULL, NULL);
+        if (status != CL_SUCCESS || accepted != CL_SUCCESS) {
+            if (handle)
+                clReleaseProgram(handle);
+            handle = NULL;
+            program_cache_forget(&session->cache, program->key);
+        }
+    }
+    text_free(&binary);
+    return handle;
+}
+
+/* Drivers that have no binaries say so with a size of 0. */
+static void save(struct session *session, const struct program *program)
+{
+    size_t size = 0;
+    if (!program_risk(&session->cache, program->key))
+        return;
+    if (clGetProgramInfo(program->handle, CL_PROGRAM_BINARY_SIZES, sizeof size, &size, NULL) ==
+            CL_SUCCESS &&
+        size > 0 && size < BINARY_MAX) {
+        unsigned char *binary = calloc(1, size);
+        if (binary && clGetProgramInfo(program->handle, CL_PROGRAM_BINARIES, sizeof binary, &binary,
+                                       NULL) == CL_SUCCESS)
+            program_cache_store(&session->cache, program->key, binary, size);
+        free(binary);
+    }
+    program_safe(&session->cache, program->key);
+}
+
+void opencl_program_risk(struct session *session, struct program *program)
+{
+    program->aside =
+        program->cached && !program->aside && program_risk(&session->cache, program->key);
+}
+
+void opencl_program_safe(struct session *session, struct program *program)
+{
+    if (program->aside)
+        program_safe(&session->cache, program->key);
+    program->aside = false;
+}
+
+/* ---- programs -------------------------------------------------------------------------------- */
+
+static void free_program(struct program *program)
+{
+    if (program->handle)
+        clReleaseProgram(program->handle);
+    free(program->options);
+    free(program);
+}
+
+struct program *opencl_program(struct session *session, const char *sha, const char *source,
+                               const char *options, enum build_origin *origin,
+                               struct failure *failure)
+{
+    *origin = BUILD_SESSION;
     for (struct program *p = session->programs; p; p = p->next)
         if (strcmp(p->sha, sha) == 0 && strcmp(p->options, options) == 0)
-            return p->handle;
-    cl_program handle = build(session, source, options, failure);
-    if (!handle)
-        return NULL;
+            return p;
     struct program *program = calloc(1, sizeof *program);
-    char *copy = strdup(options);
-    if (!program || !copy) {
+    if (!program || !(program->options = strdup(options))) {
         failure_set(failure, FAILURE_OOM, "out of memory on the host");
-        clReleaseProgram(handle);
         free(program);
-        free(copy);
         return NULL;
     }
-    memcpy(program->sha, sha, sizeof program->sha);
-    program->options = copy;
-    program->handle = handle;
+    snprintf(program->sha, sizeof program->sha, "%s", sha);
+    make_key(session, program, source);
+    program->handle = load(session, program);
+    program->cached = program->aside = program->handle != NULL;
+    *origin = program->cached ? BUILD_CACHE : BUILD_SOURCE;
+    if (!program->handle) {
+        program->handle = build_source(session, source, options, failure);
+        if (!program->handle) {
+            free_program(program);
+            return NULL;
+        }
+        save(session, program);
+    }
     program->next = session->programs;
     session->programs = program;
-    return handle;
+    return program;
 }
 
 /* What only the compiled kernel tells: does this device run it in groups of this size? Its
@@ -117,8 +220,6 @@ void opencl_programs_free(struct session *session)
     while (session->programs) {
         struct program *program = session->programs;
         session->programs = program->next;
-        clReleaseProgram(program->handle);
-        free(program->options);
-        free(program);
+        free_program(program);
     }
 }

@@ -242,7 +242,7 @@ static int reserve_scratch(struct runner *runner, const struct slot *slot, struc
 }
 
 int runner_prepare(struct runner *runner, int slot_index, const struct variant *variant,
-                   const struct tuning *tuning, struct failure *failure)
+                   const struct tuning *tuning, enum build_origin *origin, struct failure *failure)
 {
     struct slot *slot = &runner->slots[slot_index];
     const enum dtype dtype = (enum dtype)runner->problem.dtype;
@@ -250,7 +250,7 @@ int runner_prepare(struct runner *runner, int slot_index, const struct variant *
     slot->variant = variant;
     slot->tuning = *tuning;
     slot->kernels =
-        runner->backend->build(runner->session, variant, &runner->problem, tuning, failure);
+        runner->backend->build(runner->session, variant, &runner->problem, tuning, origin, failure);
     if (!slot->kernels)
         return -1;
     slot->output = runner->backend->buffer_create(
@@ -307,6 +307,18 @@ int runner_launch(struct runner *runner, int slot_index, struct launch_times *ti
     if (slot->bound != runner->scratch_generation && bind(runner, slot, failure))
         return -1;
     return runner->backend->launch(runner->session, slot->kernels, times, failure);
+}
+
+void runner_distrust(struct runner *runner, int slot_index)
+{
+    struct slot *slot = &runner->slots[slot_index];
+    if (slot->kernels)
+        runner->backend->distrust(runner->session, slot->kernels);
+}
+
+int runner_evict(struct runner *runner, struct failure *failure)
+{
+    return runner->backend->evict(runner->session, failure);
 }
 
 /* Every buffer of a slot, for guards. */

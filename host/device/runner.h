@@ -35,12 +35,16 @@ const struct attention_inputs *runner_inputs(const struct runner *runner);
 
 /* Builds a variant for the present problem. `variant` and the tuning's names must stay valid. */
 int runner_prepare(struct runner *runner, int slot_index, const struct variant *variant,
-                   const struct tuning *tuning, struct failure *failure);
+                   const struct tuning *tuning, enum build_origin *origin, struct failure *failure);
+/* The slot's output was wrong: its program is not kept for later runs. */
+void runner_distrust(struct runner *runner, int slot_index);
 
 /* Fills the slot's output with NaN and all guard zones with their pattern. */
 int runner_poison(struct runner *runner, int slot_index, struct failure *failure);
 int runner_launch(struct runner *runner, int slot_index, struct launch_times *times,
                   struct failure *failure);
+/* So that the next launch finds cold caches. */
+int runner_evict(struct runner *runner, struct failure *failure);
 /* The output, decoded to f32, problem_sizes().o values in the problem's layout. */
 int runner_read(struct runner *runner, int slot_index, float *output, struct failure *failure);
 /* The second output of a problem that returns weights or scores: [batch, heads_q, n_q, n_kv]. */

@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <string.h>
 
-enum field_type { FIELD_TEXT, FIELD_INT, FIELD_BOOL };
+/* FIELD_INT_OR_0: files of older versions lack it. */
+enum field_type { FIELD_TEXT, FIELD_INT, FIELD_INT_OR_0, FIELD_BOOL };
 
 #define AT(member) offsetof(struct device_info, member)
 static const struct field {
@@ -33,6 +34,7 @@ static const struct field {
     {"max_work_item_0", FIELD_INT, AT(max_work_item[0])},
     {"max_work_item_1", FIELD_INT, AT(max_work_item[1])},
     {"max_work_item_2", FIELD_INT, AT(max_work_item[2])},
+    {"vector_width", FIELD_INT_OR_0, AT(vector_width)},
     {"clblast", FIELD_BOOL, AT(has_clblast)},
     {"extensions", FIELD_TEXT, AT(extensions)},
 };
@@ -50,6 +52,7 @@ cJSON *device_info_to_json(const struct device_info *device)
             break;
         }
         case FIELD_INT:
+        case FIELD_INT_OR_0:
             cJSON_AddNumberToObject(object, fields[i].name, (double)*(const int64_t *)at);
             break;
         case FIELD_BOOL:
@@ -72,6 +75,8 @@ int device_info_from_json(struct device_info *device, const cJSON *object, struc
         void *at = (char *)device + fields[i].offset;
         char found[64];
         json_describe(item, found, sizeof found);
+        if (!item && fields[i].type == FIELD_INT_OR_0)
+            continue;
         if (!item)
             return err_set(err, "device: the key \"%s\" is missing", fields[i].name);
         if (fields[i].type == FIELD_TEXT) {
@@ -79,7 +84,7 @@ int device_info_from_json(struct device_info *device, const cJSON *object, struc
                 return err_set(err, "device.%s: expected a string, found %s", fields[i].name,
                                found);
             *(const char **)at = arena_copy(arena, item->valuestring);
-        } else if (fields[i].type == FIELD_INT) {
+        } else if (fields[i].type != FIELD_BOOL) {
             if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= 0x1p62))
                 return err_set(err, "device.%s: expected a whole number, found %s", fields[i].name,
                                found);

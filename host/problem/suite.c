@@ -26,6 +26,12 @@ int check_mode_parse(const char *name, enum check_mode *mode)
     return -1;
 }
 
+int measure_cache_parse(const char *name, bool *cold)
+{
+    *cold = strcmp(name, "cold") == 0;
+    return *cold || strcmp(name, "hot") == 0 ? 0 : -1;
+}
+
 /* ---- values of an axis ----------------------------------------------------------------------- */
 
 enum { AXIS_VALUES_MAX = 4096 };
@@ -162,10 +168,10 @@ static int load_sweep(struct suite *suite, struct sweep *sweep, const cJSON *nod
 static int load_measure(struct suite *suite, const cJSON *node, struct err *err)
 {
     static const char *const keys[] = {"min_samples", "min_time_s", "max_time_s", "target_rel_ci",
-                                       "budget_s",    "check",      NULL};
+                                       "budget_s",    "check",      "cache",      NULL};
     const struct json *json = &suite->json;
     struct measure_rule *rule = &suite->measure;
-    const char *check = NULL;
+    const char *check = NULL, *cache = NULL;
     if (!node)
         return 0;
     if (json_only_keys(json, node, keys, err) ||
@@ -174,7 +180,8 @@ static int load_measure(struct suite *suite, const cJSON *node, struct err *err)
         json_double(json, node, "max_time_s", false, 0.001, 86400, &rule->max_time_s, err) ||
         json_double(json, node, "target_rel_ci", false, 0.0001, 1, &rule->target_rel_ci, err) ||
         json_double(json, node, "budget_s", false, 1, 1e7, &suite->budget_s, err) ||
-        json_string(json, node, "check", false, &check, err))
+        json_string(json, node, "check", false, &check, err) ||
+        json_string(json, node, "cache", false, &cache, err))
         return -1;
     if (rule->min_time_s > rule->max_time_s)
         return json_fail(json, node, err, "min_time_s = %g is above max_time_s = %g",
@@ -182,6 +189,9 @@ static int load_measure(struct suite *suite, const cJSON *node, struct err *err)
     if (check && check_mode_parse(check, &suite->check))
         return json_fail(json, cJSON_GetObjectItemCaseSensitive(node, "check"), err,
                          "expected \"auto\", \"full\", \"sample\" or \"none\"");
+    if (cache && measure_cache_parse(cache, &rule->cold))
+        return json_fail(json, cJSON_GetObjectItemCaseSensitive(node, "cache"), err,
+                         "expected \"hot\" or \"cold\"");
     return 0;
 }
 

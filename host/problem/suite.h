@@ -13,7 +13,11 @@ int check_mode_parse(const char *name, enum check_mode *mode); /* -1: unknown */
 struct measure_rule {
     int64_t min_samples;
     double min_time_s, max_time_s, target_rel_ci;
+    bool cold; /* caches are emptied before each launch */
 };
+
+/* "hot" or "cold"; -1: another word. */
+int measure_cache_parse(const char *name, bool *cold);
 
 /* How long each step of the worker may take before it counts as hung. */
 struct deadlines {

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 struct sizes {
@@ -214,12 +215,21 @@ static bool tuning_at(const struct variant *variant, int64_t k, struct tuning *t
     return k == 0;
 }
 
+/* The defaults for the device's type and, where the file has them, for its vectors. */
+static const cJSON *defaults_for(const struct variant *variant, const struct device_info *device)
+{
+    char name[32];
+    snprintf(name, sizeof name, "%.10s%lld", device->type, (long long)device->vector_width);
+    const cJSON *exact = cJSON_GetObjectItemCaseSensitive(variant->defaults, name);
+    return exact ? exact : cJSON_GetObjectItemCaseSensitive(variant->defaults, device->type);
+}
+
 int variant_fit(const struct variant *variant, const struct problem *problem,
                 const struct device_info *device, struct tuning *tuning, struct err *reason)
 {
     if (problem_supported(variant, problem, reason) || device_supported(variant, device, reason))
         return -1;
-    const cJSON *defaults = cJSON_GetObjectItemCaseSensitive(variant->defaults, device->type);
+    const cJSON *defaults = defaults_for(variant, device);
     tuning_at(variant, 0, tuning);
     for (int i = 0; i < tuning->count; ++i) {
         const cJSON *value = cJSON_GetObjectItemCaseSensitive(defaults, variant->tunables[i].name);

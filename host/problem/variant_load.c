@@ -279,7 +279,8 @@ static int load_pass(struct variant *variant, const cJSON *object, struct arena 
 
 static int load_defaults(const struct variant *variant, struct err *err)
 {
-    static const char *const types[] = {"cpu", "gpu", "accelerator", "other", NULL};
+    static const char *const types[] = {"cpu", "cpu1",        "cpu4",  "cpu8",
+                                        "gpu", "accelerator", "other", NULL};
     const cJSON *type = NULL, *item = NULL;
     if (!variant->defaults)
         return 0;

@@ -186,4 +186,9 @@ void report_table(const struct results *results, int width, bool color, struct t
     words_summary(&summary, results);
     add_wrapped(out, text_get(&summary), width);
     text_free(&summary);
+    struct text time = {0};
+    words_time(&time, results);
+    if (time.length)
+        add_wrapped(out, text_get(&time), width);
+    text_free(&time);
 }

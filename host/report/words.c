@@ -38,6 +38,21 @@ void words_summary(struct text *out, const struct results *results)
         }
 }
 
+void words_time(struct text *out, const struct results *results)
+{
+    const double *time_s = results->run.time_s;
+    double total_s = 0;
+    for (int i = 0; i < ACTIVITIES; ++i)
+        total_s += time_s[i];
+    if (!(total_s > 0)) /* NaN too */
+        return;
+    for (int i = 0; i < ACTIVITIES; ++i)
+        text_print(out, "%s %s %.0f %%", i ? "," : "time:", activity_name((enum activity)i),
+                   100 * time_s[i] / total_s);
+    text_add(out, " of ");
+    text_add_seconds(out, total_s);
+}
+
 void words_rate(struct text *out, double gflop_s)
 {
     if (isfinite(gflop_s) && (gflop_s < 0.01 || gflop_s >= 1e6))

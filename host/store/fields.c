@@ -98,7 +98,7 @@ cJSON *field_to_json(const struct field *field, const void *record)
         assert(*(const char *const *)value);
         return string(*(const char *const *)value);
     case FIELD_STRING:
-    case FIELD_LATER_STRING:
+    case FIELD_NEW_STRING:
         return string(*(const char *const *)value);
     case FIELD_COUNT:
         return count_number(*(const int64_t *)value);
@@ -317,7 +317,7 @@ static int read_field(const struct field *field, const struct reader *reader, co
     int64_t whole = 0;
     switch (field->type) {
     case FIELD_STRING:
-    case FIELD_LATER_STRING:
+    case FIELD_NEW_STRING:
         if (cJSON_IsNull(node))
             return 0;
         return read_string(reader, node, value);
@@ -385,7 +385,7 @@ int fields_from_json(const struct field *fields, int count, void *record, const 
                 return expected(&reader, parent, "an object");
         }
         const cJSON *node = cJSON_GetObjectItemCaseSensitive(parent, key);
-        if (!node && fields[i].type == FIELD_LATER_STRING)
+        if (!node && fields[i].type == FIELD_NEW_STRING)
             continue;
         if (!node)
             return json_fail(json, parent, err, "the key \"%s\" is missing", key);

@@ -11,22 +11,22 @@
 #include "util/json.h"
 
 enum field_type {
-    FIELD_NAME,         /* const char *, never NULL */
-    FIELD_STRING,       /* const char *, NULL: unknown */
-    FIELD_LATER_STRING, /* the same, and files of earlier minor versions lack it */
-    FIELD_COUNT,        /* int64_t or uint64_t, 0 to 2^53 - 1: what a double holds exactly */
-    FIELD_INT,          /* int */
-    FIELD_BOOL,         /* bool */
-    FIELD_REAL,         /* double >= 0, NaN: unknown */
-    FIELD_SIGNED,       /* double of any sign, NaN: unknown */
-    FIELD_INTERVAL,     /* double[2] */
-    FIELD_NUMBERS,      /* struct number_list */
-    FIELD_TEXTS,        /* struct text_list */
-    FIELD_STATUS,       /* enum row_status */
-    FIELD_PASSES,       /* struct pass_times */
-    FIELD_TUNING,       /* struct tuning */
-    FIELD_PROBLEM_KEY,  /* one key of struct problem: a column, but not in JSON */
-    FIELD_PROBLEM       /* struct problem: in JSON, but not a column */
+    FIELD_NAME,        /* const char *, never NULL */
+    FIELD_STRING,      /* const char *, NULL: unknown */
+    FIELD_NEW_STRING,  /* the same, added by a minor version: older files do not have it */
+    FIELD_COUNT,       /* int64_t or uint64_t, 0 to 2^53 - 1: what a double holds exactly */
+    FIELD_INT,         /* int */
+    FIELD_BOOL,        /* bool */
+    FIELD_REAL,        /* double >= 0, NaN: unknown */
+    FIELD_SIGNED,      /* double of any sign, NaN: unknown */
+    FIELD_INTERVAL,    /* double[2] */
+    FIELD_NUMBERS,     /* struct number_list */
+    FIELD_TEXTS,       /* struct text_list */
+    FIELD_STATUS,      /* enum row_status */
+    FIELD_PASSES,      /* struct pass_times */
+    FIELD_TUNING,      /* struct tuning */
+    FIELD_PROBLEM_KEY, /* one key of struct problem: a column, but not in JSON */
+    FIELD_PROBLEM      /* struct problem: in JSON, but not a column */
 };
 
 struct field {
@@ -42,8 +42,8 @@ void fields_default(const struct field *fields, int count, void *record);
 
 cJSON *fields_to_json(const struct field *fields, int count, const void *record);
 
-/* Every field must be there (but FIELD_LATER_STRING), of its type; unknown keys are ignored.
- * Strings are copied to the arena. The record must have its defaults. */
+/* Every field must be there (but for FIELD_NEW_...), of its type; unknown keys are ignored. Strings
+ * are copied to the arena. The record must have its defaults. */
 int fields_from_json(const struct field *fields, int count, void *record, const struct json *json,
                      const cJSON *object, struct arena *arena, struct err *err);
 

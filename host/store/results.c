@@ -26,6 +26,13 @@ static const struct field run_fields[] = {
     {"host.cpu", FIELD_STRING, AT(host_cpu)},
     {"host.cpus", FIELD_COUNT, AT(host_cpus)},
     {"host.memory_bytes", FIELD_COUNT, AT(host_memory_bytes)},
+    {"time_s.measure", FIELD_REAL, AT(time_s[ACTIVITY_MEASURE])},
+    {"time_s.check", FIELD_REAL, AT(time_s[ACTIVITY_CHECK])},
+    {"time_s.warmup", FIELD_REAL, AT(time_s[ACTIVITY_WARMUP])},
+    {"time_s.build", FIELD_REAL, AT(time_s[ACTIVITY_BUILD])},
+    {"time_s.inputs", FIELD_REAL, AT(time_s[ACTIVITY_INPUTS])},
+    {"time_s.start", FIELD_REAL, AT(time_s[ACTIVITY_START])},
+    {"time_s.other", FIELD_REAL, AT(time_s[ACTIVITY_OTHER])},
 };
 #undef AT
 
@@ -50,6 +57,11 @@ enum {
     RUN_FIELDS = sizeof run_fields / sizeof *run_fields,
     SCALING_FIELDS = sizeof scaling_fields / sizeof *scaling_fields
 };
+
+const char *activity_name(enum activity activity)
+{
+    return strchr(run_fields[RUN_FIELDS - ACTIVITIES + (int)activity].path, '.') + 1;
+}
 
 cJSON *results_devices_to_json(const struct device_info *devices, int count)
 {

@@ -11,6 +11,20 @@
 #define RESULTS_FORMAT  "attnbench-results"
 #define RESULTS_VERSION "1.1.0"
 
+/* What the wall time of a run was spent on. */
+enum activity {
+    ACTIVITY_MEASURE, /* launches whose samples were kept, with emptying the caches before them */
+    ACTIVITY_CHECK,   /* launching, reading and judging outputs; the reference */
+    ACTIVITY_WARMUP,  /* launches whose samples were not */
+    ACTIVITY_BUILD,   /* compiling or loading programs */
+    ACTIVITY_INPUTS,  /* making inputs, copying them to the device */
+    ACTIVITY_START,   /* starting and ending workers, listing and opening devices, their peaks,
+                         releasing */
+    ACTIVITY_OTHER,   /* everything else: estimates, journal, results file, waiting */
+    ACTIVITIES
+};
+const char *activity_name(enum activity activity); /* "measure", "check", "warmup", ... */
+
 struct run_header {
     const char *id;                         /* 32 hex digits */
     const char *started_utc, *finished_utc; /* finished_utc NULL: still running or interrupted */
@@ -22,7 +36,8 @@ struct run_header {
     const char *suite_name, *suite_sha256; /* several suites: names and hashes joined by "+" */
     const char *host_name, *host_os, *host_cpu;
     int64_t host_cpus, host_memory_bytes;
-    const char *shard; /* "2/8", or NULL */
+    const char *shard;         /* "2/8", or NULL */
+    double time_s[ACTIVITIES]; /* of the last invocation; NaN: it has not finished */
 };
 
 /* One fit of a variant's times over n: all ok rows of a device, variant and sweep that differ in

@@ -73,7 +73,7 @@ static const struct field fields[] = {
     {"rates.gb_s", FIELD_REAL, AT(rates.gb_s)},
     {"rates.frac_of_peak", FIELD_REAL, AT(rates.frac_of_peak)},
     {"rates.frac_of_roofline", FIELD_REAL, AT(rates.frac_of_roofline)},
-    {"rates.roof", FIELD_LATER_STRING, AT(rates.roof)},
+    {"rates.roof", FIELD_NEW_STRING, AT(rates.roof)},
     {"check.mode", FIELD_STRING, AT(check.mode)},
     {"check.rows_checked", FIELD_COUNT, AT(check.rows_checked)},
     {"check.max_abs_err", FIELD_REAL, AT(check.max_abs_err)},
@@ -89,6 +89,7 @@ static const struct field fields[] = {
     {"memory.total_bytes", FIELD_REAL, AT(memory.total_bytes)},
     {"build.time_s", FIELD_REAL, AT(build.time_s)},
     {"build.options", FIELD_STRING, AT(build.options)},
+    {"build.origin", FIELD_NEW_STRING, AT(build.origin)},
     {"worker_output", FIELD_STRING, AT(worker_output)},
     {"problem", FIELD_PROBLEM, AT(problem)}, /* last: its keys are the columns */
 };

@@ -65,7 +65,7 @@ struct row {
     struct {
         const char *clock;        /* device, host; NULL: not timed */
         const char *clock_reason; /* why the host clock was used, or NULL */
-        const char *cache;        /* "hot": every launch reads the same buffers */
+        const char *cache; /* hot: every launch reads the same buffers; cold: emptied before */
         struct number_list samples_s;
         double median_s, min_s, p10_s, p90_s, mad_s;
         double ci95_s[2];
@@ -85,6 +85,7 @@ struct row {
     struct {
         double time_s;
         const char *options;
+        const char *origin; /* source, cache (an earlier run's binary), session (built before) */
     } build;
     const char *worker_output; /* what the driver printed meanwhile, truncated; NULL: nothing */
 };

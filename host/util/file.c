@@ -64,7 +64,7 @@ static void sync_folder_of(const char *path)
     }
 }
 
-int file_replace(const char *path, const void *bytes, size_t count, struct err *err)
+static int replace(const char *path, const void *bytes, size_t count, bool durably, struct err *err)
 {
     char temporary[4096];
     const int length = snprintf(temporary, sizeof temporary, "%s.tmp.XXXXXX", path);
@@ -76,7 +76,7 @@ int file_replace(const char *path, const void *bytes, size_t count, struct err *
     const mode_t mask = umask(0);
     umask(mask);
     int result = file_write_all(fd, bytes, count, err);
-    if (result == 0 && (fchmod(fd, 0666 & ~mask) || fsync(fd)))
+    if (result == 0 && (fchmod(fd, 0666 & ~mask) || (durably && fsync(fd))))
         result = err_set(err, "%s", strerror(errno));
     if (close(fd) && result == 0)
         result = err_set(err, "%s", strerror(errno));
@@ -86,6 +86,17 @@ int file_replace(const char *path, const void *bytes, size_t count, struct err *
         unlink(temporary);
         return err_prefix(err, "cannot write '%s'", path);
     }
-    sync_folder_of(path);
+    if (durably)
+        sync_folder_of(path);
     return 0;
+}
+
+int file_replace(const char *path, const void *bytes, size_t count, struct err *err)
+{
+    return replace(path, bytes, count, true, err);
+}
+
+int file_replace_quickly(const char *path, const void *bytes, size_t count, struct err *err)
+{
+    return replace(path, bytes, count, false, err);
 }

@@ -14,6 +14,10 @@ int file_read(const char *path, size_t max_bytes, struct text *content, struct e
  * reader, or a crash at any moment, finds the old file whole or the new one. */
 int file_replace(const char *path, const void *bytes, size_t count, struct err *err);
 
+/* The same without waiting for the disk: after a power failure the file may be torn. For caches
+ * that check what they read. */
+int file_replace_quickly(const char *path, const void *bytes, size_t count, struct err *err);
+
 /* Writes all bytes to a descriptor, going on after short writes and EINTR. */
 int file_write_all(int fd, const void *bytes, size_t count, struct err *err);
 

@@ -82,6 +82,8 @@ int job_samples(struct job *job, const cJSON *reply, struct arena *arena)
     const char *gate = json_peek_string(reply, "gate");
     if (*gate && !job->gate)
         job->gate = arena_copy(arena, gate);
+    /* What emptying the caches took is shared out: it counts against the time limits. */
+    const double evict_s = json_peek_number(reply, "evict_s") / cJSON_GetArraySize(samples);
     cJSON_ArrayForEach(sample, samples)
     {
         const cJSON *host = cJSON_GetArrayItem(sample, 0), *device = cJSON_GetArrayItem(sample, 1);
@@ -92,7 +94,8 @@ int job_samples(struct job *job, const cJSON *reply, struct arena *arena)
         const double host_s = host->valuedouble;
         const double device_s = cJSON_IsNumber(device) ? device->valuedouble : NAN;
         const int index = job->sampler.count;
-        if (!sampler_add(&job->sampler, host_s, isnan(device_s) ? host_s : device_s))
+        const double cost_s = host_s + (evict_s > 0 ? evict_s : 0);
+        if (!sampler_add(&job->sampler, cost_s, isnan(device_s) ? host_s : device_s))
             continue;
         job->host_s[index] = host_s;
         job->device_s[index] = device_s;
@@ -126,7 +129,7 @@ void job_times(struct job *job, struct arena *arena)
         return;
     const double *samples = choose_clock(job);
     stats_compute(samples, count, &stats);
-    row->time.cache = "hot";
+    row->time.cache = job->sampler.rule.cold ? "cold" : "hot";
     row->time.samples_s = (struct number_list){
         count, arena_grow(arena, samples, (size_t)count, (size_t)count, sizeof *samples)};
     row->time.median_s = stats.median;

@@ -1,5 +1,7 @@
 #include "worker/steps.h"
 
+#include "util/clock.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +21,13 @@ int steps_start_worker(const struct supervisor *with, struct process *process, s
     const char *argv[] = {with->program, "worker", with->kernels_dir ? "--kernels" : NULL,
                           with->kernels_dir, NULL};
     return process_start(process, argv, err);
+}
+
+void steps_stop_worker(struct run *run, const struct suite *suite)
+{
+    const double start_s = clock_now_s();
+    process_stop(&run->process, suite->deadlines.teardown_s);
+    account_add(run->with->account, ACTIVITY_START, clock_now_s() - start_s);
 }
 
 double step_deadline(const struct run *run, const struct suite *suite, const char *step)
@@ -47,8 +56,10 @@ bool steps_ask(struct run *run, const struct suite *suite, cJSON *request, cJSON
     struct err why;
     char step[16];
     snprintf(step, sizeof step, "%s", json_peek_string(request, "do"));
+    const double start_s = clock_now_s();
     const enum outcome outcome = process_ask(
         &run->process, request, step_deadline(run, suite, step), run->with->stop, reply, &why);
+    account_step(run->with->account, step, clock_now_s() - start_s);
     cJSON_Delete(request);
     trouble->work_group_limit = 0;
     if (outcome != OUTCOME_REPLY) {
@@ -70,7 +81,7 @@ bool steps_ask(struct run *run, const struct suite *suite, cJSON *request, cJSON
     if (cJSON_IsNumber(limit))
         trouble->work_group_limit = (int64_t)limit->valuedouble;
     if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(*reply, "fatal"))) {
-        process_stop(&run->process, suite->deadlines.teardown_s);
+        steps_stop_worker(run, suite);
         run->open_device = -1;
     }
     cJSON_Delete(*reply);
@@ -105,7 +116,7 @@ bool steps_open(struct run *run, const struct cell *cell, struct trouble *troubl
         return true;
     const bool keep = run->with->isolate == ISOLATE_NONE && run->open_device >= 0;
     if (!keep)
-        process_stop(&run->process, cell->suite->deadlines.teardown_s);
+        steps_stop_worker(run, cell->suite);
     run->open_device = -1;
     if (!keep && steps_start_worker(run->with, &run->process, &err)) {
         trouble->status = ROW_ERROR;
@@ -161,6 +172,7 @@ cJSON *steps_measure_request(const struct job *job, double slice_s, int launches
     cJSON_AddNumberToObject(request, "slice_s", slice_s);
     cJSON_AddNumberToObject(request, "launches", launches);
     cJSON_AddNumberToObject(request, "passes", job->cell->variant->pass_count);
+    cJSON_AddBoolToObject(request, "cold", job->cell->suite->measure.cold);
     return request;
 }
 
@@ -224,6 +236,8 @@ bool steps_prepare(struct run *run, struct job *job)
     if (isnan(job->row.build.time_s) && cJSON_IsNumber(time))
         job->row.build.time_s = time->valuedouble;
     job->row.build.options = arena_copy(run->arena, options);
+    if (!job->row.build.origin)
+        job->row.build.origin = arena_copy(run->arena, json_peek_string(reply, "origin"));
     job->prepared = true;
     cJSON_Delete(reply);
     return true;
@@ -319,8 +333,11 @@ void steps_measure(struct run *run, struct job *job)
     steps_progress(run, job, "measure");
     if (!steps_ask_job(run, job, steps_measure_request(job, slice_s, 64), "measure", &reply))
         return;
+    const struct sampler before = job->sampler;
     if (job_samples(job, reply, run->arena))
         job_end(job, ROW_ERROR, "measure", "the worker's samples make no sense", run->arena);
+    account_add(run->with->account, ACTIVITY_MEASURE, job->sampler.total_s - before.total_s);
+    account_add(run->with->account, ACTIVITY_WARMUP, job->sampler.warmup_s - before.warmup_s);
     cJSON_Delete(reply);
     if (!job->finished && job->sampler.done)
         recheck(run, job);

@@ -35,6 +35,7 @@ struct trouble {
 /* A new request; slot < 0: it names none. */
 cJSON *steps_request(const char *step, int slot);
 int steps_start_worker(const struct supervisor *with, struct process *process, struct err *err);
+void steps_stop_worker(struct run *run, const struct suite *suite);
 
 /* Asks the worker, which must run; takes ownership of the request. True with the reply (the
  * caller's to delete), or false with the trouble. After a death, a timeout or a fatal error no

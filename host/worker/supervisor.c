@@ -35,6 +35,7 @@ static void pilot(struct run *run, struct job *job)
     const cJSON *build = cJSON_GetObjectItemCaseSensitive(reply, "build_s");
     if (cJSON_IsNumber(build))
         job->row.build.time_s = build->valuedouble;
+    job->row.build.origin = arena_copy(run->arena, json_peek_string(reply, "origin"));
     cJSON_Delete(reply);
     if (!steps_ask_job(run, job, steps_measure_request(job, 3600, 2), "estimate", &reply))
         return;
@@ -273,13 +274,13 @@ int supervisor_run(const struct supervisor *supervisor, const struct plan *plan,
         const int end = group_end(&run, run.next);
         result = run_group(&run, run.next, end);
         if (supervisor->isolate == ISOLATE_CELL && run.process.pid) {
-            process_stop(&run.process, plan->cells[run.next].suite->deadlines.teardown_s);
+            steps_stop_worker(&run, plan->cells[run.next].suite);
             run.open_device = -1;
         }
         run.next = end;
     }
     *interrupted = stopped(&run, 1) && (run.next < plan->count || run.left);
-    process_stop(&run.process, plan->cells[0].suite->deadlines.teardown_s);
+    steps_stop_worker(&run, plan->cells[0].suite);
     text_free(&run.process.output);
     estimate_free(run.estimate);
     return result;
@@ -292,6 +293,7 @@ int supervisor_enumerate(const struct supervisor *supervisor, double deadline_s,
     struct process process;
     cJSON *reply = NULL, *request = steps_request("enumerate", -1);
     cJSON_AddStringToObject(request, "backend", supervisor->backend);
+    const double start_s = clock_now_s();
     int result = steps_start_worker(supervisor, &process, err);
     signal(SIGPIPE, SIG_IGN);
     if (result == 0 &&
@@ -310,6 +312,7 @@ int supervisor_enumerate(const struct supervisor *supervisor, double deadline_s,
     }
     if (process.pid)
         process_stop(&process, 5);
+    account_step(supervisor->account, "enumerate", clock_now_s() - start_s);
     text_free(&process.output);
     cJSON_Delete(request);
     cJSON_Delete(reply);

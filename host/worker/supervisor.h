@@ -10,6 +10,7 @@
 #include "problem/plan.h"
 #include "store/row.h"
 #include "verify/inputs.h"
+#include "worker/account.h"
 
 #include <signal.h>
 
@@ -33,6 +34,7 @@ struct supervisor {
      * but not measured (attnbench verify); NULL: no. weights_path: where the softmax weights of the
      * first variant that returns them right are saved, or NULL. */
     const char *case_folder, *weights_path;
+    struct account *account;           /* where the time goes; NULL: nobody asks */
     const volatile sig_atomic_t *stop; /* 1: end after the present group, 2: end now */
 
     /* A cell has become a row. Its memory stays valid for the run. */

@@ -38,6 +38,7 @@ struct served {
     struct judgement judgement; /* the reference for the present problem */
     struct test_case test_case; /* the user's tensors, when the problem came as a case */
     bool have_case;
+    bool have_evicted; /* once on this device: the first time compiles and allocates */
 };
 
 static int number(const cJSON *request, const char *key, int low, int high, int *value,
@@ -93,6 +94,7 @@ static int do_open(struct served *s, const cJSON *request, cJSON *reply, struct 
     drop_problem(s);
     runner_close(s->runner); /* --isolate none: one worker for several devices */
     s->runner = NULL;
+    s->have_evicted = false;
     failure->kind = FAILURE_ERROR;
     if (device_info_from_json(&s->device, cJSON_GetObjectItemCaseSensitive(request, "device"),
                               &s->device_memory, &failure->err))
@@ -192,9 +194,11 @@ static int do_prepare(struct served *s, const cJSON *request, cJSON *reply, stru
         return -1;
     cJSON_AddStringToObject(reply, "options",
                             variant_build_options(&s->problem, &tuning, &s->problem_memory));
+    enum build_origin origin = BUILD_SOURCE;
     const double start = clock_now_s();
-    if (runner_prepare(s->runner, slot, variant, &tuning, failure))
+    if (runner_prepare(s->runner, slot, variant, &tuning, &origin, failure))
         return -1;
+    cJSON_AddStringToObject(reply, "origin", build_origin_name(origin));
     cJSON_AddNumberToObject(reply, "build_s", clock_now_s() - start);
     return 0;
 }
@@ -249,6 +253,8 @@ static int do_judge(struct served *s, const cJSON *request, cJSON *reply, struct
                                   .seed = s->seed};
     if (judgement_make(&s->judgement, &judged, mode, &verdict))
         return failure_set(failure, FAILURE_OOM, "out of memory on the host");
+    if (!verdict.ok)
+        runner_distrust(s->runner, s->read_slot);
     cJSON_AddBoolToObject(reply, "ok", verdict.ok);
     cJSON_AddStringToObject(reply, "reason", verdict.reason);
     cJSON_AddStringToObject(reply, "mode", check_mode_name(s->judgement.mode));
@@ -277,11 +283,19 @@ static int do_measure(struct served *s, const cJSON *request, cJSON *reply, stru
         number(request, "passes", 1, PASSES_MAX, &passes, failure))
         return -1;
     const double slice_s = cJSON_IsNumber(slice) ? slice->valuedouble : 0;
+    const bool cold = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(request, "cold"));
     char gate[TIMER_GATE_REASON] = "";
+    if (cold && !s->have_evicted && runner_evict(s->runner, failure))
+        return -1;
+    s->have_evicted |= cold;
     cJSON *samples = cJSON_AddArrayToObject(reply, "samples");
-    double spent_s = 0;
-    for (int i = 0; i < launches && (i == 0 || spent_s < slice_s); ++i) {
+    double spent_s = 0, evict_s = 0;
+    for (int i = 0; i < launches && (i == 0 || spent_s + evict_s < slice_s); ++i) {
         struct launch_times times;
+        const double start = clock_now_s();
+        if (cold && runner_evict(s->runner, failure))
+            return -1;
+        evict_s += cold ? clock_now_s() - start : 0;
         if (runner_launch(s->runner, slot, &times, failure))
             return -1;
         cJSON *sample = cJSON_CreateArray();
@@ -294,6 +308,7 @@ static int do_measure(struct served *s, const cJSON *request, cJSON *reply, stru
             memcpy(gate, times.gate, sizeof gate);
         spent_s += times.host_s;
     }
+    cJSON_AddNumberToObject(reply, "evict_s", evict_s);
     cJSON_AddStringToObject(reply, "gate", gate);
     return 0;
 }

@@ -4,17 +4,19 @@
  *   enumerate {backend}                       -> {devices: [...]}
  *   open      {backend, device: {...}}        -> {launch_us}
  *   peak      {peak}                          -> {value, how}    null: how says why not
- *   problem   {problem, seed, inputs}         -> {}              makes inputs, drops all slots
- *   case      {folder, returns}               -> {}              the same from a folder of the
- * user's save      {path}                          -> {}              the weights that were read
- *   prepare   {slot, variant, tuning}         -> {build_s, options}
- *   launch    {slot}                          -> {}              poisons the output, runs once
+ *   problem   {problem, seed, inputs}         -> {}          makes inputs, drops all slots
+ *   case      {folder, returns}               -> {}          the same from a folder of the user's
+ *   save      {path}                          -> {}          the weights that were read
+ *   prepare   {slot, variant, tuning}         -> {build_s, options, origin}
+ *   launch    {slot}                          -> {}          poisons the output, runs once
  *   read      {slot}                          -> {repeatable, overrun}
+ *       fetches the output and checks the guard zones; repeatable: the same bits as the read before
  *   judge     {slot, mode}                    -> {ok, reason, mode, rows_checked, max_abs_err, ...}
- *   measure   {slot, slice_s, launches}       -> {samples: [[host_s, device_s, pass_s...]], gate}
+ *   measure   {slot, slice_s, launches, passes, cold}
+ *                               -> {samples: [[host_s, device_s, pass_s...]], evict_s, gate}
+ *       cold: caches are emptied before each launch, which took evict_s together
  *   release   {}                              -> {}
  *
- * read fetches the output and checks the guard zones; repeatable: the same bits as the read before.
  * A step that fails replies {failure: "build_failed"|"oom"|"unsupported"|"error", reason, fatal}.
  */
 #ifndef ATTNBENCH_WORKER_WORKER_H

@@ -176,6 +176,37 @@ class Rows(ProgramTest):
                                  ["ok", "ok", "crash", "ok", "ok", "ok"])
                 self.attnbench("check", "out.json", status=OK)
 
+    def test_where_the_time_went(self):
+        result, results = self.run_suite(make_suite({"n": [8, 16]}))
+        spent = results["run"]["time_s"]
+        self.assertEqual(list(spent), ["measure", "check", "warmup", "build", "inputs", "start",
+                                       "other"])
+        # scripted launches take no real time, but starting workers does
+        self.assertGreater(spent["start"], 0)
+        self.assertTrue(all(seconds >= 0 for seconds in spent.values()), spent)
+        self.assertRegex(" ".join(result.stdout.split()),
+                         r"time: measure \d+ %, check \d+ %, .*, other \d+ % of \d")
+
+    def test_cold_caches(self):
+        """Only a cold run empties caches, and the row says which it was."""
+        script = {"faults": [{"at": "evict", "do": "fail"}]}
+        hot, cold = make_suite({"n": [8]}), make_suite({"n": [8]}, measure={"cache": "cold"})
+        for suite, args, state in [(hot, [], "hot"), (cold, [], "cold"),
+                                   (hot, ["--cache", "cold"], "cold"),
+                                   (cold, ["--cache=hot"], "hot")]:
+            with self.subTest(args=args, state=state):
+                _, results = self.run_suite(suite, *args)
+                self.assertEqual([r["time"]["cache"] for r in results["rows"]], [state, state])
+                self.attnbench("check", "out.json", status=OK)
+                _, results = self.run_suite(suite, *args, script=script,
+                                            status=INCOMPLETE if state == "cold" else OK)
+                for row in results["rows"] if state == "cold" else []:
+                    self.assertEqual((row["status"], row["phase"]), ("error", "measure"))
+                    self.assertIn("evict fails", row["reason"])
+        result = self.attnbench("run", "s.json", "--device", "null", "--cache", "warm",
+                                status=USAGE)
+        self.assertIn("--cache: expected hot or cold, found 'warm'", result.stderr)
+
 
 class Reports(ProgramTest):
     def setUp(self):

@@ -167,9 +167,13 @@ class Variants(ProgramTest):
         self.assertEqual(names, sorted(names))
         self.assertLessEqual({"naive", "tiled", "fused", "clblast"}, set(names))
         self.assertEqual(text.splitlines()[2].split(), names)
-        self.assertRegex(text, r"(?m)^returns scores +- +- +yes +- +- *$")
-        for variant in listed:
+        rows = {line[:15].strip(): line[15:].split() for line in text.split("\n\n")[1].splitlines()}
+        for column, variant in enumerate(listed):
             self.assertRegex(text, rf"(?m)^{variant['name']}: ")
+            for feature, answer in variant["runs"].items():
+                self.assertEqual(rows[feature][column], "yes" if answer == "yes" else "-")
+                if answer != "yes":
+                    self.assertIn(answer, text)
             self.assertTrue(variant["idea"] and variant["source"], variant["name"])
             self.assertTrue(all(variant["runs"].values()), variant)
 

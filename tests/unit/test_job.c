@@ -49,6 +49,27 @@ static int feed(struct fixture *f, const char *reply)
     return result;
 }
 
+/* A sample costs what emptying the caches before it took, but its time is the launch's alone. */
+static void cold_caches_count_against_the_limits(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f);
+    f.job.sampler.rule.cold = true;
+    f.job.sampler.rule.max_time_s = 15;
+    const char *reply = "{\"evict_s\": 16, \"gate\": \"\", \"samples\": [[0.5, 0.25, 0.125, 0.125],"
+                        " [0.5, 0.25, 0.125, 0.125]]}";
+    assert_int_equal(feed(&f, reply), 0); /* 8.5 s each: no second one would fit */
+    assert_int_equal(f.job.sampler.count, 2);
+    assert_true(f.job.sampler.done);
+    assert_true(near(f.job.sampler.total_s, 17, 1e-12));
+    job_times(&f.job, &f.arena);
+    assert_string_equal(f.job.row.time.cache, "cold");
+    assert_true(near(f.job.row.time.median_s, 0.25, 1e-12));
+    assert_true(near(f.job.row.time.host_median_s, 0.5, 1e-12));
+    tear_down(&f);
+}
+
 /* Host time, device time (NaN: null) and both passes, for the warm-up and for a sample. */
 static void feed_one(struct fixture *f, double host_s, double device_s, double first_s,
                      double second_s, const char *gate)
@@ -318,6 +339,7 @@ static void without_samples_there_are_no_times(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cold_caches_count_against_the_limits),
         cmocka_unit_test(a_row_begins_with_what_the_plan_knows),
         cmocka_unit_test(a_row_of_a_cell_that_will_not_run),
         cmocka_unit_test(an_end_keeps_a_copy_of_its_reason),

@@ -389,6 +389,7 @@ static void an_empty_file_has_a_report(void **state)
     struct results results = sample_results();
     results.row_count = results.device_count = 0;
     results.run.finished_utc = NULL;
+    memset(results.run.time_s, 0, sizeof results.run.time_s);
     results_derive(&results);
     struct text report = {0};
     report_markdown(&results, &report);

@@ -19,7 +19,8 @@ static const char *const full[] = {
      "\"step\": 8 } } }"),
     /* 11 */ "  ],",
     /* 12 */ "  \"measure\": { \"min_samples\": 3, \"min_time_s\": 0.1, \"max_time_s\": 2,",
-    /* 13 */ "    \"target_rel_ci\": 0.05, \"budget_s\": 60, \"check\": \"sample\" },",
+    /* 13 */
+    "    \"target_rel_ci\": 0.05, \"budget_s\": 60, \"check\": \"sample\", \"cache\": \"cold\" },",
     /* 14 */ "  \"deadlines\": { \"enumerate_s\": 1, \"build_s\": 2, \"run_s\": 3, \"read_s\": 4,",
     /* 15 */ "    \"teardown_s\": 5 } }"};
 
@@ -67,6 +68,7 @@ static void a_full_suite_loads(void **state)
     assert_true(near(suite.measure.min_time_s, 0.1, 0) && near(suite.measure.max_time_s, 2, 0));
     assert_true(near(suite.measure.target_rel_ci, 0.05, 0) && near(suite.budget_s, 60, 0));
     assert_int_equal(suite.check, CHECK_SAMPLE);
+    assert_true(suite.measure.cold);
     const struct deadlines *d = &suite.deadlines;
     assert_true(near(d->enumerate_s, 1, 0) && near(d->build_s, 2, 0) && near(d->run_s, 3, 0));
     assert_true(near(d->read_s, 4, 0) && near(d->teardown_s, 5, 0));
@@ -106,6 +108,7 @@ static void what_is_left_out_has_defaults(void **state)
     assert_true(near(suite.measure.min_time_s, 0.5, 0) && near(suite.measure.max_time_s, 15, 0));
     assert_true(near(suite.measure.target_rel_ci, 0.01, 0) && suite.budget_s <= 0);
     assert_int_equal(suite.check, CHECK_AUTO);
+    assert_false(suite.measure.cold);
     assert_true(suite.deadlines.build_s > 0 && suite.deadlines.teardown_s > 0);
     suite_free(&suite);
     arena_free(&arena);
@@ -198,9 +201,10 @@ static const struct {
     {12, "  \"measure\": { \"samples\": 3,",
      "12: measure.samples: unknown key; expected one of: "
      "min_samples, min_time_s, max_time_s, target_rel_ci, "
-     "budget_s, check"},
+     "budget_s, check, cache"},
     {13, "    \"check\": \"always\" },",
      "13: measure.check: expected \"auto\", \"full\", \"sample\" or \"none\""},
+    {13, "    \"cache\": \"warm\" },", "13: measure.cache: expected \"hot\" or \"cold\""},
     {13, "    \"target_rel_ci\": 0 },",
      "13: measure.target_rel_ci: expected a number from 0.0001 to 1, found 0"},
     {14, "  \"deadlines\": { \"build_s\": 0,",
