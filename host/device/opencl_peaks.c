@@ -95,7 +95,7 @@ static size_t choose_bytes(struct bench *bench, const struct form *form)
         best_s = i ? fmin(best_s, seconds) : best_s; /* the first one may compile */
     }
     if (!bench->failure->fatal)
-        probe_close(&probe);
+        probe_close(bench, &probe);
     bytes = fmax(fmin(bytes, small * affordable_s / best_s), small);
     return ok ? (size_t)bytes / MEGABYTE * MEGABYTE : 0;
 }
@@ -130,7 +130,7 @@ static int prepare_forms(struct bench *bench, struct probe probes[FORMS_MAX])
         else if (bench->failure->fatal)
             return -1;
         else
-            probe_close(&probe);
+            probe_close(bench, &probe);
     }
     return count;
 }
@@ -205,7 +205,7 @@ int opencl_peak(struct session *session, const struct device_info *device, enum 
         result->how = arena_print(arena, "%.300s", failure->err.message);
     }
     for (int i = 0; i < count; ++i)
-        probe_close(&probes[i]);
+        probe_close(&bench, &probes[i]);
     bench_close(&bench);
     return 0;
 }

@@ -133,15 +133,16 @@ int probe_build(struct bench *bench, struct probe *probe)
     probe->program =
         opencl_program(bench->session, bench->sha, bench->source, options, &origin, bench->failure);
     arena_free(&arena);
-    probe->kernel = probe->program
-                        ? opencl_kernel(bench->session, probe->program->handle, form->kernel,
-                                        (size_t)form->group, bench->failure)
-                        : NULL;
+    if (probe->program)
+        probe->kernel = opencl_kernel(bench->session, probe->program->handle, form->kernel,
+                                      (size_t)form->group, bench->failure);
     return probe->kernel ? 0 : -1;
 }
 
-void probe_close(struct probe *probe)
+void probe_close(struct bench *bench, struct probe *probe)
 {
+    if (probe->program)
+        opencl_program_safe(bench->session, probe->program);
     if (probe->kernel)
         clReleaseKernel(probe->kernel);
     probe->kernel = NULL;
@@ -182,10 +183,7 @@ int probe_launch(struct bench *bench, const struct probe *probe, double *seconds
     if (status == CL_SUCCESS)
         status = clFinish(bench->session->queue);
     *seconds = clock_now_s() - start;
-    if (status != CL_SUCCESS)
-        return opencl_failed(bench->failure, status, probe->form->kernel);
-    opencl_program_safe(bench->session, probe->program);
-    return 0;
+    return status == CL_SUCCESS ? 0 : opencl_failed(bench->failure, status, probe->form->kernel);
 }
 
 /* Makes a launch about `factor` times as long; false when it cannot get any longer. */
@@ -211,6 +209,7 @@ int probe_calibrate(struct bench *bench, struct probe *probe, double target_s)
 {
     if (probe_launch(bench, probe, &probe->best_s))
         return -1;
+    opencl_program_safe(bench->session, probe->program);
     do {
         if (probe_launch(bench, probe, &probe->best_s))
             return -1;

@@ -45,7 +45,7 @@ void bench_close(struct bench *bench);
 /* The smallest launch of the form; `bytes`: of global memory. Its vectors may be 0: too few. */
 void probe_size(const struct bench *bench, struct probe *probe, size_t bytes);
 int probe_build(struct bench *bench, struct probe *probe);
-void probe_close(struct probe *probe);
+void probe_close(struct bench *bench, struct probe *probe);
 
 /* One launch, in seconds from enqueue to finish. */
 int probe_launch(struct bench *bench, const struct probe *probe, double *seconds);

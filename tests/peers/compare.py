@@ -96,7 +96,7 @@ def measure_openblas(program, environment):
 def measure_peak(program, environment):
     if not program:
         return None
-    status, out = run([program], env=environment)
+    status, out = run([program, "--loop"], env=environment)
     if status:
         raise Failure(f"{program} ended with status {status}")
     return float(out.split()[0])
