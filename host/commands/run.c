@@ -3,6 +3,7 @@
  * The journal beside the results file gets every row the moment it is known; the results file is
  * brought up to date every few seconds and at the end, when the journal is removed. */
 #include "commands/common.h"
+#include "commands/interrupt.h"
 #include "commands/progress.h"
 #include "report/report.h"
 #include "store/journal.h"
@@ -12,7 +13,6 @@
 #include "version.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,15 +22,6 @@
 
 enum { JOURNAL_BYTES_MAX = 1 << 30 };
 static const double rewrite_every_s = 5;
-
-static volatile sig_atomic_t stop_requests;
-
-static void on_signal(int number)
-{
-    (void)number;
-    if (stop_requests < 2)
-        stop_requests = stop_requests + 1;
-}
 
 struct run_state {
     struct setup setup;
@@ -112,12 +103,15 @@ static struct text_list recorded_argv(struct arena *arena, const struct setup *s
                    {"--check", options->check},
                    {"--kernels", options->kernels},
                    {"--isolate", options->isolate},
-                   {"--inputs", options->inputs}};
+                   {"--inputs", options->inputs},
+                   {"--tuning", options->tuning}};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; ++i)
         if (strings[i].value)
             list[n++] = arena_print(arena, "%s=%s", strings[i].name, strings[i].value);
     for (int i = 0; i < options->set_count; ++i)
         list[n++] = arena_print(arena, "--set=%s", options->sets[i]);
+    if (options->no_tuning)
+        list[n++] = "--no-tuning";
     list[n++] = arena_print(arena, "--seed=%lld", (long long)options->seed);
     return (struct text_list){n, list};
 }
@@ -375,14 +369,11 @@ static int run_plan(struct run_state *state, const struct options *options)
     supervisor->budget_s = options->budget_s;
     supervisor->deadline_s = options->deadline_s;
     supervisor->seed = state->results.run.seed;
-    supervisor->stop = &stop_requests;
+    supervisor->stop = interrupt_catch();
     supervisor->on_row = on_row;
     supervisor->on_device = on_device;
     supervisor->on_progress = on_progress;
     supervisor->context = state;
-    const struct sigaction action = {.sa_handler = on_signal};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
     progress_start(&state->progress, state->setup.plan.count, options->quiet);
     const int result = supervisor_run(supervisor, &state->setup.plan, state->setup.devices,
                                       state->done, &state->setup.arena, &interrupted, &err);
@@ -427,9 +418,9 @@ int command_run(const struct options *given)
             status = fail(EXIT_BAD_INPUT, &err);
     }
     if (status == EXIT_OK)
-        status = prepare_setup(&state, &options);
-    if (status == EXIT_OK)
         status = parse_modes(&options, &state.setup.supervisor, &mode);
+    if (status == EXIT_OK)
+        status = prepare_setup(&state, &options);
     if (status == EXIT_OK) {
         fill_header(&state, &options);
         if (!state.out)

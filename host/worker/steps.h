@@ -18,6 +18,7 @@ struct run {
     struct process process;
     int open_device; /* -1: none */
     double start_s, budget_s;
+    double fastest_s; /* a launch of the fastest right cell, for give_up_factor; 0: none yet */
     const bool *done;
     int next;   /* first cell that has no row yet */
     bool saved; /* the weights of a case have been written */

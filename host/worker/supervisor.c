@@ -264,6 +264,7 @@ int supervisor_run(const struct supervisor *supervisor, const struct plan *plan,
                       .arena = arena,
                       .open_device = -1,
                       .start_s = clock_now_s(),
+                      .fastest_s = supervisor->fastest_s,
                       .done = done,
                       .err = err};
     run.budget_s = supervisor->budget_s > 0 ? supervisor->budget_s : plan->cells[0].suite->budget_s;

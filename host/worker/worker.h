@@ -6,7 +6,7 @@
  *   problem   {problem, seed, inputs}         -> {}          makes inputs, drops all slots
  *   case      {folder, returns}               -> {}          the same from a folder of the user's
  *   prepare   {slot, variant, tuning}         -> {build_s, options}
- *   launch    {slot}                          -> {}          poisons the output, runs once
+ *   launch    {slot}                          -> {host_s, device_s} poisons the output, runs once
  *   read      {slot}                          -> {repeatable, overrun}
  *                                                            fetches the output and checks the
  * guard zones; repeatable: the same bits as the read before judge     {slot, mode} -> {ok, reason,
