@@ -11,21 +11,11 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
-from harness import OK, PROGRAM, SOURCE, WRONG, ProgramTest, main  # noqa: E402
+from harness import OK, PROGRAM, SOURCE, WRONG, ProgramTest, find_device, main  # noqa: E402
 
 EDGES = [1, 2, 17, 63, 64, 65, 257]
 HEADS = [1, 8, 40, 64, 72, 80, 96, 128, 256]
 ONCE = {"min_samples": 1, "min_time_s": 0, "max_time_s": 0.001, "check": "full"}
-
-
-def find_device(test):
-    result = test.attnbench("devices", "--json", timeout=120)
-    devices = json.loads(result.stdout)["devices"] if result.stdout else []
-    if not devices:
-        return None
-    ids = [d["id"] for d in devices]
-    wanted = os.environ.get("ATTNBENCH_TEST_DEVICE")
-    return wanted or next((i for i in ids if "pocl" in i), ids[0])
 
 
 class DeviceTest(ProgramTest):
