@@ -97,6 +97,8 @@ struct kernels *opencl_build(struct session *session, const struct variant *vari
                              const struct problem *problem, const struct tuning *tuning,
                              struct failure *failure)
 {
+    if (variant->library && clblast_use(session, tuning, failure))
+        return NULL;
     struct arena arena = {0};
     const char *options = variant_build_options(problem, tuning, &arena);
     cl_program program =

@@ -105,13 +105,14 @@ static int measure(const struct tuner *tuner, const struct tuning *tunings, int 
     for (int c = 0; c < count; ++c) {
         struct cell *cell = &plan->cells[c];
         *cell = *tuner->cell;
-        cell->device = cell->group = 0;
+        cell->device = cell->group = 0; /* one group: measured in alternating rounds */
         cell->tuning = tunings[c];
         cell->suite = &suite;
         outcomes[c] = (struct outcome){.status = ROW_ERROR, .median_s = NAN};
     }
     struct supervisor supervisor = *tuner->supervisor;
-    supervisor.isolate = ISOLATE_DEVICE;
+    /* A library takes its parameters once in a process; rounds are given up for that. */
+    supervisor.isolate = tuner->cell->variant->library ? ISOLATE_CELL : ISOLATE_DEVICE;
     supervisor.check = check;
     supervisor.budget_s = 0;
     supervisor.seed = tuner->seed;

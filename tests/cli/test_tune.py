@@ -250,6 +250,25 @@ class Tune(ProgramTest):
         row, = self.rows()
         self.assertEqual(self.origin(row), (BEST, "tuned"))
 
+    def test_a_library_with_another_tuning_gets_another_worker(self):
+        """Parameters that a library was given cannot be taken back in its process."""
+        self.write("s.json", make_suite({"n": [8, 64, 9]}, variants=["bowl"]))
+        self.tune("--out", "mine.json", "--filter", "n_q=8,")
+        content = json.loads((self.folder / "mine.json").read_text())
+        entry, = content["entries"]
+        del entry["program_sha"]
+        content["entries"].append({**entry, "class": {**entry["class"], "n_q": 64, "n_kv": 64},
+                                   "tuning": {**BEST, "D": 5}})
+        self.write("mine.json", content)
+        description = json.loads((self.folder / "kernels/bowl/variant.json").read_text())
+        self.script["faults"] = [{"at": "build", "nth": 2, "do": "fail"}]  # of a process
+        for requires, status, statuses in (({}, INCOMPLETE, ["ok", "build_failed", "ok"]),
+                                           ({"library": "clblast"}, OK, ["ok", "ok", "ok"])):
+            with self.subTest(requires=requires):
+                self.write("kernels/bowl/variant.json", {**description, "requires": requires})
+                rows = self.rows("--tuning", "mine.json", status=status)
+                self.assertEqual([r["status"] for r in rows], statuses)
+
     def test_a_variant_brings_its_own_tunings(self):
         self.tune("--out", "mine.json")
         shipped = json.loads((self.folder / "mine.json").read_text())
