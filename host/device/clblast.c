@@ -13,7 +13,7 @@ bool clblast_available(void)
 
 /* All parameters of CLBlast 1.5's kernel Xgemm; an override must name each. Where a tuning has no
  * value of its own one follows from the others: loading threads as computing ones, rows of a
- * thread side by side, the inner loop unrolled twice. */
+ * thread side by side, the inner loop unrolled twice (never in the kernel GEMMK=1). */
 enum { XGEMM_PARAMETERS = 16 };
 static const char *xgemm_names[XGEMM_PARAMETERS] = {
     "GEMMK", "KREG", "KWG", "KWI", "MDIMA", "MDIMC", "MWG", "NDIMB",
@@ -45,12 +45,12 @@ static int override(struct session *session, const char *kernel, size_t count, c
 
 int clblast_use(struct session *session, const struct tuning *tuning, struct failure *failure)
 {
-    const size_t mwg = tuned_value(tuning, "MWG", 0), mdimc = tuned_value(tuning, "MDIMC", 8),
-                 ndimc = tuned_value(tuning, "NDIMC", 8);
-    const size_t values[XGEMM_PARAMETERS] = {0,
-                                             1,
-                                             tuned_value(tuning, "KWG", 16),
-                                             2,
+    const size_t mwg = tuned_value(tuning, "MWG", 0), gemmk = tuned_value(tuning, "GEMMK", 0);
+    const size_t mdimc = tuned_value(tuning, "MDIMC", 8), ndimc = tuned_value(tuning, "NDIMC", 8);
+    const size_t values[XGEMM_PARAMETERS] = {gemmk,
+                                             tuned_value(tuning, "KREG", 1),
+                                             tuned_value(tuning, "KWG", gemmk ? 1 : 16),
+                                             gemmk ? 1 : 2,
                                              mdimc,
                                              mdimc,
                                              mwg,

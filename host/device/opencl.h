@@ -71,9 +71,9 @@ struct gemm_sizes {
 int clblast_gemm(struct session *session, const struct gemm *gemm, const struct gemm_sizes *sizes,
                  cl_mem a, cl_mem b, cl_mem c, cl_event *event, struct failure *failure);
 bool clblast_available(void);
-/* Gives CLBlast the parameters of its kernel Xgemm that a tuning names (MWG, NWG, KWG, MDIMC,
- * NDIMC, VWM, VWN, SA, SB); without MWG, or with 0, it uses its own. They hold for the process: its
- * own cannot be had back, which is a failure. */
+/* Gives CLBlast the parameters of its kernel Xgemm that a tuning names (GEMMK, MWG, NWG, KWG,
+ * MDIMC, NDIMC, VWM, VWN, KREG, SA, SB); without MWG, or with 0, it uses its own. They hold for the
+ * process: its own cannot be had back, which is a failure. */
 int clblast_use(struct session *session, const struct tuning *tuning, struct failure *failure);
 
 #endif
