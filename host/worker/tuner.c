@@ -87,10 +87,12 @@ static bool is_stopped(const struct tuner *tuner)
     return tuner->supervisor->stop && *tuner->supervisor->stop > 0;
 }
 
-/* Runs the tunings as one group of cells. fastest_s: slower ones are given up; 0: none is. */
-static int measure(const struct tuner *tuner, const struct tuning *tunings, int count,
-                   const struct measure_rule *rule, const enum check_mode *check, double fastest_s,
-                   struct tuner_result *result, struct outcome *outcomes, struct err *err)
+/* Runs the tunings on a cell's problem, as one group of cells. fastest_s: what is slower is given
+ * up; 0: as soon as one is known, -1: nothing is. */
+static int measure(const struct tuner *tuner, const struct cell *like, const struct tuning *tunings,
+                   int count, const struct measure_rule *rule, const enum check_mode *check,
+                   double fastest_s, struct tuner_result *result, struct outcome *outcomes,
+                   struct err *err)
 {
     struct suite suite = suite_default();
     struct trials trials = {.tuner = tuner, .result = result, .outcomes = outcomes};
@@ -104,7 +106,7 @@ static int measure(const struct tuner *tuner, const struct tuning *tunings, int 
     plan->count = count;
     for (int c = 0; c < count; ++c) {
         struct cell *cell = &plan->cells[c];
-        *cell = *tuner->cell;
+        *cell = *like;
         cell->device = cell->group = 0; /* one group: measured in alternating rounds */
         cell->tuning = tunings[c];
         cell->suite = &suite;
@@ -163,7 +165,8 @@ static int search(const struct tuner *tuner, struct search *search, struct tuner
         for (int i = 0; i < count; ++i)
             tunings[i] = search->trials[first + i].tuning;
         const double fastest_s = search_best(search, &best, 1) ? search->trials[best].seconds : 0;
-        if (measure(tuner, tunings, count, &search_rule, &sample, fastest_s, result, outcomes, err))
+        if (measure(tuner, tuner->cell, tunings, count, &search_rule, &sample, fastest_s, result,
+                    outcomes, err))
             return -1;
         for (int i = 0; i < count; ++i) {
             count_outcome(result, &outcomes[i]);
@@ -197,6 +200,39 @@ static void choose(struct tuner_result *result, const struct tuning *tunings,
     result->tuned_s = outcomes[best].median_s;
 }
 
+/* A tuning serves all problems of its class, and what is right where tiles divide the lengths may
+ * be wrong where they do not. Drops the tunings but the first that are not right on a problem a
+ * little smaller. */
+static int check_uneven(const struct tuner *tuner, struct tuning *tunings, int *count,
+                        struct tuner_result *result, struct err *err)
+{
+    struct arena arena = {0};
+    struct cell uneven = *tuner->cell;
+    struct problem *problem = &uneven.problem;
+    struct tuning ignored;
+    struct outcome outcomes[1 + FINALISTS];
+    problem->n_q -= problem->n_q > 16 ? 3 : 0;
+    problem->n_kv -= problem->n_kv > 16 ? 5 : 0;
+    uneven.id = problem_id(problem, &arena);
+    uneven.flops = problem_flops(problem);
+    int status = 0;
+    /* Lengths of padding would have to follow; some variants want multiples. */
+    if (*count > 1 && !problem->kv_lengths &&
+        variant_fit(uneven.variant, problem, tuner->device, &ignored, NULL) == 0) {
+        int kept = 1;
+        status = measure(tuner, &uneven, tunings + 1, *count - 1, &search_rule, NULL, -1, result,
+                         outcomes, err);
+        for (int i = 1; i < *count && status == 0; ++i) {
+            count_outcome(result, &outcomes[i - 1]);
+            if (outcomes[i - 1].status == ROW_OK)
+                tunings[kept++] = tunings[i];
+        }
+        *count = kept;
+    }
+    arena_free(&arena);
+    return status;
+}
+
 /* The default, whatever became of it before, and the fastest others. */
 static int compare(const struct tuner *tuner, const struct search *search,
                    struct tuner_result *result, struct err *err)
@@ -217,7 +253,8 @@ static int compare(const struct tuner *tuner, const struct search *search,
     rule.max_time_s = fmin(rule.max_time_s, fmax(left_s / (2 * count), 0.1));
     rule.min_time_s = fmin(rule.min_time_s, rule.max_time_s / 2);
     rule.max_time_s = fmax(rule.max_time_s, 4 * search->trials[trials[0]].seconds);
-    if (measure(tuner, tunings, count, &rule, NULL, -1, result, outcomes, err))
+    if (check_uneven(tuner, tunings, &count, result, err) ||
+        measure(tuner, tuner->cell, tunings, count, &rule, NULL, -1, result, outcomes, err))
         return -1;
     for (int i = 1; i < count; ++i) /* those that looked right in the search */
         count_outcome(result, &outcomes[i]);

@@ -3,8 +3,9 @@
  * Candidates are cells of a plan that differ in their tuning, so that they are checked, measured in
  * alternating rounds and judged again as any cell is, and what crashes, hangs or is wrong is a row
  * like others. The search measures briefly, compares a sample of rows, and gives up on what is
- * twice as slow as the best after a launch. The three fastest are then measured side by side with
- * the default under the usual check, and win only if they are faster by more than the noise. */
+ * twice as slow as the best after a launch. The three fastest are then checked on a problem of
+ * uneven lengths too, measured side by side with the default under the usual check, and win only if
+ * they are faster by more than the noise. */
 #ifndef ATTNBENCH_WORKER_TUNER_H
 #define ATTNBENCH_WORKER_TUNER_H
 

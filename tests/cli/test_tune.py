@@ -90,6 +90,14 @@ class Tune(ProgramTest):
                 self.assertNotEqual(entry["tuning"], BEST)
                 self.assertEqual(entry["wrong"], 1)
 
+    def test_a_candidate_that_is_wrong_on_uneven_lengths_never_wins(self):
+        self.write("s.json", make_suite({"n": [64]}, variants=["bowl"]))
+        self.tune(faults=[{"at": "launch", "cell": "n_q=61,n_kv=59", "do": "wrong",
+                           "tuning": "A=8,B=4,C=16,D=4"}])
+        entry, = self.entries()
+        self.assertNotEqual(entry["tuning"], BEST)
+        self.assertEqual(entry["wrong"], 1)
+
     def test_slow_candidates_are_given_up_after_a_launch(self):
         self.script["time_s"]["*"] = "1e-3*(A == 1) + 1e-3 + 0.1*(D > 1)"
         self.make_variant(defaults={"A": 1, "B": 1, "C": 8, "D": 1})
