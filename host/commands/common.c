@@ -1,5 +1,6 @@
 #include "commands/common.h"
 
+#include "util/cache.h"
 #include "util/file.h"
 
 #include <stdio.h>
@@ -10,7 +11,7 @@
 #include <mach-o/dyld.h>
 #endif
 
-enum { SUITE_BYTES_MAX = 4 << 20, RESULTS_BYTES_MAX = 1 << 30 };
+enum { SUITE_BYTES_MAX = 4 << 20, TUNING_BYTES_MAX = 16 << 20, RESULTS_BYTES_MAX = 1 << 30 };
 
 int fail(int status, const struct err *err)
 {
@@ -138,9 +139,92 @@ int setup_devices(struct setup *setup, const struct options *options)
     return choose(setup, wanted);
 }
 
+/* ---- tunings --------------------------------------------------------------------------------- */
+
+static void warn(const char *message)
+{
+    struct text safe = {0};
+    text_add_printable(&safe, message, false);
+    fprintf(stderr, "attnbench: %s\n", text_get(&safe));
+    text_free(&safe);
+}
+
+const char *tuning_path(const struct device_info *device, struct arena *arena)
+{
+    return cache_path(arena, "tuning",
+                      arena_print(arena, "%s.json", device_info_key(device, arena)));
+}
+
+void load_tunings(struct tunings *tunings, const char *path, const struct kernel_tree *kernels,
+                  struct arena *arena)
+{
+    struct err err;
+    struct text text = {0};
+    if (path && access(path, F_OK) == 0) {
+        if (file_read(path, TUNING_BYTES_MAX, &text, &err)) {
+            warn(err.message);
+        } else {
+            const struct tuning_document document = {.file_name = path,
+                                                     .text = text_get(&text),
+                                                     .length = text.length,
+                                                     .source = TUNING_TUNED,
+                                                     .warn = warn};
+            (void)tunings_load(tunings, &document, kernels->variants, kernels->count, arena, NULL);
+        }
+    }
+    text_free(&text);
+}
+
+/* --tuning FILE is used alone, and a mistake in it ends the command. */
+static int given_tunings(struct setup *setup, const char *path)
+{
+    struct err err;
+    struct text text = {0};
+    int result = file_read(path, TUNING_BYTES_MAX, &text, &err);
+    const struct tuning_document document = {.file_name = path,
+                                             .text = text_get(&text),
+                                             .length = text.length,
+                                             .source = TUNING_GIVEN,
+                                             .strict = true,
+                                             .warn = warn};
+    if (result == 0)
+        result = tunings_load(&setup->tunings, &document, setup->kernels.variants,
+                              setup->kernels.count, &setup->arena, &err);
+    text_free(&text);
+    bool used = setup->tunings.count == 0;
+    for (int d = 0; d < setup->device_count && !used; ++d)
+        used = tuned_is_for(&setup->tunings.items[0], &setup->devices[d]);
+    if (result == 0 && !used)
+        result =
+            err_set(&err, "%s: device: this is not %s; remove the keys that differ to use it here",
+                    path, setup->devices[0].id);
+    return result ? fail(EXIT_BAD_INPUT, &err) : EXIT_OK;
+}
+
+static int setup_tunings(struct setup *setup, const struct options *options)
+{
+    if (options->no_tuning)
+        return EXIT_OK;
+    if (options->tuning)
+        return given_tunings(setup, options->tuning);
+    const struct tunings *shipped = &setup->kernels.tunings;
+    const size_t count = (size_t)shipped->count;
+    setup->tunings = (struct tunings){
+        .items = arena_grow(&setup->arena, shipped->items, count, count, sizeof *shipped->items),
+        .count = shipped->count,
+        .capacity = shipped->count};
+    for (int d = 0; d < setup->device_count; ++d)
+        load_tunings(&setup->tunings, tuning_path(&setup->devices[d], &setup->arena),
+                     &setup->kernels, &setup->arena);
+    return EXIT_OK;
+}
+
 int setup_plan(struct setup *setup, const struct options *options)
 {
     struct err err;
+    const int status = setup_tunings(setup, options);
+    if (status != EXIT_OK)
+        return status;
     const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     const struct plan_request request = {.suites = setup->suites,
                                          .suite_count = setup->suite_count,
@@ -150,6 +234,7 @@ int setup_plan(struct setup *setup, const struct options *options)
                                          .device_count = setup->device_count,
                                          .only_variants = options->variants,
                                          .filter = options->filter,
+                                         .tunings = &setup->tunings,
                                          .host_bytes =
                                              pages > 0 && page > 0 ? (int64_t)pages * page : 0};
     if (plan_check_suites(&request, &err))

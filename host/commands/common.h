@@ -17,6 +17,7 @@ struct setup {
     struct device_info *found, *devices; /* all there are; those chosen */
     int found_count, device_count;
     bool all_devices;
+    struct tunings tunings;
     struct plan plan;
     struct supervisor supervisor; /* program, backend and kernels_dir are set by setup_devices */
 };
@@ -25,7 +26,7 @@ struct setup {
 int setup_suites(struct setup *setup, const struct options *options);
 int setup_kernels(struct setup *setup, const struct options *options);
 int setup_devices(struct setup *setup, const struct options *options);
-int setup_plan(struct setup *setup, const struct options *options);
+int setup_plan(struct setup *setup, const struct options *options); /* with the tunings */
 void setup_free(struct setup *setup);
 
 /* peaks.c: the peaks of `count` devices, from the cache folder or measured and put there; `mode` is
@@ -33,6 +34,12 @@ void setup_free(struct setup *setup);
  * time, unless quiet. False: interrupted. */
 bool setup_peaks(struct setup *setup, struct device_info *devices, int count, const char *mode,
                  bool quiet);
+/* The file of tunings that `attnbench tune` writes for a device; NULL: there is no place for one.
+ */
+const char *tuning_path(const struct device_info *device, struct arena *arena);
+/* Reads a tuning file that may be missing; what is wrong in it is told and left out. */
+void load_tunings(struct tunings *tunings, const char *path, const struct kernel_tree *kernels,
+                  struct arena *arena);
 
 /* Prints "attnbench: message" and returns the status. */
 int fail(int status, const struct err *err);

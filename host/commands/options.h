@@ -25,12 +25,12 @@ enum { ARGS_LIMIT = 256, SETS_LIMIT = 32 };
 
 struct options {
     const char *device, *variants, *filter, *check, *out, *resume, *kernels, *isolate, *format,
-        *weights, *inputs, *cache, *peaks;
+        *weights, *inputs, *cache, *peaks, *tuning;
     const char *sets[SETS_LIMIT];
     int set_count;
     double budget_s, deadline_s; /* 0: not given */
     int64_t seed;
-    bool json, quiet, help, no_program_cache;
+    bool json, quiet, help, no_program_cache, no_tuning, retune;
     const char *args[ARGS_LIMIT]; /* the command's own arguments: suites or files */
     int arg_count;
 };
@@ -57,6 +57,7 @@ int command_devices(const struct options *options);
 int command_plan(const struct options *options);
 int command_report(const struct options *options);
 int command_run(const struct options *given);
+int command_tune(const struct options *options);
 int command_variants(const struct options *options);
 int command_verify(const struct options *options);
 int command_worker(const struct options *options);

@@ -55,6 +55,7 @@ static void add_json(const struct setup *setup, struct text *out)
         cJSON_AddStringToObject(item, "device", plan->devices[cell->device].id);
         cJSON_AddStringToObject(item, "variant", cell->variant->name);
         cJSON_AddItemToObject(item, "tuning", tuning_to_json(&cell->tuning));
+        cJSON_AddStringToObject(item, "tuning_source", tuning_source_name(cell->tuning_source));
         cJSON_AddStringToObject(item, "fate", fates[cell->fate]);
         if (cell->reason)
             cJSON_AddStringToObject(item, "reason", cell->reason);

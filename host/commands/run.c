@@ -3,6 +3,7 @@
  * The journal beside the results file gets every row the moment it is known; the results file is
  * brought up to date every few seconds and at the end, when the journal is removed. */
 #include "commands/common.h"
+#include "commands/interrupt.h"
 #include "commands/progress.h"
 #include "report/report.h"
 #include "store/journal.h"
@@ -13,7 +14,6 @@
 
 #include <fcntl.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,15 +23,6 @@
 
 enum { JOURNAL_BYTES_MAX = 1 << 30 };
 static const double rewrite_every_s = 5;
-
-static volatile sig_atomic_t stop_requests;
-
-static void on_signal(int number)
-{
-    (void)number;
-    if (stop_requests < 2)
-        stop_requests = stop_requests + 1;
-}
 
 struct run_state {
     struct setup setup;
@@ -117,7 +108,8 @@ static struct text_list recorded_argv(struct arena *arena, const struct setup *s
                    {"--isolate", options->isolate},
                    {"--inputs", options->inputs},
                    {"--cache", options->cache},
-                   {"--peaks", options->peaks && !*options->peaks ? "cached" : options->peaks}};
+                   {"--peaks", options->peaks && !*options->peaks ? "cached" : options->peaks},
+                   {"--tuning", options->tuning}};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; ++i)
         if (strings[i].value)
             list[n++] = arena_print(arena, "%s=%s", strings[i].name, strings[i].value);
@@ -125,6 +117,8 @@ static struct text_list recorded_argv(struct arena *arena, const struct setup *s
         list[n++] = arena_print(arena, "--set=%s", options->sets[i]);
     if (options->no_program_cache)
         list[n++] = "--no-program-cache";
+    if (options->no_tuning)
+        list[n++] = "--no-tuning";
     list[n++] = arena_print(arena, "--seed=%lld", (long long)options->seed);
     return (struct text_list){n, list};
 }
@@ -405,10 +399,7 @@ static int run_plan(struct run_state *state, const struct options *options)
     supervisor->budget_s = options->budget_s;
     supervisor->deadline_s = options->deadline_s;
     supervisor->seed = state->results.run.seed;
-    supervisor->stop = &stop_requests;
-    const struct sigaction action = {.sa_handler = on_signal};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    supervisor->stop = interrupt_catch();
     if (!setup_peaks(&state->setup, state->setup.devices, state->setup.device_count, options->peaks,
                      options->quiet))
         return finish(state, options, true);

@@ -4,6 +4,8 @@
 #ifdef ATTNBENCH_HAVE_CLBLAST
 #include <clblast_c.h>
 
+#include <string.h>
+
 bool clblast_available(void)
 {
     return true;
@@ -17,6 +19,78 @@ static int blast_failed(CLBlastStatusCode status, struct failure *failure)
         return opencl_failed(failure, (cl_int)status, "CLBlastSgemmStridedBatched");
     return failure_set(failure, FAILURE_ERROR,
                        "CLBlastSgemmStridedBatched failed with CLBlast status %d", (int)status);
+}
+
+/* All parameters of CLBlast 1.5's kernel Xgemm; an override must name each. Where a tuning has no
+ * value of its own one follows from the others: loading threads as computing ones, rows of a
+ * thread side by side, the inner loop unrolled twice (never in the kernel GEMMK=1). */
+enum { XGEMM_PARAMETERS = 16 };
+static const char *xgemm_names[XGEMM_PARAMETERS] = {
+    "GEMMK", "KREG", "KWG", "KWI", "MDIMA", "MDIMC", "MWG", "NDIMB",
+    "NDIMC", "NWG",  "SA",  "SB",  "STRM",  "STRN",  "VWM", "VWN"};
+/* What this process has overridden, and for which device; NULL: nothing. */
+static size_t xgemm_values[XGEMM_PARAMETERS];
+static cl_device_id xgemm_device;
+
+static size_t tuned_value(const struct tuning *tuning, const char *name, size_t otherwise)
+{
+    for (int i = 0; i < tuning->count; ++i)
+        if (strcmp(tuning->items[i].name, name) == 0)
+            return (size_t)tuning->items[i].value;
+    return otherwise;
+}
+
+static int override(struct session *session, const char *kernel, size_t count, const char **names,
+                    const size_t *values, struct failure *failure)
+{
+    const CLBlastStatusCode status = CLBlastOverrideParameters(
+        session->device, kernel, CLBlastPrecisionSingle, count, names, values);
+    return status == CLBlastSuccess
+               ? 0
+               : failure_set(failure, FAILURE_ERROR,
+                             "CLBlastOverrideParameters(\"%s\") failed with status %d; this build "
+                             "knows the parameters of CLBlast 1.5",
+                             kernel, (int)status);
+}
+
+int clblast_use(struct session *session, const struct tuning *tuning, struct failure *failure)
+{
+    const size_t mwg = tuned_value(tuning, "MWG", 0), gemmk = tuned_value(tuning, "GEMMK", 0);
+    const size_t mdimc = tuned_value(tuning, "MDIMC", 8), ndimc = tuned_value(tuning, "NDIMC", 8);
+    const size_t values[XGEMM_PARAMETERS] = {gemmk,
+                                             tuned_value(tuning, "KREG", 1),
+                                             tuned_value(tuning, "KWG", gemmk ? 1 : 16),
+                                             gemmk ? 1 : 2,
+                                             mdimc,
+                                             mdimc,
+                                             mwg,
+                                             ndimc,
+                                             ndimc,
+                                             tuned_value(tuning, "NWG", 16),
+                                             tuned_value(tuning, "SA", 0),
+                                             tuned_value(tuning, "SB", 0),
+                                             0,
+                                             0,
+                                             tuned_value(tuning, "VWM", 1),
+                                             tuned_value(tuning, "VWN", 1)};
+    /* Products below this size would take another kernel, which is not tuned. */
+    const char *threshold = "XGEMM_MIN_INDIRECT_SIZE";
+    const size_t always = 0;
+    const bool overridden = xgemm_device == session->device;
+    if (mwg == 0 && !overridden)
+        return 0;
+    if (mwg == 0)
+        return failure_set(failure, FAILURE_ERROR,
+                           "CLBlast's own parameters cannot be had back in this process");
+    if (overridden && memcmp(values, xgemm_values, sizeof values) == 0)
+        return 0; /* the library would compile again */
+    if (override(session, "Xgemm", XGEMM_PARAMETERS, xgemm_names, values, failure) ||
+        override(session, "GemmRoutine", 1, &threshold, &always, failure))
+        return -1;
+    memcpy(xgemm_values, values, sizeof values);
+    xgemm_device = session->device;
+    session->gemm_ready[0] = session->gemm_ready[1] = false;
+    return 0;
 }
 
 int clblast_gemm(struct session *session, const struct gemm *gemm, const struct gemm_sizes *sizes,
@@ -67,6 +141,12 @@ int clblast_warm_up(struct session *session, const struct gemm *gemm, struct fai
 bool clblast_available(void)
 {
     return false;
+}
+
+int clblast_use(struct session *session, const struct tuning *tuning, struct failure *failure)
+{
+    (void)session, (void)tuning;
+    return failure_set(failure, FAILURE_UNSUPPORTED, "this attnbench was built without CLBlast");
 }
 
 int clblast_gemm(struct session *session, const struct gemm *gemm, const struct gemm_sizes *sizes,

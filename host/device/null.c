@@ -23,14 +23,14 @@ struct null_buffer {
 struct session {
     const char *device;
     uint64_t launches;
-    char variant[64], cell[512]; /* launched last: what is read is its output */
+    char variant[64], cell[512], tuning[1024]; /* launched last: what is read is its output */
 };
 
 struct kernels {
     const struct variant *variant;
     struct problem problem;
     struct tuning tuning;
-    char *cell;
+    char *cell, *tuning_text;
     struct null_buffer *q, *k, *v, *o, *bias, *sinks;
     struct null_buffer *returns; /* of the second output, or NULL */
     float *output;               /* the reference's results, made at the first launch */
@@ -86,8 +86,8 @@ static int null_enumerate(struct arena *arena, struct device_info **devices, int
                           struct failure *failure)
 {
     (void)arena;
-    if (load(failure) ||
-        suffer(null_script_fault(&script, "enumerate", NULL, NULL, NULL), "enumerate", failure))
+    if (load(failure) || suffer(null_script_fault(&script, "enumerate", NULL, NULL, NULL, NULL),
+                                "enumerate", failure))
         return -1;
     *devices = script.devices;
     *count = script.device_count;
@@ -97,7 +97,7 @@ static int null_enumerate(struct arena *arena, struct device_info **devices, int
 static struct session *null_open(struct device_info *device, struct failure *failure)
 {
     if (load(failure) ||
-        suffer(null_script_fault(&script, "open", device->id, NULL, NULL), "open", failure))
+        suffer(null_script_fault(&script, "open", device->id, NULL, NULL, NULL), "open", failure))
         return NULL;
     struct session *session = calloc(1, sizeof *session);
     if (!session)
@@ -146,8 +146,8 @@ static int null_write(struct session *session, struct buffer *buffer, size_t off
 static int null_read(struct session *session, struct buffer *buffer, size_t offset, size_t bytes,
                      void *data, struct failure *failure)
 {
-    const char *fault =
-        null_script_fault(&script, "read", session->device, session->variant, session->cell);
+    const char *fault = null_script_fault(&script, "read", session->device, session->variant,
+                                          session->cell, session->tuning);
     if (suffer(fault, "read", failure))
         return -1;
     memcpy(data, ((struct null_buffer *)buffer)->memory + offset, bytes);
@@ -170,14 +170,19 @@ static struct kernels *null_build(struct session *session, const struct variant 
     struct arena arena = {0};
     *origin = BUILD_SOURCE;
     const char *cell = problem_id(problem, &arena);
-    const char *fault = null_script_fault(&script, "build", session->device, variant->name, cell);
+    const char *text = tuning_text(tuning, &arena);
+    const char *fault =
+        null_script_fault(&script, "build", session->device, variant->name, cell, text);
     struct kernels *kernels = NULL;
     if (suffer(fault, "build", failure) == 0) {
         kernels = calloc(1, sizeof *kernels);
         if (!kernels)
             abort();
-        *kernels = (struct kernels){
-            .variant = variant, .problem = *problem, .tuning = *tuning, .cell = strdup(cell)};
+        *kernels = (struct kernels){.variant = variant,
+                                    .problem = *problem,
+                                    .tuning = *tuning,
+                                    .cell = strdup(cell),
+                                    .tuning_text = strdup(text)};
     }
     arena_free(&arena);
     return kernels;
@@ -187,6 +192,7 @@ static void null_kernels_free(struct session *session, struct kernels *kernels)
 {
     (void)session;
     free(kernels->cell);
+    free(kernels->tuning_text);
     free(kernels->output);
     free(kernels->scores);
     free(kernels);
@@ -310,18 +316,20 @@ static void null_distrust(struct session *session, struct kernels *kernels)
 
 static int null_evict(struct session *session, struct failure *failure)
 {
-    return suffer(
-        null_script_fault(&script, "evict", session->device, session->variant, session->cell),
-        "evict", failure);
+    return suffer(null_script_fault(&script, "evict", session->device, session->variant,
+                                    session->cell, session->tuning),
+                  "evict", failure);
 }
 
 static int null_launch(struct session *session, struct kernels *kernels, struct launch_times *times,
                        struct failure *failure)
 {
-    const char *fault = null_script_fault(&script, "launch", session->device,
-                                          kernels->variant->name, kernels->cell);
+    const char *fault =
+        null_script_fault(&script, "launch", session->device, kernels->variant->name, kernels->cell,
+                          kernels->tuning_text);
     snprintf(session->variant, sizeof session->variant, "%s", kernels->variant->name);
     snprintf(session->cell, sizeof session->cell, "%s", kernels->cell);
+    snprintf(session->tuning, sizeof session->tuning, "%s", kernels->tuning_text);
     if (suffer(fault, "launch", failure))
         return -1;
     double seconds = 0;
@@ -348,7 +356,7 @@ static int null_peak(struct session *session, const struct device_info *device, 
                      struct failure *failure)
 {
     (void)session, (void)program, (void)arena;
-    const char *fault = null_script_fault(&script, "peak", device->id, peak_name(peak), NULL);
+    const char *fault = null_script_fault(&script, "peak", device->id, peak_name(peak), NULL, NULL);
     if (suffer(fault, "peak", failure))
         return -1;
     *rate = script.peaks.rates[peak];

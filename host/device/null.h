@@ -6,15 +6,14 @@
  *     "time_s": { "naive": "1e-9*pairs*heads_q*d_k", "*": "1e-10*pairs*heads_q*d_k" },
  *     "faults": [ { "at": "build", "variant": "tiled", "cell": "n_q=64,", "do": "crash" } ] }
  * Keys of a device are those of the results file; what is not given has a default. time_s holds
- * size expressions over problem keys, by variant name or "*"; peaks that are not given have a
- * default. A fault applies where its variant
- * (default: all), device and cell (a part of the id) fit, at one of enumerate, open, build, launch,
- * read and evict (of the variant that was launched last), peak (its name stands for the variant's);
- * "nth" (from 1) makes it happen only at that call of the process. It does one of crash (SIGSEGV),
- * abort, exit (status 0), hang, fail (an error), oom, fatal (CL_OUT_OF_RESOURCES), wrong (output 1
- * % off), nan, unwritten, overrun (guard zone), flaky (other bits each time), bad_timer, print
- * (chatter on stdout and stderr). Noise is a fixed sequence, so that the same script gives the same
- * times. */
+ * size expressions over problem keys and tunables, by variant name or "*"; peaks that are not given
+ * have a default. A fault applies where its variant (default: all), device, cell (a part of the id)
+ * and tuning (a part of "BLOCK_Q=16,WG=64") fit, at one of enumerate, open, build, launch, read and
+ * evict (of the variant that was launched last), peak (its name stands for the variant's); "nth"
+ * (from 1) makes it happen only at that call of the process. It does one of crash (SIGSEGV), abort,
+ * exit (status 0), hang, fail (an error), oom, fatal (CL_OUT_OF_RESOURCES), wrong (output 1 % off),
+ * nan, unwritten, overrun (guard zone), flaky (other bits each time), bad_timer, print (chatter on
+ * stdout and stderr). Noise is a fixed sequence, so that the same script gives the same times. */
 #ifndef ATTNBENCH_DEVICE_NULL_H
 #define ATTNBENCH_DEVICE_NULL_H
 
@@ -42,6 +41,6 @@ int null_script_time(const struct null_script *script, const char *variant,
 
 /* What the script wants done here: the "do" of the first fault that applies, or "". */
 const char *null_script_fault(const struct null_script *script, const char *at, const char *device,
-                              const char *variant, const char *cell);
+                              const char *variant, const char *cell, const char *tuning);
 
 #endif

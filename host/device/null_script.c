@@ -8,7 +8,8 @@
 
 static const char *const root_keys[] = {"devices", "launch_us", "noise", "peaks",
                                         "time_s",  "faults",    NULL};
-static const char *const fault_keys[] = {"at", "variant", "device", "cell", "do", "nth", NULL};
+static const char *const fault_keys[] = {"at",     "variant", "device", "cell",
+                                         "tuning", "do",      "nth",    NULL};
 
 static const struct device_info standard_device = {.id = "null-0",
                                                    .index = "0:0",
@@ -151,14 +152,15 @@ static bool matches(const cJSON *fault, const char *key, const char *value, bool
 }
 
 const char *null_script_fault(const struct null_script *script, const char *at, const char *device,
-                              const char *variant, const char *cell)
+                              const char *variant, const char *cell, const char *tuning)
 {
     const cJSON *faults = cJSON_GetObjectItemCaseSensitive(script->json.root, "faults");
     cJSON *fault = NULL;
     cJSON_ArrayForEach(fault, faults)
     {
         if (!matches(fault, "at", at, false) || !matches(fault, "device", device, false) ||
-            !matches(fault, "variant", variant, false) || !matches(fault, "cell", cell, true))
+            !matches(fault, "variant", variant, false) || !matches(fault, "cell", cell, true) ||
+            !matches(fault, "tuning", tuning, true))
             continue;
         cJSON *nth = cJSON_GetObjectItemCaseSensitive(fault, "nth");
         if (nth &&

@@ -91,5 +91,9 @@ int clblast_gemm(struct session *session, const struct gemm *gemm, const struct 
 /* CLBlast compiles its kernels when they are first called for. This calls for them. */
 int clblast_warm_up(struct session *session, const struct gemm *gemm, struct failure *failure);
 bool clblast_available(void);
+/* Gives CLBlast the parameters of its kernel Xgemm that a tuning names (GEMMK, MWG, NWG, KWG,
+ * MDIMC, NDIMC, VWM, VWN, KREG, SA, SB); without MWG, or with 0, it uses its own. They hold for the
+ * process: its own cannot be had back, which is a failure. */
+int clblast_use(struct session *session, const struct tuning *tuning, struct failure *failure);
 
 #endif

@@ -109,6 +109,8 @@ struct kernels *opencl_build(struct session *session, const struct variant *vari
                              const struct problem *problem, const struct tuning *tuning,
                              enum build_origin *origin, struct failure *failure)
 {
+    if (variant->library && clblast_use(session, tuning, failure))
+        return NULL;
     struct arena arena = {0};
     const char *options = variant_build_options(problem, tuning, &arena);
     struct program *program =

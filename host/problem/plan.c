@@ -204,13 +204,30 @@ static void skip(struct cell *cell, struct arena *arena, const char *what, doubl
  * fails, or on a CPU device drives the host into swap. */
 static const double usable_part = 0.9;
 
+static void use_tuned(struct cell *cell, const struct plan_request *request, struct arena *arena)
+{
+    const struct device_info *device = &request->devices[cell->device];
+    const struct tuned *tuned =
+        request->tunings ? tunings_find(request->tunings, cell->variant, &cell->problem, device)
+                         : NULL;
+    if (!tuned)
+        return;
+    cell->tuning = tuned->tuning;
+    cell->tuning_source = tuned->source;
+    cell->tuning_class = problem_class_text(&tuned->class, arena);
+}
+
 static void decide(struct cell *cell, const struct plan_request *request, struct arena *arena)
 {
     const struct device_info *device = &request->devices[cell->device];
     const struct memory *memory = &cell->memory;
     struct err reason;
-    if (variant_fit(cell->variant, &cell->problem, device, &cell->tuning, &reason) ||
-        variant_memory(cell->variant, &cell->problem, &cell->tuning, &cell->memory, &reason)) {
+    int fits = variant_fit(cell->variant, &cell->problem, device, &cell->tuning, &reason);
+    if (fits == 0)
+        use_tuned(cell, request, arena);
+    if (fits == 0)
+        fits = variant_memory(cell->variant, &cell->problem, &cell->tuning, &cell->memory, &reason);
+    if (fits) {
         cell->fate = CELL_UNSUPPORTED;
         cell->reason = arena_copy(arena, reason.message);
         cell->tuning = (struct tuning){0};

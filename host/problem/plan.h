@@ -8,6 +8,7 @@
 #define ATTNBENCH_PROBLEM_PLAN_H
 
 #include "problem/suite.h"
+#include "problem/tunings.h"
 #include "problem/variant.h"
 
 enum cell_fate { CELL_RUN, CELL_UNSUPPORTED, CELL_SKIPPED };
@@ -19,7 +20,9 @@ struct cell {
     int device; /* index into the plan's devices */
     int group;  /* cells with one problem and device, numbered from 0 */
     struct tuning tuning;
-    const char **sweeps; /* "suite/sweep", at least one */
+    enum tuning_source tuning_source;
+    const char *tuning_class; /* the class that it was found for; NULL: a default */
+    const char **sweeps;      /* "suite/sweep", at least one */
     int sweep_count;
     enum cell_fate fate;
     const char *reason;        /* when it will not run */
@@ -47,7 +50,8 @@ struct plan_request {
     const struct problem *problem; /* instead of the sweeps' problems; suites[0] gives the rules */
     const char *only_variants;     /* "naive,fused", or NULL for all */
     const char *filter; /* POSIX extended regular expression over "id variant", or NULL */
-    int64_t host_bytes; /* memory of the host for the reference; 0: unknown */
+    const struct tunings *tunings; /* used before the variants' defaults; NULL: none */
+    int64_t host_bytes;            /* memory of the host for the reference; 0: unknown */
 };
 
 /* Do the suites name only variants that there are? -1 with file, line and key path if not. */

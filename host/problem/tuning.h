@@ -9,7 +9,7 @@
 #include <cjson/cJSON.h>
 #include <stdint.h>
 
-enum { TUNABLES_MAX = 12, TUNABLE_VALUES_MAX = 16 };
+enum { TUNABLES_MAX = 16, TUNABLE_VALUES_MAX = 16 };
 
 struct tunable {
     const char *name;

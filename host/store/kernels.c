@@ -62,7 +62,7 @@ static void add_file(struct files *files, struct file file, struct arena *arena)
 static bool is_kernel_file(const char *name)
 {
     return text_ends(name, ".cl") || text_ends(name, ".clh") || text_ends(name, ".h") ||
-           strcmp(name, "variant.json") == 0;
+           text_ends(name, ".tuning.json") || strcmp(name, "variant.json") == 0;
 }
 
 /* Adds the files of one folder as "name/...". */
@@ -265,6 +265,20 @@ static int load_variant(struct variant *variant, const struct files *files,
     return result;
 }
 
+/* A tuning file stands beside its variant and speaks of that one only, so that it goes with it. */
+static int load_tunings(struct kernel_tree *tree, const struct file *file, struct err *err)
+{
+    const size_t length = strcspn(file->path, "/");
+    const struct variant *own =
+        kernel_tree_find(tree, arena_copy_bytes(&tree->arena, file->path, length));
+    const struct tuning_document document = {.file_name = file->shown,
+                                             .text = file->text,
+                                             .length = file->length,
+                                             .source = TUNING_SHIPPED,
+                                             .strict = true};
+    return tunings_load(&tree->tunings, &document, own, own != NULL, &tree->arena, err);
+}
+
 int kernel_tree_load(struct kernel_tree *tree, const char *folder, struct err *err)
 {
     struct files files = {0};
@@ -287,6 +301,9 @@ int kernel_tree_load(struct kernel_tree *tree, const char *folder, struct err *e
                                   &tree->arena, err);
             tree->count += result == 0;
         }
+    for (int i = 0; i < files.count && result == 0; ++i)
+        if (text_ends(files.items[i].path, ".tuning.json"))
+            result = load_tunings(tree, &files.items[i], err);
     if (result)
         kernel_tree_free(tree);
     return result;

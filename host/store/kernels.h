@@ -6,12 +6,14 @@
 #ifndef ATTNBENCH_STORE_KERNELS_H
 #define ATTNBENCH_STORE_KERNELS_H
 
+#include "problem/tunings.h"
 #include "problem/variant.h"
 
 struct kernel_tree {
     struct variant *variants; /* sorted by name */
     int count;
     const char *peaks; /* the program of kernels/peaks: always the built-in one */
+    struct tunings tunings; /* that came with them: <variant>/<name>.tuning.json */
     struct arena arena;
 };
 

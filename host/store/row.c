@@ -29,6 +29,8 @@ static const struct field fields[] = {
     {"reason", FIELD_STRING, AT(reason)},
     {"phase", FIELD_STRING, AT(phase)},
     {"tuning", FIELD_TUNING, AT(tuning)},
+    {"tuning_origin.source", FIELD_STRING, AT(tuning_origin.source)},
+    {"tuning_origin.class", FIELD_STRING, AT(tuning_origin.class)},
     {"problem.op", FIELD_PROBLEM_KEY, AT(problem)},
     {"problem.batch", FIELD_PROBLEM_KEY, AT(problem)},
     {"problem.heads_q", FIELD_PROBLEM_KEY, AT(problem)},

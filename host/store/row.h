@@ -51,6 +51,11 @@ struct row {
     const char *cell, *device, *variant; /* problem id, device id, variant name */
     struct text_list sweeps;             /* "suite/sweep" of each sweep that asked for the cell */
     struct tuning tuning;
+    struct {
+        const char
+            *source;       /* default, shipped, tuned, given; NULL: the cell did not get this far */
+        const char *class; /* the class of problems that it was found for; NULL: a default */
+    } tuning_origin;
     struct problem problem;
     enum row_status status;
     const char *reason; /* NULL when ok */

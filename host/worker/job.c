@@ -13,6 +13,10 @@ struct row job_row(const struct plan *plan, const struct cell *cell)
     row.variant = cell->variant->name;
     row.sweeps = (struct text_list){cell->sweep_count, cell->sweeps};
     row.tuning = cell->tuning;
+    if (cell->fate != CELL_UNSUPPORTED) {
+        row.tuning_origin.source = tuning_source_name(cell->tuning_source);
+        row.tuning_origin.class = cell->tuning_class;
+    }
     row.problem = cell->problem;
     row.status = cell->fate == CELL_UNSUPPORTED ? ROW_UNSUPPORTED
                  : cell->fate == CELL_SKIPPED   ? ROW_SKIPPED

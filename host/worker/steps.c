@@ -205,9 +205,12 @@ static bool shrink(const struct run *run, struct job *job, int64_t work_group_li
     struct device_info device = run->plan->devices[job->cell->device];
     const int64_t before = device.max_work_group;
     device.max_work_group = work_group_limit;
-    return work_group_limit > 0 && (before == 0 || work_group_limit < before) &&
-           variant_fit(job->cell->variant, &job->cell->problem, &device, &job->row.tuning, NULL) ==
-               0;
+    if (work_group_limit <= 0 || (before != 0 && work_group_limit >= before) ||
+        variant_fit(job->cell->variant, &job->cell->problem, &device, &job->row.tuning, NULL))
+        return false;
+    job->row.tuning_origin.source = tuning_source_name(TUNING_DEFAULT);
+    job->row.tuning_origin.class = NULL;
+    return true;
 }
 
 /* Builds the variant, with smaller work-groups where the compiled kernel asks for them. */
@@ -258,12 +261,29 @@ static bool read_output(struct run *run, struct job *job, const char *phase, boo
     return inside;
 }
 
-static bool launch(struct run *run, struct job *job, const char *phase)
+/* seconds: by the device's clock, where it is believable; the host's counts a lazy compiler too. */
+static bool launch(struct run *run, struct job *job, const char *phase, double *seconds)
 {
     cJSON *reply = NULL;
-    const bool ok = steps_ask_job(run, job, steps_request("launch", job->slot), phase, &reply);
+    if (!steps_ask_job(run, job, steps_request("launch", job->slot), phase, &reply))
+        return false;
+    *seconds = json_peek_number(reply, "device_s");
+    if (isnan(*seconds))
+        *seconds = json_peek_number(reply, "host_s");
     cJSON_Delete(reply);
-    return ok;
+    return true;
+}
+
+/* Ends a job whose launch took too long beside the fastest. True: go on. */
+static bool is_worth_it(struct run *run, struct job *job, double seconds, double factor)
+{
+    char reason[128];
+    if (factor <= 0 || run->fastest_s <= 0 || !(seconds > factor * run->fastest_s))
+        return true;
+    snprintf(reason, sizeof reason, "a launch took %.3g s, over %g times the fastest's %.3g s",
+             seconds, factor, run->fastest_s);
+    job_end(job, ROW_SKIPPED, "check", reason, run->arena);
+    return false;
 }
 
 static bool judge(struct run *run, struct job *job, const char *phase)
@@ -295,16 +315,21 @@ static void verified(struct run *run, struct job *job)
 /* Poisoned launch, verdict, and a second poisoned launch for repeatability. */
 void steps_check(struct run *run, struct job *job)
 {
+    const double factor = run->with->give_up_factor;
+    double seconds = 0;
     bool repeatable = false;
     if (mode_of(run, job) == CHECK_NONE) {
         job->row.check.mode = "none";
         return;
     }
     steps_progress(run, job, "check");
-    if (launch(run, job, "check") && read_output(run, job, "check", &repeatable) &&
-        judge(run, job, "check") && launch(run, job, "check") &&
+    if (launch(run, job, "check", &seconds) && is_worth_it(run, job, seconds, 2 * factor) &&
+        read_output(run, job, "check", &repeatable) && judge(run, job, "check") &&
+        launch(run, job, "check", &seconds) && is_worth_it(run, job, seconds, factor) &&
         read_output(run, job, "check", &repeatable)) {
         job->row.check.repeatable = repeatable;
+        if (run->fastest_s <= 0 || seconds < run->fastest_s)
+            run->fastest_s = seconds;
         if (run->with->case_folder)
             verified(run, job);
     }

@@ -17,7 +17,9 @@ struct run {
     struct arena *arena;
     struct process process;
     int open_device; /* -1: none */
+    const char *library_tuning; /* that the worker's library has been given, or NULL */
     double start_s, budget_s;
+    double fastest_s; /* a launch of the fastest right cell, for give_up_factor; 0: none yet */
     const bool *done;
     int next;   /* first cell that has no row yet */
     bool saved; /* the weights of a case have been written */

@@ -183,8 +183,25 @@ static void finish_nearest(struct run *run, struct job *jobs, int count)
         step_job(run, jobs, count, nearest, steps_measure);
 }
 
+/* A library keeps the parameters that it was given for as long as its process lives: cells of
+ * another tuning get another worker. */
+static void renew_library(struct run *run, const struct job *jobs, int count)
+{
+    for (int j = 0; j < count; ++j) {
+        if (!jobs[j].cell->variant->library)
+            continue;
+        const char *tuning = tuning_text(&jobs[j].cell->tuning, run->arena);
+        if (run->library_tuning && strcmp(run->library_tuning, tuning) != 0) {
+            process_stop(&run->process, jobs[j].cell->suite->deadlines.teardown_s);
+            run->open_device = -1;
+        }
+        run->library_tuning = tuning;
+    }
+}
+
 static void run_jobs(struct run *run, struct job *jobs, int count)
 {
+    renew_library(run, jobs, count);
     if (!run->with->case_folder)
         estimate_group(run, jobs, count);
     if (!any_live(jobs, count))
@@ -265,6 +282,7 @@ int supervisor_run(const struct supervisor *supervisor, const struct plan *plan,
                       .arena = arena,
                       .open_device = -1,
                       .start_s = clock_now_s(),
+                      .fastest_s = supervisor->fastest_s,
                       .done = done,
                       .err = err};
     run.budget_s = supervisor->budget_s > 0 ? supervisor->budget_s : plan->cells[0].suite->budget_s;

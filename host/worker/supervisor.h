@@ -35,6 +35,10 @@ struct supervisor {
      * first variant that returns them right are saved, or NULL. */
     const char *case_folder, *weights_path;
     struct account *account;           /* where the time goes; NULL: nobody asks */
+    /* attnbench tune: a cell of which one launch takes this many times as long as one of the
+     * fastest cell so far is skipped after that launch, twice as many for its very first one; 0:
+     * none is. fastest_s: a launch of the fastest that was known before, 0: none. */
+    double give_up_factor, fastest_s;
     const volatile sig_atomic_t *stop; /* 1: end after the present group, 2: end now */
 
     /* A cell has become a row. Its memory stays valid for the run. */

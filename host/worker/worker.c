@@ -205,13 +205,14 @@ static int do_prepare(struct served *s, const cJSON *request, cJSON *reply, stru
 
 static int do_launch(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
 {
-    (void)reply;
     int slot = 0;
     struct launch_times times;
     if (number(request, "slot", 0, SLOTS_MAX - 1, &slot, failure) ||
-        runner_poison(s->runner, slot, failure))
+        runner_poison(s->runner, slot, failure) || runner_launch(s->runner, slot, &times, failure))
         return -1;
-    return runner_launch(s->runner, slot, &times, failure);
+    json_add_number(reply, "host_s", times.host_s);
+    json_add_number(reply, "device_s", times.device_s);
+    return 0;
 }
 
 static int do_read(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)

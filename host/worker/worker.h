@@ -8,7 +8,7 @@
  *   case      {folder, returns}               -> {}          the same from a folder of the user's
  *   save      {path}                          -> {}          the weights that were read
  *   prepare   {slot, variant, tuning}         -> {build_s, options, origin}
- *   launch    {slot}                          -> {}          poisons the output, runs once
+ *   launch    {slot}                          -> {host_s, device_s} poisons the output, runs once
  *   read      {slot}                          -> {repeatable, overrun}
  *       fetches the output and checks the guard zones; repeatable: the same bits as the read before
  *   judge     {slot, mode}                    -> {ok, reason, mode, rows_checked, max_abs_err, ...}

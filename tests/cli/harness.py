@@ -137,6 +137,17 @@ class ProgramTest(unittest.TestCase):
         self.assertEqual(path.read_text(), text, f"{path}; GOLDEN_UPDATE=1 rewrites it")
 
 
+def find_device(test):
+    """The id of ATTNBENCH_TEST_DEVICE, or of PoCL's CPU, or else of whatever there is; or None."""
+    result = test.attnbench("devices", "--json", timeout=120)
+    devices = json.loads(result.stdout)["devices"] if result.stdout else []
+    if not devices:
+        return None
+    ids = [d["id"] for d in devices]
+    wanted = os.environ.get("ATTNBENCH_TEST_DEVICE")
+    return wanted or next((i for i in ids if "pocl" in i), ids[0])
+
+
 def main():
     """Exit status: 0 all passed, 1 failures, 77 nothing but skips."""
     program = unittest.main(module="__main__", exit=False, verbosity=2)

@@ -5,8 +5,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
-from find_device import find_device  # noqa: E402
-from harness import OK, SOURCE, WRONG, ProgramTest, main, make_suite  # noqa: E402
+from harness import OK, SOURCE, WRONG, ProgramTest, find_device, main, make_suite  # noqa: E402
 
 VARIANTS = ["fused", "naive", "tiled"]
 

@@ -11,8 +11,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
-from find_device import find_device  # noqa: E402
-from harness import OK, PROGRAM, SOURCE, WRONG, ProgramTest, main  # noqa: E402
+from harness import OK, PROGRAM, SOURCE, WRONG, ProgramTest, find_device, main  # noqa: E402
 
 EDGES = [1, 2, 17, 63, 64, 65, 257]
 HEADS = [1, 8, 40, 64, 72, 80, 96, 128, 256]

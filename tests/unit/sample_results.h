@@ -47,6 +47,8 @@ static inline struct row sample_row(struct arena *arena, struct problem problem,
     row.device = "null-0";
     row.variant = variant;
     row.sweeps = (struct text_list){1, sample_text(arena, sweep)};
+    row.tuning_origin.source = "tuned";
+    row.tuning_origin.class = "d_k=64";
     row.tuning.count = 2;
     row.tuning.items[0].name = "BLOCK_Q";
     row.tuning.items[0].value = 16;

@@ -622,8 +622,8 @@ static void tunings_survive_a_round_trip(void **state)
         {"{\"WG\":\"1\"}", "tuning.WG: expected an integer"},
         {"{\"W G\":1}", "tuning.W G: expected an integer"},
         {"{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"j\":1,\"k\":1,"
-         "\"l\":1,\"m\":1}",
-         "tuning: more than 12 tunables"},
+         "\"l\":1,\"m\":1,\"n\":1,\"o\":1,\"p\":1,\"q\":1}",
+         "tuning: more than 16 tunables"},
     };
     for (size_t i = 0; i < COUNT(bad); ++i) {
         cJSON *node = parse(bad[i].text);
