@@ -16,7 +16,7 @@ struct run {
     struct estimate *estimate;
     struct arena *arena;
     struct process process;
-    int open_device; /* -1: none */
+    int open_device;            /* -1: none */
     const char *library_tuning; /* that the worker's library has been given, or NULL */
     double start_s, budget_s;
     double fastest_s; /* a launch of the fastest right cell, for give_up_factor; 0: none yet */

@@ -280,6 +280,14 @@ class Tune(ProgramTest):
                 rows = self.rows("--tuning", "mine.json", status=status)
                 self.assertEqual([r["status"] for r in rows], statuses)
 
+    def test_without_a_tuning_the_library_has_its_own_parameters(self):
+        """bug: a rule that divided by MWG = 0 refused the default, and others were searched for 30 s"""
+        self.write("s.json", make_suite({"n": [77, 1024]}, variants=["clblast"]))
+        plan = json.loads(self.attnbench("plan", "s.json", "--device", "null", "--json",
+                                         status=OK).stdout)
+        for cell in plan["cells"]:
+            self.assertEqual((cell["tuning"]["MWG"], cell["tuning_source"]), (0, "default"))
+
     def test_a_variant_brings_its_own_tunings(self):
         self.tune("--out", "mine.json")
         shipped = json.loads((self.folder / "mine.json").read_text())
