@@ -281,10 +281,10 @@ int probe_verify(struct bench *bench, const struct probe *probe)
     const size_t bytes = lanes * (size_t)dtype_bytes(dtype);
     void *raw = malloc(bytes);
     float *counts = malloc(lanes * sizeof *counts);
-    int result = raw && counts
-                     ? read_out(bench, 0, bytes, raw)
-                     : failure_set(bench->failure, FAILURE_OOM, "out of memory on the host");
-    if (result == 0) {
+    int result = -1;
+    if (!raw || !counts) {
+        failure_set(bench->failure, FAILURE_OOM, "out of memory on the host");
+    } else if (read_out(bench, 0, bytes, raw) == 0) {
         dtype_decode(dtype, raw, counts, (int64_t)lanes);
         result = verify_counts(bench, probe, counts, lanes);
     }
