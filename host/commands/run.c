@@ -117,7 +117,6 @@ static struct text_list recorded_argv(struct arena *arena, const struct setup *s
                    {"--isolate", options->isolate},
                    {"--inputs", options->inputs},
                    {"--cache", options->cache},
-
                    {"--peaks", options->peaks && !*options->peaks ? "cached" : options->peaks}};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; ++i)
         if (strings[i].value)

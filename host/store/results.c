@@ -31,6 +31,7 @@ static const struct field run_fields[] = {
     {"time_s.warmup", FIELD_REAL, AT(time_s[ACTIVITY_WARMUP])},
     {"time_s.build", FIELD_REAL, AT(time_s[ACTIVITY_BUILD])},
     {"time_s.inputs", FIELD_REAL, AT(time_s[ACTIVITY_INPUTS])},
+    {"time_s.peaks", FIELD_REAL, AT(time_s[ACTIVITY_PEAKS])},
     {"time_s.start", FIELD_REAL, AT(time_s[ACTIVITY_START])},
     {"time_s.other", FIELD_REAL, AT(time_s[ACTIVITY_OTHER])},
 };

@@ -18,8 +18,8 @@ enum activity {
     ACTIVITY_WARMUP,  /* launches whose samples were not */
     ACTIVITY_BUILD,   /* compiling or loading programs */
     ACTIVITY_INPUTS,  /* making inputs, copying them to the device */
-    ACTIVITY_START,   /* starting and ending workers, listing and opening devices, their peaks,
-                         releasing */
+    ACTIVITY_PEAKS,   /* measuring what the device can do at most */
+    ACTIVITY_START,   /* starting and ending workers, listing and opening devices, releasing */
     ACTIVITY_OTHER,   /* everything else: estimates, journal, results file, waiting */
     ACTIVITIES
 };

@@ -6,11 +6,10 @@
 static const struct {
     const char *step;
     enum activity activity;
-} steps[] = {{"enumerate", ACTIVITY_START}, {"open", ACTIVITY_START},
-             {"release", ACTIVITY_START},   {"peak", ACTIVITY_START},
-             {"problem", ACTIVITY_INPUTS},  {"case", ACTIVITY_INPUTS},
-             {"prepare", ACTIVITY_BUILD},   {"launch", ACTIVITY_CHECK},
-             {"read", ACTIVITY_CHECK},      {"judge", ACTIVITY_CHECK}};
+} steps[] = {{"enumerate", ACTIVITY_START}, {"open", ACTIVITY_START},   {"release", ACTIVITY_START},
+             {"problem", ACTIVITY_INPUTS},  {"case", ACTIVITY_INPUTS},  {"prepare", ACTIVITY_BUILD},
+             {"peak", ACTIVITY_PEAKS},      {"launch", ACTIVITY_CHECK}, {"read", ACTIVITY_CHECK},
+             {"judge", ACTIVITY_CHECK}};
 
 void account_step(struct account *account, const char *step, double seconds)
 {

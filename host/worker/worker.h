@@ -3,7 +3,7 @@
  * Requests are JSON objects, one a line, {"do": STEP, ...}; each gets one reply. Steps:
  *   enumerate {backend}                       -> {devices: [...]}
  *   open      {backend, device: {...}}        -> {launch_us}
- *   peak      {peak}                          -> {value, how}    null: how says why not
+ *   peak      {peak}                          -> {value, how}   null: how says why not
  *   problem   {problem, seed, inputs}         -> {}          makes inputs, drops all slots
  *   case      {folder, returns}               -> {}          the same from a folder of the user's
  *   save      {path}                          -> {}          the weights that were read

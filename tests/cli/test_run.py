@@ -179,7 +179,7 @@ class Rows(ProgramTest):
     def test_where_the_time_went(self):
         result, results = self.run_suite(make_suite({"n": [8, 16]}))
         spent = results["run"]["time_s"]
-        self.assertEqual(list(spent), ["measure", "check", "warmup", "build", "inputs", "start",
+        self.assertEqual(list(spent), ["measure", "check", "warmup", "build", "inputs", "peaks", "start",
                                        "other"])
         # scripted launches take no real time, but starting workers does
         self.assertGreater(spent["start"], 0)

@@ -10,9 +10,9 @@ static void steps_are_activities(void **state)
         const char *step;
         enum activity activity;
     } cases[] = {{"enumerate", ACTIVITY_START}, {"open", ACTIVITY_START},
-                 {"release", ACTIVITY_START},   {"peak", ACTIVITY_START},
-                 {"problem", ACTIVITY_INPUTS},  {"case", ACTIVITY_INPUTS},
-                 {"prepare", ACTIVITY_BUILD},   {"launch", ACTIVITY_CHECK},
+                 {"release", ACTIVITY_START},   {"problem", ACTIVITY_INPUTS},
+                 {"case", ACTIVITY_INPUTS},     {"prepare", ACTIVITY_BUILD},
+                 {"peak", ACTIVITY_PEAKS},      {"launch", ACTIVITY_CHECK},
                  {"read", ACTIVITY_CHECK},      {"judge", ACTIVITY_CHECK}};
     for (size_t i = 0; i < COUNT(cases); ++i) {
         struct account account = {0};
@@ -54,7 +54,7 @@ static void names_are_the_fields(void **state)
 {
     (void)state;
     static const char *const names[] = {"measure", "check", "warmup", "build",
-                                        "inputs",  "start", "other"};
+                                        "inputs",  "peaks", "start",  "other"};
     assert_int_equal(COUNT(names), ACTIVITIES);
     for (int a = 0; a < ACTIVITIES; ++a)
         assert_string_equal(activity_name((enum activity)a), names[a]);
