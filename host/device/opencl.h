@@ -77,7 +77,7 @@ void opencl_kernels_free(struct session *session, struct kernels *kernels);
 
 /* opencl_peaks.c: the backend's */
 int opencl_peak(struct session *session, const struct device_info *device, enum peak peak,
-                const char *source, struct peak_rate *rate, struct arena *arena,
+                const char *source, struct peak_rate *result, struct arena *arena,
                 struct failure *failure);
 
 /* clblast.c: one strided-batched GEMM; the event is of its last kernel. */

@@ -10,6 +10,8 @@
 enum {
     STEPS = 4,
     TURNS_MAX = 32768, /* llvmpipe silently ends longer loops */
+    COMPUTE_TURNS =
+        4096, /* some 30 us of a CPU: with many groups, no core waits for another's last */
     TILE_BYTES = 16 << 10,
     GPU_ITEMS = 2048, /* a compute unit's work-items: enough to hide the latencies of any GPU */
     CPU_ITEMS = 4     /* groups of one: evens out a core that is busy otherwise */
@@ -191,7 +193,8 @@ static bool grow(const struct bench *bench, struct probe *probe, double factor)
 {
     const int64_t stride = (int64_t)probe->items * probe->form->chains;
     const int64_t loop = bench_is_global(bench) ? probe->vectors / stride : 1;
-    const int turns_max = (int)(TURNS_MAX / loop) > 1 ? (int)(TURNS_MAX / loop) : 1;
+    const int most = bench_is_global(bench) ? (int)(TURNS_MAX / loop) : COMPUTE_TURNS;
+    const int turns_max = most > 1 ? most : 1;
     const size_t items_max = probe->form->group == 1 ? 1 << 14 : 1 << 21;
     factor = fmin(fmax(1.2 * factor, 2), 8);
     if (probe->turns < turns_max) {
@@ -281,10 +284,10 @@ int probe_verify(struct bench *bench, const struct probe *probe)
     const size_t bytes = lanes * (size_t)dtype_bytes(dtype);
     void *raw = malloc(bytes);
     float *counts = malloc(lanes * sizeof *counts);
-    int result = raw && counts
-                     ? read_out(bench, 0, bytes, raw)
-                     : failure_set(bench->failure, FAILURE_OOM, "out of memory on the host");
-    if (result == 0) {
+    int result = -1;
+    if (!raw || !counts) {
+        failure_set(bench->failure, FAILURE_OOM, "out of memory on the host");
+    } else if (read_out(bench, 0, bytes, raw) == 0) {
         dtype_decode(dtype, raw, counts, (int64_t)lanes);
         result = verify_counts(bench, probe, counts, lanes);
     }

@@ -20,7 +20,8 @@ struct device_info {
     int64_t global_bytes, local_bytes, max_alloc_bytes;
     int64_t max_work_group;
     int64_t max_work_item[3];
-    int64_t vector_width; /* floats in a register (CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT); 0: unknown */
+    int64_t
+        vector_width; /* floats in a register (CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT); 0: unknown */
     bool has_clblast; /* this build can run CLBlast there */
     double launch_us; /* an empty kernel, enqueue to finish; 0: not measured yet */
     struct peaks peaks;

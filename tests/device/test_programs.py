@@ -21,7 +21,7 @@ class Programs(ProgramTest):
     def run_suite(self, *args, status=OK, **more):
         more.setdefault("ATTNBENCH_PROGRAM_CACHE", "on")  # PoCL's is off: it has one of its own
         self.attnbench("run", "s.json", "--device", self.device, "--quiet", "--out", "out.json",
-                       *args, status=status, **more)
+                       "--peaks", "none", *args, status=status, **more)
         self.attnbench("check", "out.json", status=OK)
         return self.results()["rows"]
 
