@@ -32,11 +32,15 @@
 #include "attention.clh"
 #include "fused_tiled.clh"
 
-/* One instruction on a GPU, where a comparison takes two. It drops a NaN, which its probability
- * brings back. */
+/* fmax is one instruction on a GPU, where a comparison takes two; CPUs are the other way round. A
+ * NaN that it drops comes back with its probability. */
 static inline float4 larger4(float4 a, float4 b)
 {
+#if EXP2_POLYNOMIAL
+    return a > b ? a : b;
+#else
     return fmax(a, b);
+#endif
 }
 
 static inline float4 powers_of_2(float4 x)
