@@ -246,7 +246,7 @@ fused_tiled(__global const storage *restrict q, __global const storage *restrict
         for (int i = 1; i < GRID_N; i++)
             sum += sums[i * X_PITCH + y + r * GRID_M];
         const float4 inverse = sum == 0.0f ? 0.0f : 1.0f / sum;
-#pragma unroll
+        UNROLL_GPU
         for (int c = 0; c < OUT_QUADS * 4; c++) {
             float elements[4];
             vstore4(outputs[AT(r, c)] * inverse, 0, elements);

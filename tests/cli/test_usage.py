@@ -165,9 +165,9 @@ class Variants(ProgramTest):
                                            status=OK).stdout)["variants"]
         names = [v["name"] for v in listed]
         self.assertEqual(names, sorted(names))
-        self.assertLessEqual({"naive", "tiled", "fused", "clblast"}, set(names))
+        self.assertLessEqual({"naive", "tiled", "fused", "fused_tiled", "clblast"}, set(names))
         self.assertEqual(text.splitlines()[2].split(), names)
-        self.assertRegex(text, r"(?m)^returns scores +- +- +yes +- +- *$")
+        self.assertRegex(text, r"(?m)^returns scores +- +- +- +yes +- +- *$")
         for variant in listed:
             self.assertRegex(text, rf"(?m)^{variant['name']}: ")
             self.assertTrue(variant["idea"] and variant["source"], variant["name"])
