@@ -30,10 +30,11 @@ int setup_plan(struct setup *setup, const struct options *options); /* with the 
 void setup_free(struct setup *setup);
 
 /* peaks.c: the peaks of `count` devices, from the cache folder or measured and put there; `mode` is
- * what --peaks was given. Those that are known already stay. A message on stderr says what takes
- * time, unless quiet. False: interrupted. */
+ * what --peaks was given. Those that are known already stay. `verify`: cached ones are measured
+ * again if the device clearly exceeds the first of them. A message on stderr says what takes time,
+ * unless quiet. False: interrupted. */
 bool setup_peaks(struct setup *setup, struct device_info *devices, int count, const char *mode,
-                 bool quiet);
+                 bool verify, bool quiet);
 /* The file of tunings that `attnbench tune` writes for a device; NULL: there is no place for one.
  */
 const char *tuning_path(const struct device_info *device, struct arena *arena);

@@ -52,7 +52,7 @@ int command_devices(const struct options *options)
         printf("{\"devices\": []}\n");
     if (status == EXIT_OK && options->peaks)
         setup_peaks(&setup, options->device ? setup.devices : setup.found,
-                    options->device ? setup.device_count : setup.found_count, options->peaks,
+                    options->device ? setup.device_count : setup.found_count, options->peaks, false,
                     false);
     if (status == EXIT_OK) {
         if (options->json)

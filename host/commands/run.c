@@ -401,7 +401,7 @@ static int run_plan(struct run_state *state, const struct options *options)
     supervisor->seed = state->results.run.seed;
     supervisor->stop = interrupt_catch();
     if (!setup_peaks(&state->setup, state->setup.devices, state->setup.device_count, options->peaks,
-                     options->quiet))
+                     true, options->quiet))
         return finish(state, options, true);
     if (on_device(state, 0, &err))
         return fail(EXIT_IO, &err);

@@ -7,6 +7,7 @@
 #include "commands/progress.h"
 #include "problem/search.h"
 #include "store/tuning_file.h"
+#include "util/cache.h"
 #include "util/clock.h"
 #include "worker/tuner.h"
 
@@ -188,6 +189,10 @@ static int tune_device(struct tune_state *state, const struct options *options, 
     if (!state->path) {
         err_set(&err, "there is no folder for tunings: neither HOME nor ATTNBENCH_CACHE_DIR is "
                       "set; use --out FILE");
+        return fail(EXIT_IO, &err);
+    }
+    if (!options->out && !cache_make_folders(state->path)) {
+        err_set(&err, "cannot make the folder of %s; use --out FILE", state->path);
         return fail(EXIT_IO, &err);
     }
     if (tuning_file_check(state->path, info, &err))

@@ -98,7 +98,7 @@ void program_cache_open(struct program_cache *cache, const char *device_key, boo
     *cache = (struct program_cache){NULL};
     const char *kind = arena_print(&arena, "programs/%s", device_key);
     const char *file = wanted(worthwhile) ? cache_path(&arena, kind, "") : NULL;
-    if (file && strlen(file) < PATH_BYTES - 80)
+    if (file && strlen(file) < PATH_BYTES - 80 && cache_make_folders(file))
         cache->folder = strdup(file);
     arena_free(&arena);
     if (cache->folder)

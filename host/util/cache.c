@@ -1,6 +1,5 @@
 #include "util/cache.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,27 +16,23 @@ static const char *root(struct arena *arena)
     return home && *home ? arena_print(arena, "%s/.cache/attnbench", home) : NULL;
 }
 
-/* mkdir -p */
-static int make_folders(struct arena *arena, const char *path)
+bool cache_make_folders(const char *path)
 {
-    char *part = arena_copy(arena, path);
-    for (char *slash = part; slash; slash = strchr(slash + 1, '/')) {
-        if (slash == part)
-            continue;
+    struct arena arena = {0};
+    bool made = true;
+    char *part = arena_copy(&arena, path);
+    for (char *slash = strchr(part + 1, '/'); slash && made; slash = strchr(slash + 1, '/')) {
+        struct stat status;
         *slash = '\0';
-        const int result = mkdir(part, 0700);
+        made = mkdir(part, 0700) == 0 || (stat(part, &status) == 0 && S_ISDIR(status.st_mode));
         *slash = '/';
-        if (result && errno != EEXIST)
-            return -1;
     }
-    return mkdir(part, 0700) && errno != EEXIST ? -1 : 0;
+    arena_free(&arena);
+    return made;
 }
 
 const char *cache_path(struct arena *arena, const char *kind, const char *name)
 {
     const char *folder = root(arena);
-    if (!folder)
-        return NULL;
-    folder = arena_print(arena, "%s/%s", folder, kind);
-    return make_folders(arena, folder) ? NULL : arena_print(arena, "%s/%s", folder, name);
+    return folder ? arena_print(arena, "%s/%s/%s", folder, kind, name) : NULL;
 }

@@ -7,8 +7,14 @@
 
 #include "util/arena.h"
 
-/* The path of the file `name` of a kind ("peaks", "tuning", "programs"), whose folders are made;
- * the file need not exist. NULL when there is no place for a cache: then do without. */
+#include <stdbool.h>
+
+/* The path of the file `name` of a kind ("peaks", "tuning", "programs"); neither it nor its folders
+ * need exist. NULL when there is no place for a cache: then do without. */
 const char *cache_path(struct arena *arena, const char *kind, const char *name);
+
+/* Makes the folders of such a path before the file is written. False: that cannot be, do without.
+ */
+bool cache_make_folders(const char *path);
 
 #endif

@@ -19,25 +19,24 @@ static bool ask(struct run *run, const struct cell *cell, enum peak peak, struct
 }
 
 bool supervisor_peaks(const struct supervisor *supervisor, const struct suite *suite,
-                      struct device_info *device, struct arena *arena)
+                      struct device_info *device, int count, struct peaks *peaks,
+                      struct arena *arena)
 {
     const struct cell cell = {.suite = suite};
     struct err err;
     struct run run = {
         .with = supervisor, .devices = device, .arena = arena, .open_device = -1, .err = &err};
-    struct peaks peaks = {0};
     struct trouble trouble;
     bool stopped = false, opens = true; /* a device that does not open is not asked again */
     signal(SIGPIPE, SIG_IGN);
-    for (int i = 0; i < PEAKS && !stopped; ++i) {
+    *peaks = (struct peaks){0};
+    for (int i = 0; i < count && !stopped; ++i) {
         opens = opens && steps_open(&run, &cell, &trouble);
-        if (!opens || !ask(&run, &cell, (enum peak)i, &trouble, &peaks.rates[i]))
-            peaks.rates[i] = (struct peak_rate){NAN, arena_copy(arena, trouble.reason)};
+        if (!opens || !ask(&run, &cell, (enum peak)i, &trouble, &peaks->rates[i]))
+            peaks->rates[i] = (struct peak_rate){NAN, arena_copy(arena, trouble.reason)};
         stopped = supervisor->stop && *supervisor->stop;
     }
     process_stop(&run.process, suite->deadlines.teardown_s);
     text_free(&run.process.output);
-    if (!stopped)
-        device->peaks = peaks;
     return !stopped;
 }

@@ -34,7 +34,7 @@ struct supervisor {
      * but not measured (attnbench verify); NULL: no. weights_path: where the softmax weights of the
      * first variant that returns them right are saved, or NULL. */
     const char *case_folder, *weights_path;
-    struct account *account;           /* where the time goes; NULL: nobody asks */
+    struct account *account; /* where the time goes; NULL: nobody asks */
     /* attnbench tune: a cell of which one launch takes this many times as long as one of the
      * fastest cell so far is skipped after that launch, twice as many for its very first one; 0:
      * none is. fastest_s: a launch of the fastest that was known before, 0: none. */
@@ -55,11 +55,12 @@ int supervisor_enumerate(const struct supervisor *supervisor, double deadline_s,
                          struct arena *arena, struct device_info **devices, int *count,
                          struct err *err);
 
-/* Measures the device's peaks, and its launch_us on the way. What could not be measured says why;
- * that is no failure. False when `stop` ended it: then the peaks are as they were. on_device is not
+/* Measures the device's peaks, the first `count` of them, and its launch_us on the way. What could
+ * not be measured says why; that is no failure. False when `stop` ended it. on_device is not
  * called. The suite says how long steps may take. Strings are of the arena. */
 bool supervisor_peaks(const struct supervisor *supervisor, const struct suite *suite,
-                      struct device_info *device, struct arena *arena);
+                      struct device_info *device, int count, struct peaks *peaks,
+                      struct arena *arena);
 
 /* Runs all cells c with !done[c] (NULL: all). devices[i] is the plan's device i; launch_us is
  * filled in. Rows' memory comes from the arena. -1 only when a callback failed (I/O). *interrupted

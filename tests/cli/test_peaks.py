@@ -45,7 +45,7 @@ class Peaks(PeaksTest):
         stderr, peaks = self.devices()
         self.assertEqual(stderr, "")
         self.assertEqual({k: peaks[k] for k in PEAKS}, dict.fromkeys(PEAKS))
-        self.assertFalse((self.folder / "cache").exists())
+        self.assertFalse((self.folder / "cache" / "peaks").exists())
 
     def test_text(self):
         text = self.attnbench("devices", "--device", "null", "--peaks", status=OK).stdout
@@ -117,7 +117,7 @@ class Peaks(PeaksTest):
                                          status=INCOMPLETE)
         peaks = results["devices"][0]["peaks"]
         self.assertEqual({k: peaks[k] for k in PEAKS}, dict.fromkeys(PEAKS))
-        self.assertEqual(list((self.folder / "cache/peaks").iterdir()), [])
+        self.assertFalse((self.folder / "cache/peaks").exists())
 
     def test_unknown_words(self):
         for args in [["devices", "--peaks=stale"], ["run", "s.json", "--peaks=stale"]]:
@@ -155,9 +155,19 @@ class Rooflines(PeaksTest):
 
     def test_none_leaves_them_out(self):
         self.expect(self.rates("--peaks", "none"), None, None, None)
-        self.assertFalse((self.folder / "cache").exists())
+        self.assertFalse((self.folder / "cache" / "peaks").exists())
         table = self.attnbench("report", "out.json", status=OK).stdout
         self.assertNotIn("Measured peaks", table)
+
+    def test_run_takes_no_cached_ones_that_the_device_exceeds(self):
+        self.devices("--peaks", script={"peaks": {"f32_gflop_s": 900, "read_gb_s": 70}})
+        result, results = self.run_suite(script={"peaks": {"f32_gflop_s": 930}})  # within noise
+        self.assertNotIn(MEASURING, result.stderr)
+        self.assertEqual(results["devices"][0]["peaks"]["f32_gflop_s"], 900)
+        result, results = self.run_suite(script={"peaks": {"f32_gflop_s": 1000}})
+        self.assertIn(MEASURING, result.stderr)
+        self.assertEqual(results["devices"][0]["peaks"]["f32_gflop_s"], 1000)
+        self.assertEqual(results["devices"][0]["peaks"]["read_gb_s"], 100)
 
     def test_run_takes_the_cached_ones(self):
         self.devices("--peaks", script={"peaks": {"f32_gflop_s": 2000}})

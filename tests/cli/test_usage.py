@@ -165,7 +165,7 @@ class Variants(ProgramTest):
                                            status=OK).stdout)["variants"]
         names = [v["name"] for v in listed]
         self.assertEqual(names, sorted(names))
-        self.assertLessEqual({"naive", "tiled", "fused", "clblast"}, set(names))
+        self.assertLessEqual({"naive", "tiled", "fused", "fused_tiled", "clblast"}, set(names))
         self.assertEqual(text.splitlines()[2].split(), names)
         rows = {line[:15].strip(): line[15:].split() for line in text.split("\n\n")[1].splitlines()}
         for column, variant in enumerate(listed):

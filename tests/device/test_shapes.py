@@ -63,7 +63,7 @@ class DeviceTest(ProgramTest):
                 # the tolerance has room: a right kernel stays well inside it
                 self.assertLess(row["check"]["err_over_tolerance"], 0.5)
         ok = collections.Counter(r["variant"] for r in rows if r["status"] == "ok")
-        for variant in ["naive", "tiled", "fused"]:
+        for variant in ["naive", "tiled", "fused", "fused_tiled"]:
             self.assertGreater(ok[variant], 0, f"{variant} was never tried")
         print("    " + ", ".join(f"{v}: {n} ok" for v, n in sorted(ok.items())), file=sys.stderr)
 
@@ -123,6 +123,45 @@ class Shapes(DeviceTest):
             "scale": {"axes": {"scale": [1, 0.01, -0.5], "n": [17, 65]}}},
             defaults={"d_k": 64, "heads": 3})
         self.expect_right(rows)
+
+
+class GpuTunings(DeviceTest):
+    """What a GPU would run, on whatever device there is: its grids of work-items and its barriers."""
+    # BLOCK_Q, BLOCK_KV, GRID_M, GRID_N, CHUNK, Q_RESIDENT, PREFETCH: each value at least once
+    FUSED_TILED = [(64, 64, 16, 8, 32, 1, 1), (64, 64, 16, 8, 32, 0, 1), (64, 64, 8, 16, 16, 0, 0),
+                   (128, 32, 16, 8, 32, 0, 1), (32, 32, 8, 8, 16, 1, 0), (16, 16, 4, 4, 4, 1, 0)]
+
+    def test_fused_tiled(self):
+        source = SOURCE / "kernels/fused_tiled"
+        default = json.loads((source / "variant.json").read_text())["defaults"]["gpu"]
+        self.assertIn(tuple(default.values()), self.FUSED_TILED)
+        for i, values in enumerate(self.FUSED_TILED):
+            folder = self.folder / "kernels" / f"tuning{i}"
+            folder.mkdir(parents=True)
+            for file in source.iterdir():
+                (folder / file.name).write_text(file.read_text())
+            variant = json.loads((source / "variant.json").read_text())
+            tuning = dict(zip(default, values))
+            variant.update(name=folder.name, defaults={"cpu": tuning, "gpu": tuning},
+                           tune={key: [value] for key, value in tuning.items()})
+            (folder / "variant.json").write_text(json.dumps(variant))
+        rows = self.run_sweeps({
+            "d": {"axes": {"d_k": [7, 64, 72, 128], "n_q": [65], "n_kv": [129]}},
+            "mask": {"axes": {"mask": ["causal", "window", "causal+window"], "n": [1, 63, 200]},
+                     "defaults": {"window_left": 70, "window_right": 3, "d_k": 40}},
+            "f16": {"axes": {"dtype": ["f16", "bf16"], "n": [65]},
+                    "defaults": {"d_k": 64, "layout": "bnhd", "bias": "alibi", "softcap": 30}}},
+            "--kernels", "kernels", "--variants",
+            ",".join(f"tuning{i}" for i in range(len(self.FUSED_TILED))), defaults={"heads": 2})
+        right = collections.Counter(r["variant"] for r in rows if r["status"] == "ok")
+        self.assertEqual(len(right), len(self.FUSED_TILED), right)
+        for row in rows:
+            with self.subTest(cell=row["cell"], variant=row["variant"]):
+                if row["status"] == "unsupported":  # too large a head for that tuning
+                    self.assertGreater(row["problem"]["d_k"], 64, row["reason"])
+                    continue
+                self.assertEqual(row["status"], "ok", row["reason"])
+                self.assertLess(row["check"]["err_over_tolerance"], 0.5)
 
 
 class NewVariants(DeviceTest):

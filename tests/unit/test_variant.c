@@ -217,7 +217,7 @@ static void a_variant_without_passes_is_refused(void **state)
 static void the_variants_of_the_repository_load(void **state)
 {
     (void)state;
-    static const char *const names[] = {"naive", "tiled", "fused", "clblast"};
+    static const char *const names[] = {"naive", "tiled", "fused", "fused_tiled", "clblast"};
     for (size_t i = 0; i < COUNT(names); ++i) {
         struct arena arena = {0};
         struct variant v;
