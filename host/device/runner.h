@@ -2,7 +2,8 @@
  *
  * All variants ("slots") read the same inputs and share scratch memory, since only one runs at a
  * time; each has an output of its own, which is judged after its last timed launch. Inputs and
- * outputs have guard zones that are checked after launches; outputs are poisoned with NaN. */
+ * outputs have guard zones that are checked after launches; outputs and scratch are poisoned with
+ * NaN. */
 #ifndef ATTNBENCH_DEVICE_RUNNER_H
 #define ATTNBENCH_DEVICE_RUNNER_H
 
@@ -32,7 +33,7 @@ const struct attention_inputs *runner_inputs(const struct runner *runner);
 int runner_prepare(struct runner *runner, int slot_index, const struct variant *variant,
                    const struct tuning *tuning, struct failure *failure);
 
-/* Fills the slot's output with NaN and all guard zones with their pattern. */
+/* Fills the slot's output and its scratch with NaN and all guard zones with their pattern. */
 int runner_poison(struct runner *runner, int slot_index, struct failure *failure);
 int runner_launch(struct runner *runner, int slot_index, struct launch_times *times,
                   struct failure *failure);

@@ -111,16 +111,16 @@ static void softmax(const struct query *query, const float *sink, double *weight
         weights[j] /= sum;
 }
 
-/* What some weights or other could make of the values: the largest of the keys that are seen. */
-static void largest_values(const struct query *query, const unsigned char *seen, int64_t d_v,
-                           double *magnitude)
+/* How far some weights or other could be from the output: the furthest value that is seen. */
+static void furthest_values(const struct query *query, const unsigned char *seen, int64_t d_v,
+                            const double *output, double *magnitude)
 {
     for (int64_t c = 0; c < d_v; c++)
         magnitude[c] = 0;
     for (int64_t j = query->first; j < query->end; j++)
         for (int64_t c = 0; c < d_v && seen[j]; c++)
-            magnitude[c] =
-                fmax(magnitude[c], fabs((double)query->v.first[j * query->v.stride + c]));
+            magnitude[c] = fmax(magnitude[c],
+                                fabs((double)query->v.first[j * query->v.stride + c] - output[c]));
 }
 
 /* Relative to the row's largest weight: under a strong sink all of them are tiny. */
@@ -180,7 +180,7 @@ void reference_attention(const struct problem *problem, const struct attention_i
                   magnitude ? magnitude + r * d_v : NULL);
             const double size = largest_size(&query, weights, sizes);
             if (magnitude && size > SCORE_SIZE_BLIND)
-                largest_values(&query, seen, d_v, magnitude + r * d_v);
+                furthest_values(&query, seen, d_v, output + r * d_v, magnitude + r * d_v);
             if (score_size)
                 score_size[r] = size;
         }

@@ -26,7 +26,8 @@ typedef int64_t row_index;
 
 /* For each of `row_count` rows, d_v values to output, and what the tolerance is derived from:
  *   magnitude[r * d_v + c] = sum_j p_j |v_jc|; or, where score_size exceeds SCORE_SIZE_BLIND, the
- *                            largest |v_jc| of the keys that are seen: any weights are possible,
+ *                            largest |v_jc - output| of the keys that are seen: any weights are
+ *                            possible, but where a single key is seen its weight is 1,
  *   score_size[r] = max of |scale| * sum_c |q_c k_jc| + 2 |bias| over the keys that have any
  * weight, p_j > 1e-20 of the row's largest (0 for an empty row). magnitude and score_size may be
  * NULL. A row that sees no key gives zeros. */
