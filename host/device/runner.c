@@ -395,6 +395,8 @@ int runner_guards(struct runner *runner, int slot_index, struct err *what, struc
     int result = 0;
     for (int i = 0; i < count && result == 0; ++i) {
         const size_t guard = buffers[i]->guard;
+        if (guard == 0)
+            continue;
         uint32_t *words = malloc(guard);
         if (!words)
             return failure_set(failure, FAILURE_OOM, "out of memory on the host");

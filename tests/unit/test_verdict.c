@@ -496,6 +496,29 @@ static void test_blind_rows(void **state)
     }
 }
 
+/* A sink that leaves the keys weights below 2^-126: a device may flush them to 0, and no more. */
+static void test_subnormal_weights(void **state)
+{
+    (void)state;
+    struct problem problem = make(1, 1, 4, 1);
+    problem.bias = BIAS_FLOAT;
+    problem.sink = true;
+    const float q = 0.01F, k[] = {1, 1, 1, 1}, v[] = {3, 5, 4, 3}, sink = 0;
+    const float bias[] = {-87.5F, -87.5F, -87.5F, -87.5F};
+    const struct attention_inputs inputs = {.q = &q, .k = k, .v = v, .bias = bias, .sinks = &sink};
+    const row_index row = 0;
+    double want, magnitude, score_size;
+    reference_attention(&problem, &inputs, &row, 1, &want, &magnitude, &score_size);
+    assert_true(want > 0x1p-124);
+    const float outputs[] = {0, 1e-31F};
+    for (int i = 0; i < LENGTH(outputs); i++) {
+        struct verdict verdict;
+        verdict_judge(&problem, &row, 1, &want, &magnitude, &score_size, &outputs[i], &verdict);
+        assert_true(verdict.ok == (i == 0));
+        assert_true(i > 0 || verdict.err_over_tolerance <= 0.25);
+    }
+}
+
 /* ---- which rows ---- */
 
 static bool contains(const row_index *rows, int64_t count, row_index wanted)
@@ -592,6 +615,7 @@ int main(void)
         cmocka_unit_test_teardown(test_numbers_and_reason, free_arena),
         cmocka_unit_test_teardown(test_tolerance_properties, free_arena),
         cmocka_unit_test_teardown(test_blind_rows, free_arena),
+        cmocka_unit_test_teardown(test_subnormal_weights, free_arena),
         cmocka_unit_test_teardown(test_rows_modes, free_arena),
         cmocka_unit_test_teardown(test_rows_sampled, free_arena),
     };
