@@ -112,6 +112,7 @@ def main():
             print("oclgrind is not installed")
             return 77
         problems = [shrink(problem) for problem in problems]
+        os.environ["ATTNBENCH_BARE_BUFFERS"] = "1"  # reads past a buffer do not end in its guards
     folder = tempfile.mkdtemp(prefix="attnbench-property-")
     runs = []
     # One run has ordinary inputs, the other one kind of the adversarial ones.

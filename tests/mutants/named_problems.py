@@ -59,7 +59,8 @@ def main():
         name = mutant["name"]
         row, right = rows[name, name], rows[name, mutation.control(mutant)["name"]]
         ratio = (row["check"] or {}).get("err_over_tolerance")
-        print(f"{name:36} {row['status']:8} {ratio or float('nan'):8.2g}  {mutant['mistake']}")
+        print(f"{name:36} {row['status']:8} {float('inf') if ratio is None else ratio:8.2g}  "
+              f"{mutant['mistake']}")
         complaints = list(judge(mutant, row, right))
         for complaint in complaints:
             print(f"    {complaint}")
