@@ -40,7 +40,7 @@ const char *build_origin_name(enum build_origin origin);
 /* Device memory: guard bytes, then the payload, then guard bytes again. Kernels see the payload. */
 struct buffer {
     size_t bytes; /* of the payload */
-    size_t guard; /* bytes on either side */
+    size_t guard; /* bytes on either side, or 0 */
 };
 
 /* Named buffers for a variant's passes: q, k, v, o and its scratch. */
@@ -75,7 +75,8 @@ struct backend {
                         const void *data, struct failure *failure);
     int (*buffer_read)(struct session *session, struct buffer *buffer, size_t offset, size_t bytes,
                        void *data, struct failure *failure);
-    /* Repeats a 4-byte pattern; offset and bytes are multiples of 4. */
+    /* Repeats a 4-byte pattern; offset and bytes are multiples of 4. Does nothing in a session
+     * whose buffers have no guards. */
     int (*buffer_fill)(struct session *session, struct buffer *buffer, size_t offset, size_t bytes,
                        uint32_t pattern, struct failure *failure);
 

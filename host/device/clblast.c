@@ -15,6 +15,11 @@ static int blast_failed(CLBlastStatusCode status, struct failure *failure)
 {
     if (status == CLBlastSuccess)
         return 0;
+    if (status == CLBlastInvalidLocalThreadsTotal || status == CLBlastInvalidLocalThreadsDim ||
+        status == CLBlastInvalidLocalMemUsage)
+        return failure_set(failure, FAILURE_UNSUPPORTED,
+                           "CLBlast's kernels want larger work-groups or more local memory than "
+                           "this device has");
     if ((int)status > -1000) /* CLBlast passes OpenCL's own codes on; its own lie below */
         return opencl_failed(failure, (cl_int)status, "CLBlastSgemmStridedBatched");
     return failure_set(failure, FAILURE_ERROR,

@@ -24,7 +24,7 @@ struct session {
     cl_context context;
     cl_command_queue queue;
     double timer_ns;          /* CL_DEVICE_PROFILING_TIMER_RESOLUTION */
-    size_t guard;             /* bytes; a multiple of the device's sub-buffer alignment */
+    size_t guard;             /* bytes; a multiple of the device's sub-buffer alignment, or 0 */
     struct program *programs; /* built so far, by source and options */
     struct program_cache cache;
     bool gemm_ready[2];  /* CLBlast has compiled its kernels, for b as it is and transposed */

@@ -2,7 +2,8 @@
  *
  * All variants ("slots") read the same inputs and share scratch memory, since only one runs at a
  * time; each has an output of its own, which is judged after its last timed launch. Inputs and
- * outputs have guard zones that are checked after launches; outputs are poisoned with NaN. */
+ * outputs have guard zones that are checked after launches; outputs and scratch are poisoned with
+ * NaN. */
 #ifndef ATTNBENCH_DEVICE_RUNNER_H
 #define ATTNBENCH_DEVICE_RUNNER_H
 
@@ -39,7 +40,7 @@ int runner_prepare(struct runner *runner, int slot_index, const struct variant *
 /* The slot's output was wrong: its program is not kept for later runs. */
 void runner_distrust(struct runner *runner, int slot_index);
 
-/* Fills the slot's output with NaN and all guard zones with their pattern. */
+/* Fills the slot's output and its scratch with NaN and all guard zones with their pattern. */
 int runner_poison(struct runner *runner, int slot_index, struct failure *failure);
 int runner_launch(struct runner *runner, int slot_index, struct launch_times *times,
                   struct failure *failure);

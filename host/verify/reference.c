@@ -111,16 +111,16 @@ static void softmax(const struct query *query, const float *sink, double *weight
         weights[j] /= sum;
 }
 
-/* What some weights or other could make of the values: the largest of the keys that are seen. */
-static void largest_values(const struct query *query, const unsigned char *seen, int64_t d_v,
-                           double *magnitude)
+/* How far some weights or other could be from the output: the furthest value that is seen. */
+static void furthest_values(const struct query *query, const unsigned char *seen, int64_t d_v,
+                            const double *output, double *magnitude)
 {
     for (int64_t c = 0; c < d_v; c++)
         magnitude[c] = 0;
     for (int64_t j = query->first; j < query->end; j++)
         for (int64_t c = 0; c < d_v && seen[j]; c++)
-            magnitude[c] =
-                fmax(magnitude[c], fabs((double)query->v.first[j * query->v.stride + c]));
+            magnitude[c] = fmax(magnitude[c],
+                                fabs((double)query->v.first[j * query->v.stride + c] - output[c]));
 }
 
 /* Relative to the row's largest weight: under a strong sink all of them are tiny. */
@@ -136,21 +136,23 @@ static double largest_size(const struct query *query, const double *weights, con
 }
 
 /* sum_j p_j v_j, and of |v_j| when magnitude is not NULL. */
-static void weigh(const double *weights, struct rows v, int64_t first, int64_t end, int64_t d_v,
-                  double *output, double *magnitude)
+static void weigh(const struct query *query, const double *weights, const unsigned char *seen,
+                  int64_t d_v, double *output, double *magnitude)
 {
+    const struct rows v = query->v;
     for (int64_t c = 0; c < d_v; c++)
         output[c] = 0;
-    for (int64_t j = first; j < end; j++)
+    for (int64_t j = query->first; j < query->end; j++)
         for (int64_t c = 0; c < d_v; c++)
             output[c] += weights[j] * (double)v.first[j * v.stride + c];
     if (!magnitude)
         return;
     for (int64_t c = 0; c < d_v; c++)
         magnitude[c] = 0;
-    for (int64_t j = first; j < end; j++)
-        for (int64_t c = 0; c < d_v; c++)
-            magnitude[c] += weights[j] * fabs((double)v.first[j * v.stride + c]);
+    for (int64_t j = query->first; j < query->end; j++)
+        for (int64_t c = 0; c < d_v && seen[j]; c++)
+            magnitude[c] +=
+                fmax(weights[j], WEIGHT_RESOLVED) * fabs((double)v.first[j * v.stride + c]);
 }
 
 void reference_attention(const struct problem *problem, const struct attention_inputs *inputs,
@@ -176,11 +178,11 @@ void reference_attention(const struct problem *problem, const struct attention_i
             for (int64_t j = query.first; j < query.end; j++)
                 seen[j] = weights[j] > -INFINITY;
             softmax(&query, problem->sink ? &inputs->sinks[query.head] : NULL, weights);
-            weigh(weights, query.v, query.first, query.end, d_v, output + r * d_v,
+            weigh(&query, weights, seen, d_v, output + r * d_v,
                   magnitude ? magnitude + r * d_v : NULL);
             const double size = largest_size(&query, weights, sizes);
             if (magnitude && size > SCORE_SIZE_BLIND)
-                largest_values(&query, seen, d_v, magnitude + r * d_v);
+                furthest_values(&query, seen, d_v, output + r * d_v, magnitude + r * d_v);
             if (score_size)
                 score_size[r] = size;
         }

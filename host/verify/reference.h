@@ -25,14 +25,20 @@ struct attention_inputs {
 typedef int64_t row_index;
 
 /* For each of `row_count` rows, d_v values to output, and what the tolerance is derived from:
- *   magnitude[r * d_v + c] = sum_j p_j |v_jc|; or, where score_size exceeds SCORE_SIZE_BLIND, the
- *                            largest |v_jc| of the keys that are seen: any weights are possible,
+ *   magnitude[r * d_v + c] = sum_j p_j |v_jc|, smaller p_j of keys that are seen counting as
+ *                            WEIGHT_RESOLVED; or, where score_size exceeds SCORE_SIZE_BLIND, the
+ *                            largest |v_jc - output| of the keys that are seen: any weights are
+ *                            possible, but where a single key is seen its weight is 1,
  *   score_size[r] = max of |scale| * sum_c |q_c k_jc| + 2 |bias| over the keys that have any
  * weight, p_j > 1e-20 of the row's largest (0 for an empty row). magnitude and score_size may be
  * NULL. A row that sees no key gives zeros. */
 void reference_attention(const struct problem *problem, const struct attention_inputs *inputs,
                          const row_index *rows, int64_t row_count, double *output,
                          double *magnitude, double *score_size);
+
+/* Smaller weights, such as those under a strong sink, are not known to 2^-24 of themselves in f32:
+ * a device may flush what is below 2^-126. */
+#define WEIGHT_RESOLVED 0x1p-102
 
 /* Scores made of numbers this large (2^15, such as a bias of -1e9 on every key of a row) have
  * errors of some percent and more in f32: weights can no longer be told. */

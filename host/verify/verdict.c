@@ -137,6 +137,10 @@ const row_index *verdict_rows(const struct problem *problem, enum check_mode *mo
  * The absolute term is half the spacing of subnormal f16, elsewhere the smallest normal, since a
  * device may flush subnormals to zero.
  *
+ * Where scores are so large that e means nothing (SCORE_SIZE_BLIND), weights may be any, and move o
+ * by at most `magnitude`, which is then the distance to the furthest value: |v| <= magnitude +
+ * |want|.
+ *
  * The sum of all this is what a right kernel may reach; SAFETY = 4 makes the tolerance, so that
  * right kernels stay 4 times inside it. What it does not cover: rounding errors that all go one
  * way, as when thousands of equal numbers are added one by one. Our random values do not do that.
@@ -152,7 +156,11 @@ double verdict_tolerance(enum dtype dtype, const struct problem *problem, double
     const double least = dtype == DTYPE_F16 ? 0x1p-25 : FLT_MIN;
     const double tanh_ulps = problem->softcap > 0 ? 8 : 0;
     const double score = score_size * (sqrt((double)problem->d_k) / 2 + 4 + tanh_ulps);
-    const double compute = 0x1p-24 * (score + 8 + sqrt((double)keys)) * magnitude;
+    const double sums = 8 + sqrt((double)keys);
+    const double compute =
+        score_size > SCORE_SIZE_BLIND
+            ? fmin(0x1p-24 * score, 1) * magnitude + 0x1p-24 * sums * (magnitude + fabs(want))
+            : 0x1p-24 * (score + sums) * magnitude;
     return SAFETY * (compute + storage[dtype] * (fabs(want) + magnitude) + least);
 }
 

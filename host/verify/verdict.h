@@ -31,7 +31,7 @@ struct verdict {
 };
 
 /* Tolerance of one output element; the derivation stands in verdict.c.
- * magnitude = sum_j p_j |v_j|, score_size = max_j scale sum |q k|, keys = number of visible keys.
+ * magnitude and score_size are those of reference_attention, keys the number of visible keys.
  */
 double verdict_tolerance(enum dtype dtype, const struct problem *problem, double want,
                          double magnitude, double score_size, int64_t keys);

@@ -465,6 +465,60 @@ static void test_tolerance_properties(void **state)
     assert_true(f32 < 3e-5 && f16 > 100 * f32 && f16 < 3.1e-3 && bf16 > 7 * f16 && bf16 < 2.4e-2);
 }
 
+/* Keys with a bias of -1e9 are seen. f32 cannot tell their weights, but a single one weighs 1. */
+static void test_blind_rows(void **state)
+{
+    (void)state;
+    struct problem problem = make(1, 1, 2, 1);
+    problem.bias = BIAS_FLOAT;
+    const float q = 1, k[] = {1, 2}, v[] = {3, 5};
+    static const struct {
+        float bias[2], output;
+        bool ok;
+    } cases[] = {
+        {{-1e9F, -INFINITY}, 3, true},      {{-1e9F, -INFINITY}, 0, false},
+        {{-1e9F, -INFINITY}, 5, false},     {{-INFINITY, -1e9F}, 5, true},
+        {{-INFINITY, -1e9F}, 0, false},     {{-1e9F, -1e9F}, 4, true},
+        {{-1e9F, -1e9F}, 3, true},          {{-1e9F, -1e9F}, 5, true},
+        {{-1e9F, -1e9F}, 100, false},       {{-INFINITY, -INFINITY}, 0, true},
+        {{-INFINITY, -INFINITY}, 4, false},
+    };
+    for (int i = 0; i < LENGTH(cases); i++) {
+        const struct attention_inputs inputs = {.q = &q, .k = k, .v = v, .bias = cases[i].bias};
+        const row_index row = 0;
+        double want, magnitude, score_size;
+        reference_attention(&problem, &inputs, &row, 1, &want, &magnitude, &score_size);
+        struct verdict verdict;
+        verdict_judge(&problem, &row, 1, &want, &magnitude, &score_size, &cases[i].output,
+                      &verdict);
+        if (verdict.ok != cases[i].ok)
+            fail_msg("case %d: %s", i, verdict.ok ? "ok" : verdict.reason);
+    }
+}
+
+/* A sink that leaves the keys weights below 2^-126: a device may flush them to 0, and no more. */
+static void test_subnormal_weights(void **state)
+{
+    (void)state;
+    struct problem problem = make(1, 1, 4, 1);
+    problem.bias = BIAS_FLOAT;
+    problem.sink = true;
+    const float q = 0.01F, k[] = {1, 1, 1, 1}, v[] = {3, 5, 4, 3}, sink = 0;
+    const float bias[] = {-87.5F, -87.5F, -87.5F, -87.5F};
+    const struct attention_inputs inputs = {.q = &q, .k = k, .v = v, .bias = bias, .sinks = &sink};
+    const row_index row = 0;
+    double want, magnitude, score_size;
+    reference_attention(&problem, &inputs, &row, 1, &want, &magnitude, &score_size);
+    assert_true(want > 0x1p-124);
+    const float outputs[] = {0, 1e-31F};
+    for (int i = 0; i < LENGTH(outputs); i++) {
+        struct verdict verdict;
+        verdict_judge(&problem, &row, 1, &want, &magnitude, &score_size, &outputs[i], &verdict);
+        assert_true(verdict.ok == (i == 0));
+        assert_true(i > 0 || verdict.err_over_tolerance <= 0.25);
+    }
+}
+
 /* ---- which rows ---- */
 
 static bool contains(const row_index *rows, int64_t count, row_index wanted)
@@ -560,6 +614,8 @@ int main(void)
         cmocka_unit_test_teardown(test_empty_rows, free_arena),
         cmocka_unit_test_teardown(test_numbers_and_reason, free_arena),
         cmocka_unit_test_teardown(test_tolerance_properties, free_arena),
+        cmocka_unit_test_teardown(test_blind_rows, free_arena),
+        cmocka_unit_test_teardown(test_subnormal_weights, free_arena),
         cmocka_unit_test_teardown(test_rows_modes, free_arena),
         cmocka_unit_test_teardown(test_rows_sampled, free_arena),
     };
