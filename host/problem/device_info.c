@@ -79,7 +79,8 @@ int device_info_from_json(struct device_info *device, const cJSON *object, struc
                                found);
             *(const char **)at = arena_copy(arena, item->valuestring);
         } else if (fields[i].type == FIELD_INT) {
-            if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= 0x1p62))
+            if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= 0x1p62) ||
+                item->valuedouble != floor(item->valuedouble))
                 return err_set(err, "device.%s: expected a whole number, found %s", fields[i].name,
                                found);
             *(int64_t *)at = (int64_t)item->valuedouble;

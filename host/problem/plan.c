@@ -27,17 +27,9 @@ struct entries {
     size_t table_size;
 };
 
-static size_t hash(const char *text)
-{
-    size_t h = 1469598103934665603u; /* FNV-1a */
-    for (; *text; ++text)
-        h = (h ^ (unsigned char)*text) * 1099511628211u;
-    return h;
-}
-
 static int *slot(struct entries *entries, const char *id)
 {
-    size_t i = hash(id) & (entries->table_size - 1);
+    size_t i = text_hash(id) & (entries->table_size - 1);
     while (entries->table[i] && strcmp(entries->items[entries->table[i] - 1].id, id) != 0)
         i = (i + 1) & (entries->table_size - 1);
     return &entries->table[i];

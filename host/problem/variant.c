@@ -169,6 +169,8 @@ static int pass_fits(const struct pass *pass, const struct problem *problem,
                            "pass %s needs %" PRId64 " work-items in dimension %d, the device "
                            "allows %" PRId64,
                            pass->kernel, local, i, device->max_work_item[i]);
+        if (local > INT64_MAX / items)
+            return err_set(reason, "pass %s has an impossible work-group", pass->kernel);
         items *= local;
     }
     if (device->max_work_group && items > device->max_work_group)
@@ -229,7 +231,7 @@ int variant_fit(const struct variant *variant, const struct problem *problem,
     if (variant_tuning_fits(variant, problem, device, tuning, reason) == 0)
         return 0;
     /* The reason of the preferred tuning is the one to show: the others are only smaller. */
-    for (int64_t k = 0; k < 1 << 20 && tuning_at(variant, k, tuning); ++k)
+    for (int64_t k = 0; tuning_at(variant, k, tuning); ++k)
         if (variant_tuning_fits(variant, problem, device, tuning, NULL) == 0)
             return 0;
     return -1;

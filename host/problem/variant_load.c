@@ -50,6 +50,7 @@ static int load_tunables(struct variant *variant, const cJSON *tune, struct err 
 {
     const struct json *json = &variant->json;
     const cJSON *item = NULL;
+    int64_t combinations = 1;
     cJSON_ArrayForEach(item, tune)
     {
         if (variant->tunable_count == TUNABLES_MAX)
@@ -69,6 +70,10 @@ static int load_tunables(struct variant *variant, const cJSON *tune, struct err 
             return -1;
         }
         ++variant->tunable_count;
+        combinations *= tunable->count;
+        if (combinations > COMBINATIONS_MAX)
+            return json_fail(json, tune, err, "more than %d combinations of tunables",
+                             COMBINATIONS_MAX);
     }
     return 0;
 }
@@ -277,6 +282,17 @@ static int load_pass(struct variant *variant, const cJSON *object, struct arena 
     return 0;
 }
 
+static int load_default(const struct variant *variant, const cJSON *item, struct err *err)
+{
+    int64_t value;
+    bool tunable = false;
+    for (int i = 0; i < variant->tunable_count; ++i)
+        tunable = tunable || strcmp(variant->tunables[i].name, item->string) == 0;
+    if (!tunable)
+        return json_fail(&variant->json, item, err, "expected a tunable of this file");
+    return json_as_int(&variant->json, item, 0, 1 << 20, &value, err);
+}
+
 static int load_defaults(const struct variant *variant, struct err *err)
 {
     static const char *const types[] = {"cpu", "gpu", "accelerator", "other", NULL};
@@ -285,16 +301,11 @@ static int load_defaults(const struct variant *variant, struct err *err)
         return 0;
     if (json_only_keys(&variant->json, variant->defaults, types, err))
         return -1;
-    cJSON_ArrayForEach(type, variant->defaults) cJSON_ArrayForEach(item, type)
+    cJSON_ArrayForEach(type, variant->defaults)
     {
-        int64_t value;
-        bool tunable = false;
-        for (int i = 0; i < variant->tunable_count; ++i)
-            tunable = tunable || strcmp(variant->tunables[i].name, item->string) == 0;
-        if (!tunable)
-            return json_fail(&variant->json, item, err, "expected a tunable of this file");
-        if (json_as_int(&variant->json, item, 0, 1 << 20, &value, err))
-            return -1;
+        if (!cJSON_IsObject(type))
+            return json_fail(&variant->json, type, err, "expected an object with tunables");
+        cJSON_ArrayForEach(item, type) if (load_default(variant, item, err)) return -1;
     }
     return 0;
 }
