@@ -119,17 +119,19 @@ static int check_combinations(struct suite *suite, const struct sweep *sweep, st
     if (suite->problem_count > SUITE_MAX_PROBLEMS)
         return json_fail(&suite->json, sweep->node, err, "more than %d problems",
                          SUITE_MAX_PROBLEMS);
-    for (int k = 0; k < count; ++k) {
-        struct arena arena = {0};
+    struct arena arena = {0};
+    struct err why;
+    int k = 0, result = 0;
+    for (; k < count && result == 0; ++k) {
         struct problem problem;
-        struct err why;
-        const int result = sweep_problem(suite, sweep, k, &problem, &arena, &why);
-        arena_free(&arena);
-        if (result)
-            return json_fail(&suite->json, sweep->node, err, "problem %d of %d: %s", k + 1, count,
-                             why.message);
+        result = sweep_problem(suite, sweep, k, &problem, &arena, &why);
+        if (k % 1024 == 0) /* lengths of all problems at once could fill the memory */
+            arena_free(&arena);
     }
-    return 0;
+    arena_free(&arena);
+    if (result)
+        json_fail(&suite->json, sweep->node, err, "problem %d of %d: %s", k, count, why.message);
+    return result;
 }
 
 static int load_sweep(struct suite *suite, struct sweep *sweep, const cJSON *node,

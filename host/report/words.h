@@ -10,6 +10,11 @@ void words_line(struct text *out, const char *foreign, size_t max_bytes);
 /* "48 cells: 40 ok, 8 unsupported". */
 void words_summary(struct text *out, const struct results *results);
 
+/* "2 cells drifted while they were measured: ..." with the worst of them; nothing if none did.
+ * Drift is where the last third of a row's samples is faster or slower than the first by over 5 %.
+ */
+void words_drift(struct text *out, const struct results *results);
+
 /* GFLOP/s in three digits: "0.12", "12.3", "1234", "1.2e-05"; nothing when unknown. */
 void words_rate(struct text *out, double gflop_s);
 

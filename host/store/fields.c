@@ -106,6 +106,7 @@ cJSON *field_to_json(const struct field *field, const void *record)
     case FIELD_BOOL:
         return cJSON_CreateBool(*(const bool *)value);
     case FIELD_REAL:
+    case FIELD_LATER_REAL:
     case FIELD_SIGNED:
         return number(*(const double *)value);
     case FIELD_INTERVAL: {
@@ -185,7 +186,8 @@ void fields_default(const struct field *fields, int count, void *record)
 {
     for (int i = 0; i < count; ++i) {
         void *value = (char *)record + fields[i].offset;
-        if (fields[i].type == FIELD_REAL || fields[i].type == FIELD_SIGNED)
+        if (fields[i].type == FIELD_REAL || fields[i].type == FIELD_LATER_REAL ||
+            fields[i].type == FIELD_SIGNED)
             *(double *)value = NAN;
         else if (fields[i].type == FIELD_INTERVAL)
             ((double *)value)[0] = ((double *)value)[1] = NAN;
@@ -334,6 +336,7 @@ static int read_field(const struct field *field, const struct reader *reader, co
         *(bool *)value = cJSON_IsTrue(node);
         return 0;
     case FIELD_REAL:
+    case FIELD_LATER_REAL:
         return read_real(reader, node, 0, value);
     case FIELD_SIGNED:
         return read_real(reader, node, -DBL_MAX, value);
@@ -383,6 +386,8 @@ int fields_from_json(const struct field *fields, int count, void *record, const 
                 return expected(&reader, parent, "an object");
         }
         const cJSON *node = cJSON_GetObjectItemCaseSensitive(parent, key);
+        if (!node && fields[i].type == FIELD_LATER_REAL)
+            continue;
         if (!node)
             return json_fail(json, parent, err, "the key \"%s\" is missing", key);
         if (read_field(fields + i, &reader, node, (char *)record + fields[i].offset))

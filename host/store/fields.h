@@ -17,6 +17,7 @@ enum field_type {
     FIELD_INT,         /* int */
     FIELD_BOOL,        /* bool */
     FIELD_REAL,        /* double >= 0, NaN: unknown */
+    FIELD_LATER_REAL,  /* the same, added by a minor version: older files do not have it */
     FIELD_SIGNED,      /* double of any sign, NaN: unknown */
     FIELD_INTERVAL,    /* double[2] */
     FIELD_NUMBERS,     /* struct number_list */
@@ -41,8 +42,8 @@ void fields_default(const struct field *fields, int count, void *record);
 
 cJSON *fields_to_json(const struct field *fields, int count, const void *record);
 
-/* Every field must be there, of its type; unknown keys are ignored. Strings are copied to the
- * arena. The record must have its defaults. */
+/* Every field must be there (but for FIELD_LATER_...), of its type; unknown keys are ignored.
+ * Strings are copied to the arena. The record must have its defaults. */
 int fields_from_json(const struct field *fields, int count, void *record, const struct json *json,
                      const cJSON *object, struct arena *arena, struct err *err);
 

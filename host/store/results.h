@@ -9,7 +9,7 @@
 #include "store/row.h"
 
 #define RESULTS_FORMAT  "attnbench-results"
-#define RESULTS_VERSION "1.0.0"
+#define RESULTS_VERSION "1.1.0"
 
 struct run_header {
     const char *id;                         /* 32 hex digits */

@@ -136,6 +136,7 @@ void job_times(struct job *job, struct arena *arena)
     row->time.host_median_s = stats_median(job->host_s, count);
     row->time.warmup = job->sampler.warmup;
     row->time.outliers = stats.outliers;
+    row->time.drift = stats.drift;
     row->time.stable = job->sampler.stable && stats.rel_ci <= job->sampler.rule.target_rel_ci;
     row->rates.gflop_s = row->rates.flops / stats.median * 1e-9;
     row->rates.gb_s = row->rates.bytes / stats.median * 1e-9;

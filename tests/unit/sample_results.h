@@ -14,6 +14,16 @@
     "\xe2\x80\xae"                                                                                 \
     "gnp \xff\nsecond \"line\", with a comma"
 
+/* Fields that a minor version added: files without them are read. */
+static inline bool is_later_field(const char *path)
+{
+    static const char *const later[] = {"time.drift"};
+    for (size_t i = 0; i < sizeof later / sizeof *later; ++i)
+        if (strcmp(later[i], path) == 0)
+            return true;
+    return false;
+}
+
 enum { SAMPLES = 11 };
 
 static inline struct problem sample_problem(int64_t n, int64_t heads)
@@ -70,6 +80,7 @@ static inline void sample_times(struct row *row, struct arena *arena, double med
     row->time.ci95_s[0] = stats.ci95_low;
     row->time.ci95_s[1] = stats.ci95_high;
     row->time.host_median_s = 1.5 * median_s;
+    row->time.drift = stats.drift;
     row->time.warmup = 3;
     row->time.stable = true;
     row->passes.count = 1;

@@ -193,11 +193,11 @@ static void headers_are_checked(void **state)
     *strchr(text.data, '\n') = '\0';
     assert_int_equal(read_text(text.data, &err), -1); /* torn in the header */
     text.data[strlen(text.data)] = '\n';
-    char *version = strstr(text.data, "1.0.0");
+    char *version = strstr(text.data, RESULTS_VERSION);
     *version = '2';
     assert_int_equal(read_text(text.data, &err), -1);
     assert_string_equal(err.message, "f.journal:1:1: version: made by a newer attnbench: results "
-                                     "version 2.0.0, this one reads 1.x");
+                                     "version 2.1.0, this one reads 1.x");
     *version = '1';
     assert_int_equal(read_text(text.data, &err), 0);
     char *results_text = results_print(&results);

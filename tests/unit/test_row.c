@@ -122,7 +122,9 @@ static void every_field_must_be_there(void **state)
         if (text_starts(path, "problem."))
             continue;
         struct err err = {""};
-        assert_int_equal(read_changed(path, NULL, &err), -1);
+        assert_int_equal(read_changed(path, NULL, &err), is_later_field(path) ? 0 : -1);
+        if (is_later_field(path))
+            continue;
         char expected[96];
         const char *dot = strchr(path, '.');
         snprintf(expected, sizeof expected, "file.json:1: %.*s%sthe key \"%s\" is missing",
