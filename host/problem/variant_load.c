@@ -117,6 +117,7 @@ static int load_supports(const struct variant *variant, struct arena *arena, str
 {
     static const char *const range_keys[] = {"min", "max", "multiple_of", NULL};
     const struct json *json = &variant->json;
+    const struct problem any = problem_default();
     const cJSON *item = NULL;
     cJSON_ArrayForEach(item, variant->supports)
     {
@@ -138,6 +139,8 @@ static int load_supports(const struct variant *variant, struct arena *arena, str
                 if (problem_set(&scratch, item->string, value, arena, &why))
                     return json_fail(json, value, err, "%s", why.message);
             }
+        } else if (cJSON_IsObject(item) && problem_enum_name(&any, item->string)) {
+            return json_fail(json, item, err, "expected a list of names");
         } else if (cJSON_IsObject(item)) {
             int64_t ignored;
             if (json_only_keys(json, item, range_keys, err) ||

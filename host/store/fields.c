@@ -301,8 +301,11 @@ static int read_passes(const struct reader *reader, const cJSON *node, struct pa
     {
         const cJSON *kernel = cJSON_GetObjectItemCaseSensitive(pass, "kernel");
         const cJSON *median = cJSON_GetObjectItemCaseSensitive(pass, "median_s");
+        if (!cJSON_IsObject(pass))
+            return expected(reader, pass, "an object");
         if (!kernel || !median)
-            return expected(reader, pass, "an object with \"kernel\" and \"median_s\"");
+            return json_fail(reader->json, pass, reader->err, "the key \"%s\" is missing",
+                             kernel ? "median_s" : "kernel");
         if (read_string(reader, kernel, &times->items[times->count].kernel) ||
             read_real(reader, median, 0, &times->items[times->count].median_s))
             return -1;
