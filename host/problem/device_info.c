@@ -77,7 +77,10 @@ int device_info_from_json(struct device_info *device, const cJSON *object, struc
             if (!cJSON_IsString(item))
                 return err_set(err, "device.%s: expected a string, found %s", fields[i].name,
                                found);
-            *(const char **)at = arena_copy(arena, item->valuestring);
+            struct text safe = {0};
+            text_add_printable(&safe, item->valuestring, false);
+            *(const char **)at = arena_copy(arena, text_get(&safe));
+            text_free(&safe);
         } else if (fields[i].type == FIELD_INT) {
             if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= 0x1p62) ||
                 item->valuedouble != floor(item->valuedouble))

@@ -24,7 +24,8 @@ struct device_info {
 };
 
 cJSON *device_info_to_json(const struct device_info *device);
-/* Strings are copied to the arena. Unknown keys are ignored, missing ones are an error. */
+/* Strings are copied to the arena as printable text. Unknown keys are ignored, missing ones are an
+ * error. */
 int device_info_from_json(struct device_info *device, const cJSON *object, struct arena *arena,
                           struct err *err);
 

@@ -363,6 +363,9 @@ static int load_fields(struct variant *variant, const char *folder, struct arena
     if (strcmp(variant->name, folder) != 0)
         return json_fail(json, cJSON_GetObjectItemCaseSensitive(root, "name"), err,
                          "expected \"%s\", the name of the folder", folder);
+    if (!text_is_identifier(folder))
+        return json_fail(json, cJSON_GetObjectItemCaseSensitive(root, "name"), err,
+                         "expected a name of letters, digits and '_'");
     if (load_tunables(variant, tune, err) || load_supports(variant, arena, err) ||
         (needs && load_requires(variant, needs, arena, err)) ||
         load_expression_key(variant, root, "where", "1", &variant->where, arena, err) ||

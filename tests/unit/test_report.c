@@ -175,7 +175,7 @@ static void csv_is_rectangular_and_inert(void **state)
     assert_non_null(strstr(text_get(&report), ",'+cmd(),"));
     assert_non_null(strstr(text_get(&report), ",'-2+3,"));
     assert_non_null(strstr(text_get(&report), ",'@SUM(A1),"));
-    assert_non_null(strstr(text_get(&report), ", =1,"));
+    assert_non_null(strstr(text_get(&report), ",' =1,"));
     assert_non_null(strstr(text_get(&report), ",\"say \"\"hi\"\", you\","));
     assert_non_null(strstr(text_get(&report), ",-1,-1,")); /* window_left, window_right: numbers */
     text_free(&report);
