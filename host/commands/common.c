@@ -120,6 +120,17 @@ static int choose(struct setup *setup, const char *wanted)
     return EXIT_OK;
 }
 
+/* For the workers, which inherit it; what the user has set stays. */
+static void set_environment(const struct setup *setup)
+{
+    for (int d = 0; d < setup->device_count; ++d)
+        for (int q = 0; q < setup->devices[d].quirk_count; ++q) {
+            const struct quirk *quirk = setup->devices[d].quirks[q];
+            for (int e = 0; e < quirk->environment_count; ++e)
+                setenv(quirk->environment[e].name, quirk->environment[e].value, 0);
+        }
+}
+
 int setup_devices(struct setup *setup, const struct options *options)
 {
     struct err err;
@@ -133,7 +144,24 @@ int setup_devices(struct setup *setup, const struct options *options)
     if (supervisor_enumerate(&setup->supervisor, deadline_s, &setup->arena, &setup->found,
                              &setup->found_count, &err))
         return fail(EXIT_NO_DEVICE, &err);
-    return choose(setup, wanted);
+    if (!options->no_quirks) {
+        struct quirk_list quirks;
+        if (kernel_tree_quirks(&quirks, &setup->arena, &err))
+            return fail(EXIT_BAD_INPUT, &err);
+        quirks_attach(&quirks, setup->found, setup->found_count, &setup->arena);
+    }
+    const int status = choose(setup, wanted);
+    if (status == EXIT_OK)
+        set_environment(setup);
+    return status;
+}
+
+void setup_show_quirks(const struct setup *setup)
+{
+    for (int d = 0; d < setup->device_count; ++d)
+        for (int q = 0; q < setup->devices[d].quirk_count; ++q)
+            fprintf(stderr, "%s: known quirk %s: %s\n", setup->devices[d].id,
+                    setup->devices[d].quirks[q]->name, setup->devices[d].quirks[q]->reason);
 }
 
 int setup_plan(struct setup *setup, const struct options *options)

@@ -58,6 +58,8 @@ static const struct option {
     {"isolate", "HOW", STRING, AT(isolate), "run",
      "a worker process per cell, device (default) or none (one for the whole run)"},
     {"format", "F", STRING, AT(format), "report", "md (default) or csv"},
+    {"no-quirks", NULL, FLAG, AT(no_quirks), "devices variants plan run verify",
+     "run as if no driver's faults were known: see kernels/quirks.json"},
     {"json", NULL, FLAG, AT(json), "devices variants plan verify", "machine-readable output"},
     {"quiet", NULL, FLAG, AT(quiet), "run check", "no progress, no table"},
     {"help", NULL, FLAG, AT(help), "*", "this text"},

@@ -30,7 +30,7 @@ struct options {
     int set_count;
     double budget_s, deadline_s; /* 0: not given */
     int64_t seed;
-    bool json, quiet, help;
+    bool json, quiet, no_quirks, help;
     const char *args[ARGS_LIMIT]; /* the command's own arguments: suites or files */
     int arg_count;
 };

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct quirk; /* problem/quirk.h */
+
 struct device_info {
     const char *id;    /* "pocl-cpu-0": platform, type, index among those; for --device */
     const char *index; /* "0:0": platform:device, as the loader lists them */
@@ -19,10 +21,13 @@ struct device_info {
     int64_t global_bytes, local_bytes, max_alloc_bytes;
     int64_t max_work_group;
     int64_t max_work_item[3];
-    bool has_clblast; /* this build can run CLBlast there */
-    double launch_us; /* an empty kernel, enqueue to finish; 0: not measured yet */
+    bool has_clblast;                  /* this build can run CLBlast there */
+    double launch_us;                  /* an empty kernel, enqueue to finish; 0: not measured yet */
+    const struct quirk *const *quirks; /* that apply to it */
+    int quirk_count;
 };
 
+/* Of quirks their names and reasons. */
 cJSON *device_info_to_json(const struct device_info *device);
 /* Strings are copied to the arena as printable text. Unknown keys are ignored, missing ones are an
  * error. */

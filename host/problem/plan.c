@@ -203,7 +203,12 @@ static void decide(struct cell *cell, const struct plan_request *request, struct
     struct err reason;
     if (variant_fit(cell->variant, &cell->problem, device, &cell->tuning, &reason) ||
         variant_memory(cell->variant, &cell->problem, &cell->tuning, &cell->memory, &reason)) {
-        cell->fate = CELL_UNSUPPORTED;
+        struct device_info without = *device;
+        without.quirk_count = 0;
+        const bool by_quirk =
+            device->quirk_count &&
+            variant_fit(cell->variant, &cell->problem, &without, &cell->tuning, NULL) == 0;
+        cell->fate = by_quirk ? CELL_SKIPPED : CELL_UNSUPPORTED;
         cell->reason = arena_copy(arena, reason.message);
         cell->tuning = (struct tuning){0};
         return;

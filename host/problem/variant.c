@@ -1,6 +1,7 @@
 #include "problem/variant.h"
 
 #include "problem/expr.h"
+#include "problem/quirk.h"
 #include "util/text.h"
 
 #include <inttypes.h>
@@ -180,6 +181,22 @@ static int pass_fits(const struct pass *pass, const struct problem *problem,
     return 0;
 }
 
+static int quirks_allow(const struct variant *variant, const struct device_info *device,
+                        const struct sizes *sizes, struct err *reason)
+{
+    for (int i = 0; i < device->quirk_count; ++i) {
+        const struct quirk *quirk = device->quirks[i];
+        double holds = 1;
+        if (!quirk->requires || !quirk_concerns(quirk, variant->name))
+            continue;
+        /* Another variant of that name may not have these tunables: it is not the one meant. */
+        if (expr_eval(quirk->requires, lookup_size, sizes, &holds, NULL) == 0 && holds == 0)
+            return err_set(reason, "known quirk %s: %s (--no-quirks runs it)", quirk->name,
+                           quirk->reason);
+    }
+    return 0;
+}
+
 int variant_tuning_fits(const struct variant *variant, const struct problem *problem,
                         const struct device_info *device, const struct tuning *tuning,
                         struct err *reason)
@@ -200,7 +217,7 @@ int variant_tuning_fits(const struct variant *variant, const struct problem *pro
     for (int i = 0; i < variant->pass_count; ++i)
         if (pass_fits(&variant->passes[i], problem, device, tuning, reason))
             return -1;
-    return 0;
+    return quirks_allow(variant, device, &sizes, reason);
 }
 
 /* The k-th combination in file order, the last tunable changing fastest; false past the end. */
