@@ -120,17 +120,6 @@ static int choose(struct setup *setup, const char *wanted)
     return EXIT_OK;
 }
 
-/* For the workers, which inherit it; what the user has set stays. */
-static void set_environment(const struct setup *setup)
-{
-    for (int d = 0; d < setup->device_count; ++d)
-        for (int q = 0; q < setup->devices[d].quirk_count; ++q) {
-            const struct quirk *quirk = setup->devices[d].quirks[q];
-            for (int e = 0; e < quirk->environment_count; ++e)
-                setenv(quirk->environment[e].name, quirk->environment[e].value, 0);
-        }
-}
-
 int setup_devices(struct setup *setup, const struct options *options)
 {
     struct err err;
@@ -150,10 +139,7 @@ int setup_devices(struct setup *setup, const struct options *options)
             return fail(EXIT_BAD_INPUT, &err);
         quirks_attach(&quirks, setup->found, setup->found_count, &setup->arena);
     }
-    const int status = choose(setup, wanted);
-    if (status == EXIT_OK)
-        set_environment(setup);
-    return status;
+    return choose(setup, wanted);
 }
 
 void setup_show_quirks(const struct setup *setup)

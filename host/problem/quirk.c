@@ -32,35 +32,11 @@ static int load_variants(struct quirk *quirk, const struct json *json, const cJS
     return 0;
 }
 
-static int load_environment(struct quirk *quirk, const struct json *json, const cJSON *object,
-                            struct arena *arena, struct err *err)
-{
-    const cJSON *map = NULL, *item = NULL;
-    if (json_node(json, object, "environment", false, cJSON_Object, &map, err))
-        return -1;
-    cJSON_ArrayForEach(item, map)
-    {
-        const char *value = NULL;
-        const int i = quirk->environment_count;
-        if (i == QUIRK_ENVIRONMENT_MAX)
-            return json_fail(json, map, err, "more than %d variables", QUIRK_ENVIRONMENT_MAX);
-        if (!text_is_identifier(item->string))
-            return json_fail(json, item, err, "expected the name of an environment variable");
-        if (json_as_string(json, item, &value, err))
-            return -1;
-        quirk->environment[i].name = arena_copy(arena, item->string);
-        quirk->environment[i].value = arena_copy(arena, value);
-        ++quirk->environment_count;
-    }
-    return 0;
-}
-
 static int load_quirk(struct quirk *quirk, const struct json *json, const cJSON *object,
                       struct arena *arena, struct err *err)
 {
-    static const char *const keys[] = {"name",     "reason",      "platform", "device",
-                                       "vendor",   "driver",      "type",     "variants",
-                                       "requires", "environment", NULL};
+    static const char *const keys[] = {"name",   "reason", "platform", "device",   "vendor",
+                                       "driver", "type",   "variants", "requires", NULL};
     const struct {
         const char *key, **out;
     } strings[] = {{"name", &quirk->name},         {"reason", &quirk->reason},
@@ -76,10 +52,7 @@ static int load_quirk(struct quirk *quirk, const struct json *json, const cJSON 
         return json_fail(json, object, err, "expected a pattern: platform, device, vendor, driver");
     if (quirk->requires && !cJSON_GetObjectItemCaseSensitive(object, "variants"))
         return json_fail(json, object, err, "the key \"variants\" is missing: whose tunables?");
-    return load_variants(quirk, json, object, arena, err) ||
-                   load_environment(quirk, json, object, arena, err)
-               ? -1
-               : 0;
+    return load_variants(quirk, json, object, arena, err);
 }
 
 static int load_list(struct quirk_list *quirks, const struct json *json, struct arena *arena,

@@ -2,7 +2,7 @@
  *
  * A quirk applies to devices whose strings contain all of its patterns. It then says its reason,
  * and may restrict variants: a tuning for which `requires` does not hold is not used. If none is
- * left, the cell is skipped. It may also set environment variables for the driver. --no-quirks
+ * left, the cell is skipped. --no-quirks
  * ignores the list. */
 #ifndef ATTNBENCH_PROBLEM_QUIRK_H
 #define ATTNBENCH_PROBLEM_QUIRK_H
@@ -10,7 +10,7 @@
 #include "problem/device_info.h"
 #include "util/json.h"
 
-enum { QUIRK_VARIANTS_MAX = 16, QUIRK_ENVIRONMENT_MAX = 4 };
+enum { QUIRK_VARIANTS_MAX = 16 };
 
 struct quirk {
     const char *name, *reason;
@@ -18,10 +18,6 @@ struct quirk {
     const char *variants[QUIRK_VARIANTS_MAX];               /* none: every variant */
     int variant_count;
     const char *requires; /* an expression over problem keys and tunables; NULL: warn only */
-    struct {
-        const char *name, *value;
-    } environment[QUIRK_ENVIRONMENT_MAX]; /* what is set already is left as it is */
-    int environment_count;
 };
 
 struct quirk_list {
