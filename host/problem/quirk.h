@@ -2,8 +2,7 @@
  *
  * A quirk applies to devices whose strings contain all of its patterns. It then says its reason,
  * and may restrict variants: a tuning for which `requires` does not hold is not used. If none is
- * left, the cell is skipped. --no-quirks
- * ignores the list. */
+ * left, the cell is skipped. --no-quirks ignores the list. */
 #ifndef ATTNBENCH_PROBLEM_QUIRK_H
 #define ATTNBENCH_PROBLEM_QUIRK_H
 
