@@ -65,7 +65,7 @@ void words_drift(struct text *out, const struct results *results)
         if (!worst || fabs(log(row->time.drift)) > fabs(log(worst->time.drift)))
             worst = row;
     }
-    if (!count)
+    if (!worst)
         return;
     text_print(out, "%d cell%s drifted while measured, most: ", count, count == 1 ? "" : "s");
     words_line(out, worst->variant, 100);

@@ -246,10 +246,10 @@ static void a_suite_has_a_limit_for_all_sweeps(void **state)
 {
     (void)state;
     static const struct {
-        int sweeps, problems; /* a sweep */
-        const char *message;  /* NULL: accepted */
-    } cases[] = {{25, 4000, NULL},
-                 {26, 4000, "s/full.json:1: sweeps[25]: more than 100000 problems"},
+        int sweeps, side;    /* of each sweep: side x side problems */
+        const char *message; /* NULL: accepted */
+    } cases[] = {{10, 100, NULL},
+                 {11, 100, "s/full.json:1: sweeps[10]: more than 100000 problems"},
                  {10001, 1, "s/full.json:1: sweeps: more than 10000 sweeps"}};
     for (size_t i = 0; i < COUNT(cases); ++i) {
         struct arena arena = {0};
@@ -261,8 +261,9 @@ static void a_suite_has_a_limit_for_all_sweeps(void **state)
         for (int s = 0; s < cases[i].sweeps; ++s)
             text_print(&text,
                        "%s{\"name\": \"%d\", \"axes\": {\"d_k\": [1], \"n\": {\"from\": 1, "
-                       "\"to\": %d, \"step\": 1}}}",
-                       s ? "," : "", s, cases[i].problems);
+                       "\"to\": %d, \"step\": 1}, \"batch\": {\"from\": 1, \"to\": %d, "
+                       "\"step\": 1}}}",
+                       s ? "," : "", s, cases[i].side, cases[i].side);
         text_add(&text, "]}");
         const int result = load_text(&suite, text_get(&text), &arena, &err);
         assert_int_equal(result, cases[i].message ? -1 : 0);
