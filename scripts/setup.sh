@@ -29,6 +29,7 @@ jsonschema   python:jsonschema    python3-jsonschema  python3-jsonschema  python
 numpy        python:numpy         python3-numpy       python3-numpy       python3-numpy       python-numpy       numpy
 openblas     lib:openblas         libopenblas-dev     openblas-devel      openblas-devel      openblas           openblas
 clang        cmd:clang            clang               clang               clang               clang              llvm
+clang-rt     fuzzer:clang         libclang-rt-dev     compiler-rt         clang               compiler-rt        -
 omp          clang:omp.h          libomp-dev          libomp-devel        libomp-devel        openmp             libomp
 clang-tidy   cmd:clang-tidy       clang-tidy          clang-tools-extra   clang-tools         clang              llvm
 clang-format cmd:clang-format     clang-format        clang-tools-extra   clang-tools         clang              clang-format
@@ -64,6 +65,8 @@ setup_has() {
         lib:*) compgen -G "$brew/lib/lib$name.*" > /dev/null ||
             [[ $("${CC:-cc}" -print-file-name="lib$name.so" 2> /dev/null) == */* ]] ;;
         clang:*) echo "#include <$name>" | clang -E -x c - > /dev/null 2>&1 ;;
+        fuzzer:*) compgen -G "$(clang -print-resource-dir 2> /dev/null)/lib/*/libclang_rt.fuzzer*" \
+            > /dev/null ;;
         python:*) PATH=/usr/bin:$PATH python3 -c "import $name" 2> /dev/null ;;
         icd:*) compgen -G "/etc/OpenCL/vendors/*$name*" > /dev/null ||
             compgen -G "$brew/etc/OpenCL/vendors/*$name*" > /dev/null ;;

@@ -136,6 +136,12 @@ int setup_devices(struct setup *setup, const struct options *options)
     if (supervisor_enumerate(&setup->supervisor, deadline_s, &setup->arena, &setup->found,
                              &setup->found_count, &err))
         return fail(EXIT_NO_DEVICE, &err);
+    if (!options->no_quirks) {
+        struct quirk_list quirks;
+        if (kernel_tree_quirks(&quirks, &setup->arena, &err))
+            return fail(EXIT_BAD_INPUT, &err);
+        quirks_attach(&quirks, setup->found, setup->found_count, &setup->arena);
+    }
     return choose(setup, wanted);
 }
 
@@ -217,6 +223,14 @@ static int setup_tunings(struct setup *setup, const struct options *options)
         load_tunings(&setup->tunings, tuning_path(&setup->devices[d], &setup->arena),
                      &setup->kernels, &setup->arena);
     return EXIT_OK;
+}
+
+void setup_show_quirks(const struct setup *setup)
+{
+    for (int d = 0; d < setup->device_count; ++d)
+        for (int q = 0; q < setup->devices[d].quirk_count; ++q)
+            fprintf(stderr, "%s: known quirk %s: %s\n", setup->devices[d].id,
+                    setup->devices[d].quirks[q]->name, setup->devices[d].quirks[q]->reason);
 }
 
 int setup_plan(struct setup *setup, const struct options *options)

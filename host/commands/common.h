@@ -26,6 +26,8 @@ struct setup {
 int setup_suites(struct setup *setup, const struct options *options);
 int setup_kernels(struct setup *setup, const struct options *options);
 int setup_devices(struct setup *setup, const struct options *options);
+/* Says on stderr which known quirks the chosen devices have. */
+void setup_show_quirks(const struct setup *setup);
 int setup_plan(struct setup *setup, const struct options *options); /* with the tunings */
 void setup_free(struct setup *setup);
 

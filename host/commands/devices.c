@@ -1,5 +1,6 @@
 /* attnbench devices: what is there, and how --device calls it. */
 #include "commands/common.h"
+#include "problem/quirk.h"
 #include "util/json.h"
 
 #include <stdio.h>
@@ -22,6 +23,8 @@ static void add_text(const struct setup *setup, struct text *out)
         text_add(out, " in one buffer, ");
         text_add_bytes_size(out, (double)d->local_bytes);
         text_print(out, " local; work-groups up to %lld\n", (long long)d->max_work_group);
+        for (int q = 0; q < d->quirk_count; ++q)
+            text_print(out, "    quirk     %s: %s\n", d->quirks[q]->name, d->quirks[q]->reason);
         if (d->peaks.measured_utc) {
             text_print(out, "    peaks     measured %s\n", d->peaks.measured_utc);
             peaks_add_text(&d->peaks, "      ", out);

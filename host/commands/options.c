@@ -75,6 +75,8 @@ static const struct option {
      "use the tunings of this file instead of those found by attnbench tune and those shipped"},
     {"no-tuning", NULL, FLAG, AT(no_tuning), "plan run", "use the variants' defaults"},
     {"retune", NULL, FLAG, AT(retune), "tune", "search again where a tuning is known"},
+    {"no-quirks", NULL, FLAG, AT(no_quirks), "devices variants plan run tune verify",
+     "run as if no driver's faults were known: see kernels/quirks.json"},
     {"json", NULL, FLAG, AT(json), "devices variants plan verify", "machine-readable output"},
     {"quiet", NULL, FLAG, AT(quiet), "run tune check", "no progress, no table"},
     {"help", NULL, FLAG, AT(help), "*", "this text"},

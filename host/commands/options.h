@@ -30,7 +30,7 @@ struct options {
     int set_count;
     double budget_s, deadline_s; /* 0: not given */
     int64_t seed;
-    bool json, quiet, help, no_program_cache, no_tuning, retune;
+    bool json, quiet, help, no_program_cache, no_tuning, retune, no_quirks;
     const char *args[ARGS_LIMIT]; /* the command's own arguments: suites or files */
     int arg_count;
 };

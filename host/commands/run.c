@@ -465,6 +465,8 @@ int command_run(const struct options *given)
         status = open_journal(&state, &options, &old, valid_bytes);
     }
     if (status == EXIT_OK)
+        setup_show_quirks(&state.setup);
+    if (status == EXIT_OK)
         status = run_plan(&state, &options);
     journal_close(&state.journal);
     results_free(&old);

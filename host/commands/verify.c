@@ -147,6 +147,8 @@ int command_verify(const struct options *options)
     int status = setup_kernels(&setup, options);
     if (status == EXIT_OK)
         status = setup_devices(&setup, options);
+    if (status == EXIT_OK)
+        setup_show_quirks(&setup);
     for (int i = 0; i < options->arg_count && status == EXIT_OK; ++i) {
         v.folder = options->args[i];
         if (cases) {

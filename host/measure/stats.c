@@ -74,7 +74,8 @@ void stats_compute(const double *samples, int count, struct stats *stats)
                             .mad = NAN,
                             .ci95_low = NAN,
                             .ci95_high = NAN,
-                            .rel_ci = NAN};
+                            .rel_ci = NAN,
+                            .drift = NAN};
     if (count <= 0)
         return;
     struct arena arena = {0};
@@ -98,5 +99,8 @@ void stats_compute(const double *samples, int count, struct stats *stats)
     stats->mad = stats_median(deviations, count);
     for (int i = 0; i < count; i++)
         stats->outliers += deviations[i] > 5 * 1.4826 * stats->mad;
+    const int third = count / 3;
+    if (third >= 3)
+        stats->drift = stats_median(samples + count - third, third) / stats_median(samples, third);
     arena_free(&arena);
 }

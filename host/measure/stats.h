@@ -1,4 +1,5 @@
-/* Order statistics of samples. All functions take samples in any order and leave them as they are.
+/* Order statistics of samples. All functions leave the samples as they are; their order, that of
+ * measuring, matters to the drift alone.
  * NaN when there are none. Times in seconds. */
 #ifndef ATTNBENCH_MEASURE_STATS_H
 #define ATTNBENCH_MEASURE_STATS_H
@@ -12,6 +13,7 @@ struct stats {
     double rel_ci; /* (ci95_high - ci95_low) / (2 median); infinity below 6 samples, where
                       no order-statistic interval reaches 95 % */
     int outliers;  /* beyond 5 MAD (scaled by 1.4826) from the median: counted, kept */
+    double drift;  /* median of the last third over that of the first; NaN below 9 samples */
 };
 
 void stats_compute(const double *samples, int count, struct stats *stats);

@@ -1,5 +1,6 @@
 #include "problem/device_info.h"
 
+#include "problem/quirk.h"
 #include "util/json.h"
 #include "util/sha256.h"
 #include "util/text.h"
@@ -60,10 +61,52 @@ cJSON *device_info_to_json(const struct device_info *device)
             break;
         }
     }
+    cJSON *quirks = device->quirk_count ? cJSON_AddArrayToObject(object, "quirks") : NULL;
+    for (int i = 0; i < device->quirk_count; ++i) {
+        cJSON *quirk = cJSON_CreateObject();
+        cJSON_AddStringToObject(quirk, "name", device->quirks[i]->name);
+        cJSON_AddStringToObject(quirk, "reason", device->quirks[i]->reason);
+        cJSON_AddItemToArray(quirks, quirk);
+    }
     cJSON *peaks = cJSON_AddObjectToObject(object, "peaks");
     peaks_to_json(&device->peaks, peaks);
     json_add_number(peaks, "launch_us", device->launch_us > 0 ? device->launch_us : NAN);
     return object;
+}
+
+static char *printable(const char *foreign, struct arena *arena)
+{
+    struct text safe = {0};
+    text_add_printable(&safe, foreign, false);
+    char *copy = arena_copy(arena, text_get(&safe));
+    text_free(&safe);
+    return copy;
+}
+
+/* Files before 1.1 have none. */
+static int read_quirks(struct device_info *device, const cJSON *object, struct arena *arena,
+                       struct err *err)
+{
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(object, "quirks"), *item = NULL;
+    const size_t count = (size_t)cJSON_GetArraySize(list);
+    struct quirk *quirks = arena_array(arena, count, sizeof *quirks);
+    const struct quirk **found = arena_array(arena, count, sizeof *found);
+    if (list && !cJSON_IsArray(list))
+        return err_set(err, "device.quirks: expected an array");
+    cJSON_ArrayForEach(item, list)
+    {
+        const cJSON *name = cJSON_GetObjectItemCaseSensitive(item, "name");
+        const cJSON *reason = cJSON_GetObjectItemCaseSensitive(item, "reason");
+        struct quirk *quirk = &quirks[device->quirk_count];
+        if (!cJSON_IsString(name) || !cJSON_IsString(reason))
+            return err_set(err, "device.quirks[%d]: expected a name and a reason",
+                           device->quirk_count);
+        quirk->name = printable(name->valuestring, arena);
+        quirk->reason = printable(reason->valuestring, arena);
+        found[device->quirk_count++] = quirk;
+    }
+    device->quirks = found;
+    return 0;
 }
 
 int device_info_from_json(struct device_info *device, const cJSON *object, struct arena *arena,
@@ -83,9 +126,10 @@ int device_info_from_json(struct device_info *device, const cJSON *object, struc
             if (!cJSON_IsString(item))
                 return err_set(err, "device.%s: expected a string, found %s", fields[i].name,
                                found);
-            *(const char **)at = arena_copy(arena, item->valuestring);
+            *(const char **)at = printable(item->valuestring, arena);
         } else if (fields[i].type != FIELD_BOOL) {
-            if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= 0x1p62))
+            if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= 0x1p62) ||
+                item->valuedouble != floor(item->valuedouble))
                 return err_set(err, "device.%s: expected a whole number, found %s", fields[i].name,
                                found);
             *(int64_t *)at = (int64_t)item->valuedouble;
@@ -99,7 +143,9 @@ int device_info_from_json(struct device_info *device, const cJSON *object, struc
     const cJSON *peaks = cJSON_GetObjectItemCaseSensitive(object, "peaks");
     const cJSON *launch = cJSON_GetObjectItemCaseSensitive(peaks, "launch_us");
     device->launch_us = cJSON_IsNumber(launch) && launch->valuedouble > 0 ? launch->valuedouble : 0;
-    return peaks_from_json(&device->peaks, peaks, arena, err) ? err_prefix(err, "device") : 0;
+    if (peaks_from_json(&device->peaks, peaks, arena, err))
+        return err_prefix(err, "device");
+    return read_quirks(device, object, arena, err);
 }
 
 char *device_info_key(const struct device_info *device, struct arena *arena)

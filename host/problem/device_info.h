@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct quirk; /* problem/quirk.h */
+
 struct device_info {
     const char *id;    /* "pocl-cpu-0": platform, type, index among those; for --device */
     const char *index; /* "0:0": platform:device, as the loader lists them */
@@ -25,10 +27,14 @@ struct device_info {
     bool has_clblast; /* this build can run CLBlast there */
     double launch_us; /* an empty kernel, enqueue to finish; 0: not measured yet */
     struct peaks peaks;
+    const struct quirk *const *quirks; /* that apply to it */
+    int quirk_count;
 };
 
+/* Of quirks their names and reasons. */
 cJSON *device_info_to_json(const struct device_info *device);
-/* Strings are copied to the arena. Unknown keys are ignored, missing ones are an error. */
+/* Strings are copied to the arena as printable text. Unknown keys are ignored, missing ones are an
+ * error. */
 int device_info_from_json(struct device_info *device, const cJSON *object, struct arena *arena,
                           struct err *err);
 

@@ -27,17 +27,9 @@ struct entries {
     size_t table_size;
 };
 
-static size_t hash(const char *text)
-{
-    size_t h = 1469598103934665603u; /* FNV-1a */
-    for (; *text; ++text)
-        h = (h ^ (unsigned char)*text) * 1099511628211u;
-    return h;
-}
-
 static int *slot(struct entries *entries, const char *id)
 {
-    size_t i = hash(id) & (entries->table_size - 1);
+    size_t i = text_hash(id) & (entries->table_size - 1);
     while (entries->table[i] && strcmp(entries->items[entries->table[i] - 1].id, id) != 0)
         i = (i + 1) & (entries->table_size - 1);
     return &entries->table[i];
@@ -228,7 +220,12 @@ static void decide(struct cell *cell, const struct plan_request *request, struct
     if (fits == 0)
         fits = variant_memory(cell->variant, &cell->problem, &cell->tuning, &cell->memory, &reason);
     if (fits) {
-        cell->fate = CELL_UNSUPPORTED;
+        struct device_info without = *device;
+        without.quirk_count = 0;
+        const bool by_quirk =
+            device->quirk_count &&
+            variant_fit(cell->variant, &cell->problem, &without, &cell->tuning, NULL) == 0;
+        cell->fate = by_quirk ? CELL_SKIPPED : CELL_UNSUPPORTED;
         cell->reason = arena_copy(arena, reason.message);
         cell->tuning = (struct tuning){0};
         return;

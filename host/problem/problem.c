@@ -171,6 +171,9 @@ static int set_lengths(const struct key *key, const cJSON *value, const int64_t 
     if (!cJSON_IsArray(value) || cJSON_GetArraySize(value) < 1)
         return expected(value, err, "an array with a key/value length for each batch entry");
     const int count = cJSON_GetArraySize(value);
+    if (count > PROBLEM_MAX_LENGTHS)
+        return err_set(err, "expected at most %d key/value lengths, found %d", PROBLEM_MAX_LENGTHS,
+                       count);
     int64_t *lengths = arena_array(arena, (size_t)count + 1, sizeof *lengths);
     lengths[0] = count;
     int i = 1;
@@ -275,6 +278,9 @@ int problem_resolve(struct problem *problem, struct err *err)
     if (q * (double)problem->n_q * (double)problem->n_kv > limit ||
         q * (double)(problem->n_q + problem->n_kv) * (double)(problem->d_k + problem->d_v) > limit)
         return err_set(err, "the problem is too large: more than %g scores or elements", limit);
+    if (problem->bias == BIAS_BOOL && q * (double)problem->n_q > PROBLEM_MAX_MASK_ROWS)
+        return err_set(err, "a boolean mask for more than %d rows (batch x heads_q x n_q)",
+                       PROBLEM_MAX_MASK_ROWS);
     return check_lengths(problem, err);
 }
 

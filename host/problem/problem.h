@@ -28,8 +28,10 @@ enum returns { RETURNS_NONE, RETURNS_WEIGHTS, RETURNS_SCORES };
 #define WINDOW_UNLIMITED (-1)
 
 enum {
-    PROBLEM_MAX_SIZE = 1 << 30, /* of any one dimension */
-    PROBLEM_MAX_HEAD = 4096     /* of d_k and d_v */
+    PROBLEM_MAX_SIZE = 1 << 30,     /* of any one dimension */
+    PROBLEM_MAX_HEAD = 4096,        /* of d_k and d_v */
+    PROBLEM_MAX_LENGTHS = 1024,     /* of kv_lengths; they are part of a cell's id */
+    PROBLEM_MAX_MASK_ROWS = 1 << 25 /* of a drawn boolean mask, whose keys are counted by row */
 };
 
 /* Shapes (bhnd): q [batch, heads_q, n_q, d_k], k [batch, heads_kv, n_kv, d_k],

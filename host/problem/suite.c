@@ -118,20 +118,26 @@ static int load_defaults(const struct suite *suite, const cJSON *defaults, struc
     return 0;
 }
 
-static int check_combinations(const struct suite *suite, const struct sweep *sweep,
-                              struct arena *arena, struct err *err)
+static int check_combinations(struct suite *suite, const struct sweep *sweep, struct err *err)
 {
     const int count = sweep_count(sweep);
-    if (count > SWEEP_MAX_CELLS)
-        return json_fail(&suite->json, sweep->node, err, "more than %d problems", SWEEP_MAX_CELLS);
-    for (int k = 0; k < count; ++k) {
+    suite->problem_count += count;
+    if (suite->problem_count > SUITE_MAX_PROBLEMS)
+        return json_fail(&suite->json, sweep->node, err, "more than %d problems",
+                         SUITE_MAX_PROBLEMS);
+    struct arena arena = {0};
+    struct err why;
+    int k = 0, result = 0;
+    for (; k < count && result == 0; ++k) {
         struct problem problem;
-        struct err why;
-        if (sweep_problem(suite, sweep, k, &problem, arena, &why))
-            return json_fail(&suite->json, sweep->node, err, "problem %d of %d: %s", k + 1, count,
-                             why.message);
+        result = sweep_problem(suite, sweep, k, &problem, &arena, &why);
+        if (k % 1024 == 0) /* lengths of all problems at once could fill the memory */
+            arena_free(&arena);
     }
-    return 0;
+    arena_free(&arena);
+    if (result)
+        json_fail(&suite->json, sweep->node, err, "problem %d of %d: %s", k, count, why.message);
+    return result;
 }
 
 static int load_sweep(struct suite *suite, struct sweep *sweep, const cJSON *node,
@@ -251,12 +257,13 @@ static int load_fields(struct suite *suite, struct arena *arena, struct err *err
     const int count = cJSON_GetArraySize(sweeps);
     if (!count)
         return json_fail(json, sweeps, err, "expected at least one sweep");
+    if (count > SWEEPS_MAX)
+        return json_fail(json, sweeps, err, "more than %d sweeps", SWEEPS_MAX);
     suite->sweeps = arena_array(arena, (size_t)count, sizeof *suite->sweeps);
     cJSON_ArrayForEach(item, sweeps)
     {
         struct sweep *sweep = &suite->sweeps[suite->sweep_count++];
-        if (load_sweep(suite, sweep, item, arena, err) ||
-            check_combinations(suite, sweep, arena, err))
+        if (load_sweep(suite, sweep, item, arena, err) || check_combinations(suite, sweep, err))
             return -1;
     }
     return 0;
@@ -372,9 +379,9 @@ int suite_set(struct suite *suite, const char *assignment, struct arena *arena, 
         if (parse_values(key, assignment + length + 1, axis->values, arena, err))
             return -1;
         const int count = sweep_count(sweep);
-        if (count > SWEEP_MAX_CELLS)
+        if (count > SUITE_MAX_PROBLEMS)
             return err_set(err, "sweep \"%s\": more than %d problems", sweep->name,
-                           SWEEP_MAX_CELLS);
+                           SUITE_MAX_PROBLEMS);
         for (int k = 0; k < count; ++k) {
             struct problem problem;
             if (sweep_problem(suite, sweep, k, &problem, arena, err))
@@ -391,8 +398,8 @@ int sweep_count(const struct sweep *sweep)
     int64_t count = 1;
     for (int a = 0; a < sweep->axis_count; ++a) {
         count *= cJSON_GetArraySize(sweep->axes[a].values);
-        if (count > SWEEP_MAX_CELLS)
-            return SWEEP_MAX_CELLS + 1;
+        if (count > SUITE_MAX_PROBLEMS)
+            return SUITE_MAX_PROBLEMS + 1;
     }
     return (int)count;
 }

@@ -30,7 +30,7 @@ struct axis {
     cJSON *values;     /* array, owned by the suite */
 };
 
-enum { AXES_MAX = 24, SWEEP_MAX_CELLS = 100000 };
+enum { AXES_MAX = 24, SWEEPS_MAX = 10000, SUITE_MAX_PROBLEMS = 100000 };
 
 struct sweep {
     const char *name;
@@ -48,6 +48,7 @@ struct suite {
     const cJSON *defaults;
     struct sweep *sweeps;
     int sweep_count;
+    int problem_count; /* of all sweeps in the file */
     struct measure_rule measure;
     struct deadlines deadlines;
     double budget_s; /* 0: none */

@@ -9,7 +9,8 @@
 #include <cjson/cJSON.h>
 #include <stdint.h>
 
-enum { TUNABLES_MAX = 16, TUNABLE_VALUES_MAX = 16 };
+/* COMBINATIONS_MAX: what is searched for one that fits, for each cell. */
+enum { TUNABLES_MAX = 16, TUNABLE_VALUES_MAX = 16, COMBINATIONS_MAX = 1 << 16 };
 
 struct tunable {
     const char *name;

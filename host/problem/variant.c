@@ -1,6 +1,7 @@
 #include "problem/variant.h"
 
 #include "problem/expr.h"
+#include "problem/quirk.h"
 #include "util/text.h"
 
 #include <inttypes.h>
@@ -170,12 +171,30 @@ static int pass_fits(const struct pass *pass, const struct problem *problem,
                            "pass %s needs %" PRId64 " work-items in dimension %d, the device "
                            "allows %" PRId64,
                            pass->kernel, local, i, device->max_work_item[i]);
+        if (local > INT64_MAX / items)
+            return err_set(reason, "pass %s has an impossible work-group", pass->kernel);
         items *= local;
     }
     if (device->max_work_group && items > device->max_work_group)
         return err_set(reason,
                        "pass %s needs work-groups of %" PRId64 ", the device allows %" PRId64,
                        pass->kernel, items, device->max_work_group);
+    return 0;
+}
+
+static int quirks_allow(const struct variant *variant, const struct device_info *device,
+                        const struct sizes *sizes, struct err *reason)
+{
+    for (int i = 0; i < device->quirk_count; ++i) {
+        const struct quirk *quirk = device->quirks[i];
+        double holds = 1;
+        if (!quirk->requires || !quirk_concerns(quirk, variant->name))
+            continue;
+        /* Another variant of that name may not have these tunables: it is not the one meant. */
+        if (expr_eval(quirk->requires, lookup_size, sizes, &holds, NULL) == 0 && holds == 0)
+            return err_set(reason, "known quirk %s: %s (--no-quirks runs it)", quirk->name,
+                           quirk->reason);
+    }
     return 0;
 }
 
@@ -199,7 +218,7 @@ int variant_tuning_fits(const struct variant *variant, const struct problem *pro
     for (int i = 0; i < variant->pass_count; ++i)
         if (pass_fits(&variant->passes[i], problem, device, tuning, reason))
             return -1;
-    return 0;
+    return quirks_allow(variant, device, &sizes, reason);
 }
 
 /* The k-th combination in file order, the last tunable changing fastest; false past the end. */
@@ -239,7 +258,7 @@ int variant_fit(const struct variant *variant, const struct problem *problem,
     if (variant_tuning_fits(variant, problem, device, tuning, reason) == 0)
         return 0;
     /* The reason of the preferred tuning is the one to show: the others are only smaller. */
-    for (int64_t k = 0; k < 1 << 20 && tuning_at(variant, k, tuning); ++k)
+    for (int64_t k = 0; tuning_at(variant, k, tuning); ++k)
         if (variant_tuning_fits(variant, problem, device, tuning, NULL) == 0)
             return 0;
     return -1;

@@ -50,6 +50,7 @@ static int load_tunables(struct variant *variant, const cJSON *tune, struct err 
 {
     const struct json *json = &variant->json;
     const cJSON *item = NULL;
+    int64_t combinations = 1;
     cJSON_ArrayForEach(item, tune)
     {
         if (variant->tunable_count == TUNABLES_MAX)
@@ -69,6 +70,10 @@ static int load_tunables(struct variant *variant, const cJSON *tune, struct err 
             return -1;
         }
         ++variant->tunable_count;
+        combinations *= tunable->count;
+        if (combinations > COMBINATIONS_MAX)
+            return json_fail(json, tune, err, "more than %d combinations of tunables",
+                             COMBINATIONS_MAX);
     }
     return 0;
 }
@@ -112,6 +117,7 @@ static int load_supports(const struct variant *variant, struct arena *arena, str
 {
     static const char *const range_keys[] = {"min", "max", "multiple_of", NULL};
     const struct json *json = &variant->json;
+    const struct problem any = problem_default();
     const cJSON *item = NULL;
     cJSON_ArrayForEach(item, variant->supports)
     {
@@ -133,6 +139,8 @@ static int load_supports(const struct variant *variant, struct arena *arena, str
                 if (problem_set(&scratch, item->string, value, arena, &why))
                     return json_fail(json, value, err, "%s", why.message);
             }
+        } else if (cJSON_IsObject(item) && problem_enum_name(&any, item->string)) {
+            return json_fail(json, item, err, "expected a list of names");
         } else if (cJSON_IsObject(item)) {
             int64_t ignored;
             if (json_only_keys(json, item, range_keys, err) ||
@@ -277,6 +285,17 @@ static int load_pass(struct variant *variant, const cJSON *object, struct arena 
     return 0;
 }
 
+static int load_default(const struct variant *variant, const cJSON *item, struct err *err)
+{
+    int64_t value;
+    bool tunable = false;
+    for (int i = 0; i < variant->tunable_count; ++i)
+        tunable = tunable || strcmp(variant->tunables[i].name, item->string) == 0;
+    if (!tunable)
+        return json_fail(&variant->json, item, err, "expected a tunable of this file");
+    return json_as_int(&variant->json, item, 0, 1 << 20, &value, err);
+}
+
 static int load_defaults(const struct variant *variant, struct err *err)
 {
     static const char *const types[] = {"cpu", "cpu1",        "cpu4",  "cpu8",
@@ -286,16 +305,11 @@ static int load_defaults(const struct variant *variant, struct err *err)
         return 0;
     if (json_only_keys(&variant->json, variant->defaults, types, err))
         return -1;
-    cJSON_ArrayForEach(type, variant->defaults) cJSON_ArrayForEach(item, type)
+    cJSON_ArrayForEach(type, variant->defaults)
     {
-        int64_t value;
-        bool tunable = false;
-        for (int i = 0; i < variant->tunable_count; ++i)
-            tunable = tunable || strcmp(variant->tunables[i].name, item->string) == 0;
-        if (!tunable)
-            return json_fail(&variant->json, item, err, "expected a tunable of this file");
-        if (json_as_int(&variant->json, item, 0, 1 << 20, &value, err))
-            return -1;
+        if (!cJSON_IsObject(type))
+            return json_fail(&variant->json, type, err, "expected an object with tunables");
+        cJSON_ArrayForEach(item, type) if (load_default(variant, item, err)) return -1;
     }
     return 0;
 }
@@ -350,6 +364,9 @@ static int load_fields(struct variant *variant, const char *folder, struct arena
     if (strcmp(variant->name, folder) != 0)
         return json_fail(json, cJSON_GetObjectItemCaseSensitive(root, "name"), err,
                          "expected \"%s\", the name of the folder", folder);
+    if (!text_is_identifier(folder))
+        return json_fail(json, cJSON_GetObjectItemCaseSensitive(root, "name"), err,
+                         "expected a name of letters, digits and '_'");
     if (load_tunables(variant, tune, err) || load_supports(variant, arena, err) ||
         (needs && load_requires(variant, needs, arena, err)) ||
         load_expression_key(variant, root, "where", "1", &variant->where, arena, err) ||

@@ -8,6 +8,7 @@
 static bool is_formula(const char *value)
 {
     double number;
+    value += strspn(value, " \t\r\n");
     return *value && strchr("=+-@", *value) && !text_to_double(value, &number);
 }
 

@@ -48,15 +48,34 @@ static int variant_index(struct grid *grid, const char *variant)
     return i;
 }
 
-/* Rows of one problem mostly stand together, so the search begins at the end. */
-static int problem_index(struct grid *grid, const struct row **problems, const struct row *row)
+/* Problems by cell id: open addressing, index + 1 into `rows`, 0 free. */
+struct problem_table {
+    const struct row **rows;
+    int *slots;
+    size_t slot_count; /* a power of 2 */
+};
+
+static struct problem_table make_table(size_t row_count, struct arena *arena)
 {
-    int i = grid->problem_count - 1;
-    while (i >= 0 && strcmp(problems[i]->cell, row->cell) != 0)
-        --i;
-    if (i < 0)
-        problems[i = grid->problem_count++] = row;
-    return i;
+    struct problem_table table = {.slot_count = 16};
+    while (table.slot_count < 2 * row_count)
+        table.slot_count *= 2;
+    table.rows = arena_array(arena, row_count, sizeof *table.rows);
+    table.slots = arena_array(arena, table.slot_count, sizeof *table.slots);
+    return table;
+}
+
+static int problem_index(struct grid *grid, struct problem_table *problems, const struct row *row)
+{
+    size_t i = text_hash(row->cell) & (problems->slot_count - 1);
+    while (problems->slots[i] &&
+           strcmp(problems->rows[problems->slots[i] - 1]->cell, row->cell) != 0)
+        i = (i + 1) & (problems->slot_count - 1);
+    if (!problems->slots[i]) {
+        problems->rows[grid->problem_count++] = row;
+        problems->slots[i] = grid->problem_count;
+    }
+    return problems->slots[i] - 1;
 }
 
 /* Keys that mean one thing when their values agree everywhere. */
@@ -254,7 +273,8 @@ struct grid grid_build(const struct results *results, const char *device, const 
 {
     struct grid grid = {.axes = "n", .fixed = "", .absent = ""};
     const size_t row_count = (size_t)results->row_count;
-    const struct row **problems = arena_array(arena, row_count, sizeof *problems);
+    struct problem_table table = make_table(row_count, arena);
+    const struct row **problems = table.rows;
     int *at = arena_array(arena, row_count, 2 * sizeof *at); /* each row's problem and variant */
     for (int i = 0; i < results->row_count; ++i) {
         const struct row *row = results->rows + i;
@@ -263,7 +283,7 @@ struct grid grid_build(const struct results *results, const char *device, const 
             continue;
         at[2 * i + 1] = variant_index(&grid, row->variant);
         if (at[2 * i + 1] >= 0)
-            at[2 * i] = problem_index(&grid, problems, row);
+            at[2 * i] = problem_index(&grid, &table, row);
     }
     int *place = arena_array(arena, (size_t)grid.problem_count + 1, sizeof *place);
     sort_problems(problems, grid.problem_count, place, arena);

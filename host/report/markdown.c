@@ -49,6 +49,14 @@ static void add_correctness(const struct results *results, struct text *out)
         text_print(out, " %d timed cell%s not checked.", unchecked,
                    unchecked == 1 ? " was" : "s were");
     text_add(out, "\n");
+    struct text drift = {0};
+    words_drift(&drift, results);
+    if (drift.length) {
+        text_add(out, "\n");
+        add_escaped(out, text_get(&drift), SIZE_MAX);
+        text_add(out, ".\n");
+    }
+    text_free(&drift);
 }
 
 static void add_choice(const struct results *results, const struct device_info *device,

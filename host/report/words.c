@@ -1,5 +1,6 @@
 #include "report/words.h"
 
+#include "measure/compare.h"
 #include "measure/roofline.h"
 #include "report/report.h"
 
@@ -51,6 +52,42 @@ void words_time(struct text *out, const struct results *results)
                    100 * time_s[i] / total_s);
     text_add(out, " of ");
     text_add_seconds(out, total_s);
+}
+
+static bool has_drifted(const struct row *row)
+{
+    const struct number_list *samples = &row->time.samples_s;
+    const int third = samples->count / 3;
+    struct comparison comparison;
+    if (!(row->time.drift > 0) || third > SAMPLES_COMPARED_MAX)
+        return false;
+    for (int i = 0; i < samples->count; ++i)
+        if (!(isfinite(samples->values[i]) && samples->values[i] > 0))
+            return false;
+    compare_samples(samples->values, third, samples->values + samples->count - third, third, 0.05,
+                    &comparison);
+    return comparison.verdict == COMPARISON_FASTER || comparison.verdict == COMPARISON_SLOWER;
+}
+
+void words_drift(struct text *out, const struct results *results)
+{
+    const struct row *worst = NULL;
+    int count = 0;
+    for (int i = 0; i < results->row_count; ++i) {
+        const struct row *row = results->rows + i;
+        if (!has_drifted(row))
+            continue;
+        ++count;
+        if (!worst || fabs(log(row->time.drift)) > fabs(log(worst->time.drift)))
+            worst = row;
+    }
+    if (!worst)
+        return;
+    text_print(out, "%d cell%s drifted while measured, most: ", count, count == 1 ? "" : "s");
+    words_line(out, worst->variant, 100);
+    text_add(out, " ");
+    words_line(out, worst->cell, 200);
+    text_print(out, ", whose last samples took %.2f times as long as its first", worst->time.drift);
 }
 
 void words_rate(struct text *out, double gflop_s)

@@ -12,6 +12,10 @@ void words_summary(struct text *out, const struct results *results);
 
 /* "time: measure 61 %, check 22 %, ... of 41.2 s"; nothing when unknown. */
 void words_time(struct text *out, const struct results *results);
+/* "2 cells drifted while they were measured: ..." with the worst of them; nothing if none did.
+ * Drift is where the last third of a row's samples is faster or slower than the first by over 5 %.
+ */
+void words_drift(struct text *out, const struct results *results);
 
 /* GFLOP/s in three digits: "0.12", "12.3", "1234", "1.2e-05"; nothing when unknown. */
 void words_rate(struct text *out, double gflop_s);

@@ -107,6 +107,7 @@ cJSON *field_to_json(const struct field *field, const void *record)
     case FIELD_BOOL:
         return cJSON_CreateBool(*(const bool *)value);
     case FIELD_REAL:
+    case FIELD_NEW_REAL:
     case FIELD_SIGNED:
         return number(*(const double *)value);
     case FIELD_INTERVAL: {
@@ -186,7 +187,8 @@ void fields_default(const struct field *fields, int count, void *record)
 {
     for (int i = 0; i < count; ++i) {
         void *value = (char *)record + fields[i].offset;
-        if (fields[i].type == FIELD_REAL || fields[i].type == FIELD_SIGNED)
+        if (fields[i].type == FIELD_REAL || fields[i].type == FIELD_NEW_REAL ||
+            fields[i].type == FIELD_SIGNED)
             *(double *)value = NAN;
         else if (fields[i].type == FIELD_INTERVAL)
             ((double *)value)[0] = ((double *)value)[1] = NAN;
@@ -300,8 +302,11 @@ static int read_passes(const struct reader *reader, const cJSON *node, struct pa
     {
         const cJSON *kernel = cJSON_GetObjectItemCaseSensitive(pass, "kernel");
         const cJSON *median = cJSON_GetObjectItemCaseSensitive(pass, "median_s");
+        if (!cJSON_IsObject(pass))
+            return expected(reader, pass, "an object");
         if (!kernel || !median)
-            return expected(reader, pass, "an object with \"kernel\" and \"median_s\"");
+            return json_fail(reader->json, pass, reader->err, "the key \"%s\" is missing",
+                             kernel ? "median_s" : "kernel");
         if (read_string(reader, kernel, &times->items[times->count].kernel) ||
             read_real(reader, median, 0, &times->items[times->count].median_s))
             return -1;
@@ -336,6 +341,7 @@ static int read_field(const struct field *field, const struct reader *reader, co
         *(bool *)value = cJSON_IsTrue(node);
         return 0;
     case FIELD_REAL:
+    case FIELD_NEW_REAL:
         return read_real(reader, node, 0, value);
     case FIELD_SIGNED:
         return read_real(reader, node, -DBL_MAX, value);
@@ -385,7 +391,9 @@ int fields_from_json(const struct field *fields, int count, void *record, const 
                 return expected(&reader, parent, "an object");
         }
         const cJSON *node = cJSON_GetObjectItemCaseSensitive(parent, key);
-        if (!node && fields[i].type == FIELD_NEW_STRING)
+        const bool is_new =
+            fields[i].type == FIELD_NEW_STRING || fields[i].type == FIELD_NEW_REAL;
+        if (!node && is_new)
             continue;
         if (!node)
             return json_fail(json, parent, err, "the key \"%s\" is missing", key);

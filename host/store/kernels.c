@@ -317,6 +317,16 @@ const struct variant *kernel_tree_find(const struct kernel_tree *tree, const cha
     return NULL;
 }
 
+int kernel_tree_quirks(struct quirk_list *quirks, struct arena *arena, struct err *err)
+{
+    *quirks = (struct quirk_list){0};
+    for (int i = 0; i < embedded_file_count; ++i)
+        if (strcmp(embedded_files[i].path, "quirks.json") == 0)
+            return quirks_load(quirks, "kernels/quirks.json", (const char *)embedded_files[i].data,
+                               embedded_files[i].length, arena, err);
+    return 0;
+}
+
 void kernel_tree_free(struct kernel_tree *tree)
 {
     for (int i = 0; i < tree->count; ++i)

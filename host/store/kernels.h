@@ -6,6 +6,7 @@
 #ifndef ATTNBENCH_STORE_KERNELS_H
 #define ATTNBENCH_STORE_KERNELS_H
 
+#include "problem/quirk.h"
 #include "problem/tunings.h"
 #include "problem/variant.h"
 
@@ -22,6 +23,8 @@ struct kernel_tree {
  * among the includes. Names with a slash are refused: nothing reaches outside. */
 int kernel_tree_load(struct kernel_tree *tree, const char *folder, struct err *err);
 const struct variant *kernel_tree_find(const struct kernel_tree *tree, const char *name);
+/* kernels/quirks.json as it was at build time; strings live in the arena. */
+int kernel_tree_quirks(struct quirk_list *quirks, struct arena *arena, struct err *err);
 void kernel_tree_free(struct kernel_tree *tree);
 
 #endif

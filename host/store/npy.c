@@ -75,8 +75,12 @@ static int take_type(struct cursor *c, struct header *header)
             header->item_bytes = bare[1] - '0';
             return 0;
         }
-    return err_set(c->err, "%s: element type '%.10s'; expected f2, f4, f8, b1, i4 or i8", c->name,
-                   type);
+    struct text safe = {0};
+    text_add_printable(&safe, type, false);
+    err_set(c->err, "%s: element type '%s'; expected f2, f4, f8, b1, i4 or i8", c->name,
+            text_get(&safe));
+    text_free(&safe);
+    return -1;
 }
 
 static int take_shape(struct cursor *c, struct npy *npy)

@@ -86,6 +86,8 @@ static void check_times(struct checker *checker, const struct row *row)
     compare(checker, row, "min_s", row->time.min_s, stats.min, source);
     compare(checker, row, "p10_s", row->time.p10_s, stats.p10, source);
     compare(checker, row, "p90_s", row->time.p90_s, stats.p90, source);
+    if (!isnan(row->time.drift)) /* files before 1.1 do not have it */
+        compare(checker, row, "drift", row->time.drift, stats.drift, source);
     compare(checker, row, "mad_s", row->time.mad_s, stats.mad, source);
     compare(checker, row, "ci95_s[0]", row->time.ci95_s[0], stats.ci95_low, source);
     compare(checker, row, "ci95_s[1]", row->time.ci95_s[1], stats.ci95_high, source);

@@ -64,6 +64,7 @@ static const struct field fields[] = {
     {"time.stable", FIELD_BOOL, AT(time.stable)},
     {"time.warmup", FIELD_COUNT, AT(time.warmup)},
     {"time.outliers", FIELD_COUNT, AT(time.outliers)},
+    {"time.drift", FIELD_NEW_REAL, AT(time.drift)},
     {"time.host_median_s", FIELD_REAL, AT(time.host_median_s)},
     {"time.samples_s", FIELD_NUMBERS, AT(time.samples_s)},
     {"passes", FIELD_PASSES, AT(passes)},

@@ -150,6 +150,14 @@ const char *text_nearest(const char *typo, const char *const *names, size_t coun
     return nearest;
 }
 
+size_t text_hash(const char *text)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (; *text; ++text)
+        hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
+    return (size_t)hash;
+}
+
 /* Length of the valid UTF-8 sequence at `s` and its code point, or 0. */
 static int decode_utf8(const unsigned char *s, uint32_t *code)
 {

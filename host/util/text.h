@@ -32,6 +32,9 @@ bool text_is_identifier(const char *text);
  */
 const char *text_nearest(const char *typo, const char *const *names, size_t count);
 
+/* For tables in memory: FNV-1a (Fowler, Noll, Vo). */
+size_t text_hash(const char *text);
+
 /* Adds `foreign` (a device name, a build log, a file's content) with control characters, invalid
  * UTF-8 and bidirectional overrides replaced by '?'; newlines and tabs too, unless `multiline`. */
 void text_add_printable(struct text *text, const char *foreign, bool multiline);

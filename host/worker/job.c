@@ -146,6 +146,7 @@ void job_times(struct job *job, struct arena *arena)
     row->time.host_median_s = stats_median(job->host_s, count);
     row->time.warmup = job->sampler.warmup;
     row->time.outliers = stats.outliers;
+    row->time.drift = stats.drift;
     row->time.stable = job->sampler.stable && stats.rel_ci <= job->sampler.rule.target_rel_ci;
     row_rates(row, job->device);
     row->passes.count = job->cell->variant->pass_count;

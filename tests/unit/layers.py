@@ -26,6 +26,8 @@ PURE_FORBIDDEN = {"time.h", "sys/time.h", "unistd.h", "fcntl.h", "sys/stat.h", "
 # stdio.h stays allowed, for snprintf; these functions would be input, output or a clock.
 IMPURE_CALL = re.compile(r"(?<![\w>.])(printf|fprintf|fopen|fread|fwrite|fputs|puts|open|read|write|"
                          r"time|clock|clock_gettime|gettimeofday|getenv|rand|srand)\s*\(")
+# No command line is ever made of text; the worker is spawned with a list of arguments.
+SHELL_CALL = re.compile(r"(?<![\w>.])(system|popen|execl|execlp|execle|execvp|wordexp)\s*\(")
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 OPENCL = re.compile(r"^(CL/|OpenCL/|clblast)")
 
@@ -48,6 +50,8 @@ def offences(path, text):
     for number, line in enumerate(without_comments(text).splitlines(), 1):
         match = INCLUDE.match(line)
         if not match:
+            if SHELL_CALL.search(without_strings(line)):
+                yield number, "nothing is run through a shell"
             if folder in PURE and IMPURE_CALL.search(without_strings(line)):
                 yield number, f"{folder}/ is pure: no input, output, environment or clock"
             continue
@@ -98,6 +102,8 @@ def self_test():
         ("problem/plan.c", "#include <time.h>"),
         ("measure/stats.c", '    printf("x");'),
         ("verify/verdict.c", 'int x = (int)time(NULL);'),
+        ("commands/run.c", '    return system("ls");'),
+        ("worker/process.c", '    FILE *f = popen(command, "r");'),
         ("misc/new.c", ""),
         ("util/text.c", '#include "text.h"'),
     ]

@@ -14,13 +14,17 @@
     "\xe2\x80\xae"                                                                                 \
     "gnp \xff\nsecond \"line\", with a comma"
 
-enum { SAMPLES = 11 };
-
-/* Fields of rows that version 1.0 did not have. */
+/* Fields that a minor version added: files without them are read. */
 static inline bool is_new_field(const char *path)
 {
-    return strcmp(path, "build.origin") == 0 || strcmp(path, "rates.roof") == 0;
+    static const char *const later[] = {"time.drift", "rates.roof", "build.origin"};
+    for (size_t i = 0; i < sizeof later / sizeof *later; ++i)
+        if (strcmp(later[i], path) == 0)
+            return true;
+    return false;
 }
+
+enum { SAMPLES = 11 };
 
 static inline struct problem sample_problem(int64_t n, int64_t heads)
 {
@@ -78,6 +82,7 @@ static inline void sample_times(struct row *row, struct arena *arena, double med
     row->time.ci95_s[0] = stats.ci95_low;
     row->time.ci95_s[1] = stats.ci95_high;
     row->time.host_median_s = 1.5 * median_s;
+    row->time.drift = stats.drift;
     row->time.warmup = 3;
     row->time.stable = true;
     row->passes.count = 1;

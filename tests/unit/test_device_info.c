@@ -60,6 +60,7 @@ static void bad_devices_are_refused(void **state)
         {"global_bytes", "-1", "device.global_bytes: expected a whole number, found -1"},
         {"global_bytes", "1e300",
          "device.global_bytes: expected a whole number, found 1.0000000000000001e+300"},
+        {"compute_units", "1.5", "device.compute_units: expected a whole number, found 1.5"},
         {"local_bytes", "null", "device.local_bytes: expected a whole number, found null"},
         {"clblast", "1", "device.clblast: expected true or false, found 1"},
     };

@@ -205,6 +205,8 @@ static const struct {
      "the problem is too large: more than 1e+15 scores or elements"},
     {"{\"n\":1000000,\"heads\":1000000,\"d_k\":4096}",
      "the problem is too large: more than 1e+15 scores or elements"},
+    {"{\"n_q\":33554433,\"n_kv\":1,\"d_k\":8,\"bias\":\"bool\"}",
+     "a boolean mask for more than 33554432 rows (batch x heads_q x n_q)"},
 };
 
 static void contradictions_are_refused(void **state)

@@ -154,6 +154,30 @@ static int count_fields(const char *text, int *lines)
     return fields;
 }
 
+static void drift_is_reported(void **state)
+{
+    (void)state;
+    struct results results = sample_results();
+    double samples[30];
+    for (int i = 0; i < 30; ++i)
+        samples[i] = 1e-3 * (1 + 0.01 * i); /* by 29 % while it was measured */
+    struct row *row = &results.rows[1];
+    row->time.samples_s = (struct number_list){30, samples};
+    row->time.drift = 1.19;
+    struct text report = {0};
+    report_markdown(&results, &report);
+    assert_non_null(strstr(text_get(&report), "1 cell drifted while measured, most: fused "));
+    assert_non_null(strstr(text_get(&report), "took 1.19 times as long as its first"));
+    text_free(&report);
+    for (int i = 0; i < 30; ++i)
+        samples[i] = 1e-3 * (1 + 0.01 * (i % 5)); /* noise, but no drift */
+    row->time.drift = 1;
+    report_markdown(&results, &report);
+    assert_null(strstr(text_get(&report), "drifted"));
+    text_free(&report);
+    results_free(&results);
+}
+
 static void csv_is_rectangular_and_inert(void **state)
 {
     (void)state;
@@ -175,7 +199,7 @@ static void csv_is_rectangular_and_inert(void **state)
     assert_non_null(strstr(text_get(&report), ",'+cmd(),"));
     assert_non_null(strstr(text_get(&report), ",'-2+3,"));
     assert_non_null(strstr(text_get(&report), ",'@SUM(A1),"));
-    assert_non_null(strstr(text_get(&report), ", =1,"));
+    assert_non_null(strstr(text_get(&report), ",' =1,"));
     assert_non_null(strstr(text_get(&report), ",\"say \"\"hi\"\", you\","));
     assert_non_null(strstr(text_get(&report), ",-1,-1,")); /* window_left, window_right: numbers */
     text_free(&report);
@@ -409,6 +433,7 @@ int main(void)
         cmocka_unit_test(csv_is_as_before),
         cmocka_unit_test(table_is_as_before),
         cmocka_unit_test(markdown_escapes_foreign_text),
+        cmocka_unit_test(drift_is_reported),
         cmocka_unit_test(csv_is_rectangular_and_inert),
         cmocka_unit_test(tables_fit_their_width),
         cmocka_unit_test(color_is_only_added),

@@ -3,6 +3,7 @@
 
 #include "problem/suite.h"
 #include "util/sha256.h"
+#include "util/text.h"
 
 static const char *const full[] = {
     /*  1 */ "{ \"format\": \"attnbench-suite\", \"version\": 1,",
@@ -244,6 +245,56 @@ static void the_root_is_an_object(void **state)
     arena_free(&arena);
 }
 
+/* Many small sweeps and a few large ones are as bad as a single huge one. */
+static void a_suite_has_a_limit_for_all_sweeps(void **state)
+{
+    (void)state;
+    static const struct {
+        int sweeps, side;    /* of each sweep: side x side problems */
+        const char *message; /* NULL: accepted */
+    } cases[] = {{10, 100, NULL},
+                 {11, 100, "s/full.json:1: sweeps[10]: more than 100000 problems"},
+                 {10001, 1, "s/full.json:1: sweeps: more than 10000 sweeps"}};
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        struct arena arena = {0};
+        struct suite suite;
+        struct err err = {""};
+        struct text text = {0};
+        text_add(&text, "{\"format\": \"attnbench-suite\", \"version\": 1, \"name\": \"s\", "
+                        "\"sweeps\": [");
+        for (int s = 0; s < cases[i].sweeps; ++s)
+            text_print(&text,
+                       "%s{\"name\": \"%d\", \"axes\": {\"d_k\": [1], \"n\": {\"from\": 1, "
+                       "\"to\": %d, \"step\": 1}, \"batch\": {\"from\": 1, \"to\": %d, "
+                       "\"step\": 1}}}",
+                       s ? "," : "", s, cases[i].side, cases[i].side);
+        text_add(&text, "]}");
+        const int result = load_text(&suite, text_get(&text), &arena, &err);
+        assert_int_equal(result, cases[i].message ? -1 : 0);
+        if (result)
+            expect_text("limit", err.message, cases[i].message);
+        else
+            suite_free(&suite);
+        text_free(&text);
+        arena_free(&arena);
+    }
+}
+
+static void too_many_lengths_are_refused(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    struct problem problem = problem_default();
+    struct err err = {""};
+    cJSON *list = cJSON_CreateArray();
+    for (int i = 0; i < 1025; ++i)
+        cJSON_AddItemToArray(list, cJSON_CreateNumber(1));
+    assert_int_equal(problem_set(&problem, "kv_lengths", list, &arena, &err), -1);
+    assert_string_equal(err.message, "expected at most 1024 key/value lengths, found 1025");
+    cJSON_Delete(list);
+    arena_free(&arena);
+}
+
 /* ---- axes ------------------------------------------------------------------------------------ */
 
 /* "64 128 256" of axis a of a sweep. */
@@ -474,6 +525,8 @@ int main(void)
         cmocka_unit_test(what_is_left_out_has_defaults),
         cmocka_unit_test(mistakes_name_file_line_and_key_path),
         cmocka_unit_test(the_root_is_an_object),
+        cmocka_unit_test(a_suite_has_a_limit_for_all_sweeps),
+        cmocka_unit_test(too_many_lengths_are_refused),
         cmocka_unit_test(ranges_expand),
         cmocka_unit_test(the_nearer_setting_wins),
         cmocka_unit_test(set_of_a_shorthand_beats_defaults),

@@ -147,6 +147,7 @@ static const struct {
      "9: defaults.cpu.TILE: expected a tunable of this file"},
     {9, "  \"defaults\": { \"cpu\": { \"WG\": \"64\" } },",
      "9: defaults.cpu.WG: expected an integer from 0 to 1048576, found \"64\""},
+    {9, "  \"defaults\": { \"cpu\": [64] },", "9: defaults.cpu: expected an object with tunables"},
     {10, "  \"scratch\": { \"s\": [1] },",
      "10: scratch.s: expected a buffer name of two letters or more"},
     {10, "  \"scratch\": { \"scores\": [] },",
@@ -210,6 +211,51 @@ static void a_variant_without_passes_is_refused(void **state)
     struct err err = {""};
     assert_int_equal(variant_load(&v, "f", "x", text, strlen(text), &arena, &err), -1);
     assert_string_equal(err.message, "f:2: passes: expected at least one pass");
+    arena_free(&arena);
+}
+
+/* What is searched for a tuning that fits stays small, whatever a file asks for. */
+static void too_many_combinations_are_refused(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"name\": \"x\", \"supports\": {},\n\"tune\": {%s},"
+                               "\"passes\": [{\"kernel\": \"k\", \"groups\": [1, 1, 1], "
+                               "\"local\": [1, 1, 1]}]}";
+    static const char values[] = "[0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15]";
+    struct text tune = {0};
+    for (int tunables = 1; tunables <= 5; ++tunables) {
+        struct arena arena = {0};
+        struct variant v;
+        struct err err = {""};
+        text_print(&tune, "%s\"T%d\": %s", tunables > 1 ? ", " : "", tunables, values);
+        const char *file = arena_print(&arena, text, text_get(&tune));
+        const int result = variant_load(&v, "f", "x", file, strlen(file), &arena, &err);
+        assert_int_equal(result, tunables <= 4 ? 0 : -1);
+        if (result == 0)
+            variant_free(&v);
+        else
+            assert_string_equal(err.message, "f:2: tune: more than 65536 combinations of tunables");
+        arena_free(&arena);
+    }
+    text_free(&tune);
+}
+
+/* On a device that claims to allow everything, nothing overflows. */
+static void an_impossible_work_group_does_not_fit(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"name\": \"x\", \"supports\": {}, \"passes\": [{\"kernel\": "
+                               "\"k\", \"groups\": [1, 1, 1], \"local\": [1e14, 1e14, 1e14]}]}";
+    const struct device_info device = {.type = "gpu", .extensions = ""};
+    struct arena arena = {0};
+    struct variant v;
+    struct tuning tuning;
+    struct err err = {""};
+    const struct problem problem = make_problem("{\"n\": 8, \"d_k\": 8}", &arena);
+    assert_int_equal(variant_load(&v, "f", "x", text, strlen(text), &arena, &err), 0);
+    assert_int_equal(variant_fit(&v, &problem, &device, &tuning, &err), -1);
+    assert_string_equal(err.message, "pass k has an impossible work-group");
+    variant_free(&v);
     arena_free(&arena);
 }
 
@@ -684,6 +730,8 @@ int main(void)
         cmocka_unit_test(a_full_file_loads),
         cmocka_unit_test(mistakes_name_file_line_and_key_path),
         cmocka_unit_test(a_variant_without_passes_is_refused),
+        cmocka_unit_test(too_many_combinations_are_refused),
+        cmocka_unit_test(an_impossible_work_group_does_not_fit),
         cmocka_unit_test(the_variants_of_the_repository_load),
         cmocka_unit_test(supports_rules),
         cmocka_unit_test(device_rules),

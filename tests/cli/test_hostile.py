@@ -1,0 +1,108 @@
+"""Hostile strings: what drivers and files say stays text, in the terminal, Markdown and CSV."""
+import csv
+import io
+import json
+import os
+import unicodedata
+
+from harness import BAD_INPUT, OK, USAGE, ProgramTest, main, make_suite
+
+# Escape sequences, an override of reading direction, markup, a formula, a table cell of its own.
+NASTY = "=cmd|' /C calc'!A0 \x1b[2J\x1b]0;owned\x07 \u202egnp.exe <img src=x onerror=alert(1)> `a` |b|"
+FORMULAS = ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1+1", "\r=1+1", "\n=1+1", "  =1+1"]
+DEVICE = {"id": "null-0", "type": "gpu",
+          **{key: NASTY for key in ("name", "vendor", "driver", "platform", "opencl_c")}}
+
+
+class Hostile(ProgramTest):
+    def expect_harmless(self, text, what):
+        for character in text:
+            if character not in "\n\t" and unicodedata.category(character) in ("Cc", "Cf"):
+                self.fail(f"{what} holds {character!a}: {text!a}")
+
+    def run_nasty(self, **script):
+        suite = make_suite({NASTY: {"n": [4, 8, 16]}}, name=NASTY, title=NASTY)
+        self.write("s.json", suite)
+        return self.attnbench("run", "s.json", "--device", "null", "--out", "out.json",
+                              script={"devices": [DEVICE], **script})
+
+    def test_the_terminal(self):
+        script = {"devices": [DEVICE]}
+        ran = self.run_nasty(faults=[{"at": "build", "variant": "naive", "do": "print"},
+                                     {"at": "build", "variant": "fused", "do": "fail"}])
+        self.expect_harmless(ran.stdout + ran.stderr, "run")
+        for command in (["devices"], ["devices", "--json"], ["variants"], ["plan", "s.json"],
+                        ["plan", "s.json", "--json"], ["run", "s.json", "--variants", NASTY],
+                        ["plan", "s.json", "--filter", NASTY + "("], ["plan", NASTY],
+                        ["plan", "s.json", "--set", NASTY]):
+            device = [] if command[0] == "devices" else ["--device", "null"]
+            result = self.attnbench(*command, *device, script=script,
+                                    **({"ATTNBENCH_DEVICE": "null"} if not device else {}))
+            self.assertIn(result.returncode, (OK, USAGE, BAD_INPUT), result.stderr)
+            self.expect_harmless(result.stdout + result.stderr, command[0])
+
+    def test_reports(self):
+        self.run_nasty()
+        results = self.results()
+        self.expect_harmless((self.folder / "out.json").read_text(), "the results file")
+        # As another program may have written it.
+        results["devices"][0]["name"] = results["rows"][0]["reason"] = NASTY
+        results["rows"][0]["status"] = "error"
+        results["rows"][1]["worker_output"] = NASTY * 3
+        for key, count in (("error", 1), ("ok", len(results["rows"]) - 1)):
+            results["summary"][key] = count
+        self.write("nasty.json", results)
+        for report in (["check", "nasty.json"], ["report", "nasty.json"]):
+            result = self.attnbench(*report)
+            self.expect_harmless(result.stdout + result.stderr, report[0])
+        markdown = result.stdout
+        self.assertNotIn("<img", markdown)
+        for table in markdown.split("\n\n"):
+            rows = [line.replace("\\|", "") for line in table.split("\n") if line.startswith("|")]
+            self.assertLessEqual(len({row.count("|") for row in rows}), 1, table)
+
+    def test_formulas_in_csv(self):
+        self.run_nasty()
+        results = self.results()
+        for row, text in zip(results["rows"], FORMULAS):
+            row["worker_output"] = text
+        results["rows"][0]["cell"] = results["rows"][0]["sweeps"][0] = "=HYPERLINK(1)"
+        self.write("nasty.json", results)
+        text = self.attnbench("report", "nasty.json", "--format", "csv", status=OK).stdout
+        table = list(csv.reader(io.StringIO(text)))
+        self.assertEqual(len({len(row) for row in table}), 1)
+        for cell in (cell for row in table for cell in row):
+            if cell.lstrip().startswith(("=", "+", "-", "@")):
+                float(cell)  # a number may keep its sign
+
+    def test_a_folder_with_a_hostile_name(self):
+        for name in ("\x1b[2J", "../up", "a b", "$(touch x)", "-rf", ""):
+            with self.subTest(name=name):
+                folder = self.folder / "kernels" / (name.replace("/", "_") or "empty")
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / "k.cl").write_text("kernel void k() {}")
+                (folder / "variant.json").write_text(json.dumps(
+                    {"name": name, "supports": {}, "passes": [
+                        {"kernel": "k", "groups": [1, 1, 1], "local": [1, 1, 1], "args": []}]}))
+                self.write("s.json", make_suite({"n": [4]}))
+                result = self.attnbench("plan", "s.json", "--device", "null", "--kernels", folder,
+                                        status=BAD_INPUT)
+                self.expect_harmless(result.stderr, name)
+        self.assertFalse(os.path.exists(self.folder / "x"))
+
+    def test_nothing_reaches_out_of_the_folder(self):
+        (self.folder / "secret.clh").write_text("SECRET")
+        for name in ("../secret.clh", "/etc/passwd", "..\\secret.clh", "..", "secret.clh"):
+            folder = self.folder / "kernels" / "mine"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "k.cl").write_text(f'#include "{name}"\nkernel void k() {{}}')
+            (folder / "variant.json").write_text(json.dumps(
+                {"name": "mine", "supports": {}, "passes": [
+                    {"kernel": "k", "groups": [1, 1, 1], "local": [1, 1, 1], "args": []}]}))
+            self.write("s.json", make_suite({"n": [4]}))
+            result = self.attnbench("plan", "s.json", "--device", "null", "--kernels", "kernels",
+                                    status=BAD_INPUT)
+            self.assertIn("k.cl:1: #include", result.stderr)
+
+
+main()
