@@ -105,7 +105,7 @@ static int choose(struct setup *setup, const char *wanted)
                       "pocl-opencl-icd for the CPU), or use --device null");
         return fail(EXIT_NO_DEVICE, &err);
     }
-    setup->all_devices = wanted && strcmp(wanted, "all") == 0;
+    setup->all_devices = wanted && (strcmp(wanted, "all") == 0 || strcmp(wanted, "null-all") == 0);
     if (setup->all_devices || (wanted && strcmp(wanted, "null") == 0)) {
         setup->devices = setup->found;
         setup->device_count = setup->all_devices ? setup->found_count : 1;

@@ -20,7 +20,7 @@ const struct command commands[] = {
     {"worker", "", "serve a supervisor (internal)", command_worker, 0, 0, true},
     {NULL, NULL, NULL, NULL, 0, 0, false}};
 
-enum value { FLAG, STRING, STRINGS, SECONDS, SEED };
+enum value { FLAG, STRING, STRINGS, SECONDS, WHOLE };
 
 #define AT(member) offsetof(struct options, member)
 static const struct option {
@@ -46,7 +46,7 @@ static const struct option {
      "how long one build, launch or read may take before its worker is killed"},
     {"inputs", "KIND", STRING, AT(inputs), "run",
      "random (default), or adversarial ones: large, dominant, equal, tiny"},
-    {"seed", "S", SEED, AT(seed), "run", "seed of the inputs, 0 to 2^53; default 1"},
+    {"seed", "S", WHOLE, AT(seed), "run", "seed of the inputs, 0 to 2^53; default 1"},
     {"out", "FILE", STRING, AT(out), "run report",
      "where to write; run's default is DEVICE--SUITE--TIME.json"},
     {"resume", "FILE", STRING, AT(resume), "run",
@@ -57,6 +57,10 @@ static const struct option {
      "write the softmax weights to FILE (.npy), from the first variant that returns them"},
     {"isolate", "HOW", STRING, AT(isolate), "run",
      "a worker process per cell, device (default) or none (one for the whole run)"},
+    {"quarantine", "N", WHOLE, AT(quarantine), "run",
+     "after N failures in a row (crashes, hangs) skip a device's other cells; default 3, 0: never"},
+    {"no-lock", NULL, FLAG, AT(no_lock), "run",
+     "measure even while another run uses the device; default: wait for it"},
     {"format", "F", STRING, AT(format), "report", "md (default) or csv"},
     {"json", NULL, FLAG, AT(json), "devices variants plan verify", "machine-readable output"},
     {"quiet", NULL, FLAG, AT(quiet), "run check", "no progress, no table"},
@@ -136,7 +140,7 @@ static int store(struct options *options, const struct option *option, const cha
             return err_set(err, "--%s: expected a time such as 60s, 5m or 1h, found '%s'",
                            option->name, value);
         return 0;
-    case SEED:
+    case WHOLE:
         if (!text_to_int64(value, at) || *(int64_t *)at < 0 || *(int64_t *)at >= INT64_C(1) << 53)
             return err_set(err, "--%s: expected a whole number from 0 to 2^53, found '%s'",
                            option->name, value);
@@ -170,7 +174,7 @@ int options_parse(struct options *options, const struct command *command, int ar
                   const char *const *argv, struct err *err)
 {
     bool only_args = false;
-    *options = (struct options){.seed = 1};
+    *options = (struct options){.seed = 1, .quarantine = 3};
     for (int i = 1; i < argc; ++i) {
         const char *arg = argv[i];
         bool used_next = false;

@@ -29,8 +29,8 @@ struct options {
     const char *sets[SETS_LIMIT];
     int set_count;
     double budget_s, deadline_s; /* 0: not given */
-    int64_t seed;
-    bool json, quiet, help;
+    int64_t seed, quarantine;
+    bool json, quiet, no_lock, help;
     const char *args[ARGS_LIMIT]; /* the command's own arguments: suites or files */
     int arg_count;
 };

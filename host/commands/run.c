@@ -6,12 +6,15 @@
 #include "commands/progress.h"
 #include "report/report.h"
 #include "store/journal.h"
+#include "util/cache.h"
 #include "util/clock.h"
 #include "util/file.h"
+#include "util/lock.h"
 #include "util/terminal.h"
 #include "version.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +33,13 @@ static void on_signal(int number)
     (void)number;
     if (stop_requests < 2)
         stop_requests = stop_requests + 1;
+}
+
+static void catch_signals(void)
+{
+    const struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
 }
 
 struct run_state {
@@ -98,7 +108,9 @@ static struct text_list recorded_argv(struct arena *arena, const struct setup *s
                                       const struct options *options)
 {
     /* The device that was chosen, not how: ATTNBENCH_DEVICE may say something else next time. */
-    const char *device = setup->all_devices ? "all" : setup->devices[0].id;
+    const bool scripted = strcmp(setup->supervisor.backend, "null") == 0;
+    const char *all = scripted ? "null-all" : "all";
+    const char *device = setup->all_devices ? all : setup->devices[0].id;
     const char **list = arena_array(arena, (size_t)options->arg_count + 64, sizeof *list);
     int n = 0;
     list[n++] = "run";
@@ -211,6 +223,8 @@ static int adopt_argv(const struct results *old, const struct options *given,
     recorded.quiet = given->quiet;
     recorded.budget_s = given->budget_s;
     recorded.deadline_s = given->deadline_s;
+    recorded.quarantine = given->quarantine;
+    recorded.no_lock = given->no_lock;
     *options = recorded;
     return 0;
 }
@@ -367,6 +381,32 @@ static int finish(struct run_state *state, const struct options *options, bool i
     return status != EXIT_OK ? status : exit_status(&state->results);
 }
 
+static void tell_waiting(void *context, long holder)
+{
+    const struct device_info *device = context;
+    fprintf(stderr,
+            "attnbench: %s is in use by another run (process %ld); waiting for it to end "
+            "(--no-lock: don't)\n",
+            device->id, holder);
+}
+
+/* Two runs on one device would measure each other. Without a place for locks there are none. The
+ * descriptors close with the process. */
+static void lock_devices(struct run_state *state, const struct options *options)
+{
+    struct arena *arena = &state->setup.arena;
+    for (int d = 0; d < state->setup.device_count && !options->no_lock; ++d) {
+        struct device_info *device = &state->setup.devices[d];
+        struct err err;
+        const char *path = cache_path(arena, "locks", device_info_key(device, arena));
+        if (path && lock_take(path, tell_waiting, device, &stop_requests, &err) < 0 &&
+            !stop_requests) {
+            err_prefix(&err, "%s is measured without a lock", device->id);
+            (void)fail(EXIT_OK, &err);
+        }
+    }
+}
+
 static int run_plan(struct run_state *state, const struct options *options)
 {
     struct err err;
@@ -374,15 +414,14 @@ static int run_plan(struct run_state *state, const struct options *options)
     struct supervisor *supervisor = &state->setup.supervisor;
     supervisor->budget_s = options->budget_s;
     supervisor->deadline_s = options->deadline_s;
+    supervisor->quarantine = options->quarantine > INT_MAX ? INT_MAX : (int)options->quarantine;
     supervisor->seed = state->results.run.seed;
     supervisor->stop = &stop_requests;
     supervisor->on_row = on_row;
     supervisor->on_device = on_device;
     supervisor->on_progress = on_progress;
     supervisor->context = state;
-    const struct sigaction action = {.sa_handler = on_signal};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    lock_devices(state, options);
     progress_start(&state->progress, state->setup.plan.count, options->quiet);
     const int result = supervisor_run(supervisor, &state->setup.plan, state->setup.devices,
                                       state->done, &state->setup.arena, &interrupted, &err);
@@ -430,6 +469,7 @@ int command_run(const struct options *given)
         status = prepare_setup(&state, &options);
     if (status == EXIT_OK)
         status = parse_modes(&options, &state.setup.supervisor, &mode);
+    catch_signals();
     if (status == EXIT_OK) {
         fill_header(&state, &options);
         if (!state.out)

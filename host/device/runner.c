@@ -326,6 +326,13 @@ static size_t after_payload(const struct buffer *buffer)
     return buffer->guard + (buffer->bytes + 3) / 4 * 4;
 }
 
+int runner_poison_output(struct runner *runner, int slot_index, struct failure *failure)
+{
+    struct buffer *output = runner->slots[slot_index].output;
+    return runner->backend->buffer_fill(runner->session, output, output->guard,
+                                        (output->bytes + 3) / 4 * 4, POISON, failure);
+}
+
 int runner_poison(struct runner *runner, int slot_index, struct failure *failure)
 {
     const struct backend *backend = runner->backend;
@@ -339,8 +346,7 @@ int runner_poison(struct runner *runner, int slot_index, struct failure *failure
             backend->buffer_fill(runner->session, buffers[i], after_payload(buffers[i]),
                                  buffers[i]->guard, GUARD_PATTERN, failure))
             return -1;
-    return backend->buffer_fill(runner->session, slot->output, slot->output->guard,
-                                (slot->output->bytes + 3) / 4 * 4, POISON, failure);
+    return runner_poison_output(runner, slot_index, failure);
 }
 
 int runner_read(struct runner *runner, int slot_index, float *output, struct failure *failure)

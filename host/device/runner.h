@@ -34,6 +34,8 @@ int runner_prepare(struct runner *runner, int slot_index, const struct variant *
 
 /* Fills the slot's output with NaN and all guard zones with their pattern. */
 int runner_poison(struct runner *runner, int slot_index, struct failure *failure);
+/* The output alone. */
+int runner_poison_output(struct runner *runner, int slot_index, struct failure *failure);
 int runner_launch(struct runner *runner, int slot_index, struct launch_times *times,
                   struct failure *failure);
 /* The output, decoded to f32, problem_sizes().o values in the problem's layout. */

@@ -23,20 +23,23 @@ int steps_start_worker(const struct supervisor *with, struct process *process, s
 
 double step_deadline(const struct run *run, const struct suite *suite, const char *step)
 {
+    const struct cell *present = &run->plan->cells[run->next]; /* its group's first */
     const struct deadlines *d = &suite->deadlines;
     const double given = run->with->deadline_s;
-    if (strcmp(step, "open") == 0)
-        return d->enumerate_s + d->build_s; /* it builds an empty kernel */
+    if (strcmp(step, "open") == 0) /* it builds an empty kernel */
+        return d->enumerate_s + (given > 0 ? given : d->build_s);
     if (strcmp(step, "prepare") == 0)
         return given > 0 ? given : d->build_s;
     if (strcmp(step, "launch") == 0 || strcmp(step, "measure") == 0)
         return (given > 0 ? given : d->run_s) + suite->measure.max_time_s;
     if (strcmp(step, "release") == 0)
         return d->teardown_s;
-    if (strcmp(step, "judge") == 0 || strcmp(step, "problem") == 0 || strcmp(step, "case") == 0 ||
-        strcmp(step, "save") == 0)
-        return 3600; /* work of the host alone: the reference, or making inputs */
-    return given > 0 ? given : d->read_s;
+    if (strcmp(step, "judge") == 0) /* calls no driver; what a slow host needs for a reference */
+        return 600 + present->flops / 1e7;
+    const double transfer_s = given > 0 ? given : d->read_s;
+    if (strcmp(step, "problem") == 0 || strcmp(step, "case") == 0 || strcmp(step, "save") == 0)
+        return transfer_s + 2 + (double)present->memory.total_bytes / 1e7; /* to make or read it */
+    return transfer_s;
 }
 
 /* Asks the worker, which must run; takes ownership of the request. True with the reply, or false
@@ -278,7 +281,8 @@ static void verified(struct run *run, struct job *job)
     job_end(job, ROW_OK, "done", NULL, run->arena);
 }
 
-/* Poisoned launch, verdict, and a second poisoned launch for repeatability. */
+/* Poisoned launch, verdict, and a second poisoned launch for repeatability; its output is judged
+ * too when it has other bits. */
 void steps_check(struct run *run, struct job *job)
 {
     bool repeatable = false;
@@ -289,7 +293,7 @@ void steps_check(struct run *run, struct job *job)
     steps_progress(run, job, "check");
     if (launch(run, job, "check") && read_output(run, job, "check", &repeatable) &&
         judge(run, job, "check") && launch(run, job, "check") &&
-        read_output(run, job, "check", &repeatable)) {
+        read_output(run, job, "check", &repeatable) && (repeatable || judge(run, job, "check"))) {
         job->row.check.repeatable = repeatable;
         if (run->with->case_folder)
             verified(run, job);

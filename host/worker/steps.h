@@ -8,6 +8,13 @@
 #include "worker/process.h"
 #include "worker/supervisor.h"
 
+/* How a device fares. Failures are those that took its worker down: a crash, a hang, an error after
+ * which the driver cannot be trusted. */
+struct standing {
+    int failures;     /* in a row: no cell came to its end in between */
+    const char *last; /* what the last one was */
+};
+
 /* A plan on its way through workers. */
 struct run {
     const struct supervisor *with;
@@ -16,7 +23,8 @@ struct run {
     struct estimate *estimate;
     struct arena *arena;
     struct process process;
-    int open_device; /* -1: none */
+    int open_device;           /* -1: none */
+    struct standing *standing; /* of each device */
     double start_s, budget_s;
     const bool *done;
     int next;   /* first cell that has no row yet */

@@ -11,6 +11,7 @@
 #include "worker/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -253,7 +254,9 @@ static void add_time(cJSON *list, double seconds)
                          isfinite(seconds) ? cJSON_CreateNumber(seconds) : cJSON_CreateNull());
 }
 
-/* Launches until slice_s of host time are spent. No poison in between: these are the timed ones. */
+/* Launches until slice_s of host time are spent. The output is poisoned before each of them,
+ * outside of its time: any of them may be the last one, whose output is judged, and a launch that
+ * did nothing must not pass with the output of the one before. */
 static int do_measure(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
 {
     int slot = 0, launches = 0, passes = 0;
@@ -268,7 +271,8 @@ static int do_measure(struct served *s, const cJSON *request, cJSON *reply, stru
     double spent_s = 0;
     for (int i = 0; i < launches && (i == 0 || spent_s < slice_s); ++i) {
         struct launch_times times;
-        if (runner_launch(s->runner, slot, &times, failure))
+        if (runner_poison_output(s->runner, slot, failure) ||
+            runner_launch(s->runner, slot, &times, failure))
             return -1;
         cJSON *sample = cJSON_CreateArray();
         add_time(sample, times.host_s);
@@ -360,6 +364,13 @@ static bool serve_line(struct served *s, const char *line, size_t length)
     return sent;
 }
 
+/* A compiler that a driver starts must not hold the pipes of a worker that has died. */
+static void keep_pipes(void)
+{
+    fcntl(PROCESS_REQUEST_FD, F_SETFD, FD_CLOEXEC);
+    fcntl(PROCESS_REPLY_FD, F_SETFD, FD_CLOEXEC);
+}
+
 static void die_with_parent(void)
 {
 #ifdef __linux__
@@ -374,6 +385,7 @@ int worker_serve(const char *kernels_dir)
     static struct served served = {.read_slot = -1};
     struct err err;
     die_with_parent();
+    keep_pipes();
     signal(SIGPIPE, SIG_IGN);
     if (kernel_tree_load(&served.kernels, kernels_dir, &err)) {
         fprintf(stderr, "%s\n", err.message);

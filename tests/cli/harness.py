@@ -54,7 +54,9 @@ class ProgramTest(unittest.TestCase):
     def environment(self, script=None, **more):
         environment = {k: v for k, v in os.environ.items()
                        if not k.startswith("ATTNBENCH_") or k == "ATTNBENCH"}
-        environment.update(LC_ALL="C.UTF-8", NO_COLOR="1", **more)
+        environment.update(LC_ALL="C.UTF-8", NO_COLOR="1",
+                           ATTNBENCH_CACHE_DIR=str(self.folder / "cache"))
+        environment.update(more)
         if script is not None:
             environment["ATTNBENCH_NULL_SCRIPT"] = str(self.write("script.json", script))
         return environment
