@@ -398,7 +398,9 @@ static void lock_devices(struct run_state *state, const struct options *options)
     for (int d = 0; d < state->setup.device_count && !options->no_lock; ++d) {
         struct device_info *device = &state->setup.devices[d];
         struct err err;
-        const char *path = cache_path(arena, "locks", device_info_key(device, arena));
+        /* The id tells twins apart: two boards of one kind. */
+        const char *name = arena_print(arena, "%s-%s", device_info_key(device, arena), device->id);
+        const char *path = cache_path(arena, "locks", name);
         if (path && lock_take(path, tell_waiting, device, &stop_requests, &err) < 0 &&
             !stop_requests) {
             err_prefix(&err, "%s is measured without a lock", device->id);
