@@ -226,6 +226,7 @@ static void judge_times(const struct session *session, const struct kernels *ker
     }
     if (!timer_gate(events, count, times->host_s, session->timer_ns, times->gate))
         return;
+    times->device_end_ns = events[count - 1].end;
     times->device_s = (double)(events[count - 1].end - events[0].start) * 1e-9;
     for (int i = 0; i < count; ++i)
         times->pass_s[i] = (double)(events[i].end - events[i].start) * 1e-9;
@@ -240,7 +241,8 @@ int opencl_launch(struct session *session, struct kernels *kernels, struct launc
         times->pass_s[i] = NAN;
     const double start = clock_now_s();
     const int result = enqueue(session, kernels, begin, end, failure);
-    times->host_s = clock_now_s() - start;
+    times->host_end_s = clock_now_s();
+    times->host_s = times->host_end_s - start;
     if (result == 0)
         judge_times(session, kernels, begin, end, times);
     for (int i = 0; i < PASSES_MAX && !(result && failure->fatal); ++i) {

@@ -304,7 +304,7 @@ void steps_check(struct run *run, struct job *job)
 static void recheck(struct run *run, struct job *job)
 {
     bool same = false;
-    job_times(job, run->arena);
+    job_times(job, 1e-6 * run->devices[job->cell->device].launch_us, run->arena);
     if (mode_of(run, job) != CHECK_NONE) {
         if (!read_output(run, job, "recheck", &same) || !judge(run, job, "recheck"))
             return;

@@ -269,8 +269,8 @@ static int do_measure(struct served *s, const cJSON *request, cJSON *reply, stru
     char gate[TIMER_GATE_REASON] = "";
     cJSON *samples = cJSON_AddArrayToObject(reply, "samples");
     double spent_s = 0;
+    struct launch_times first = {0}, times = {0};
     for (int i = 0; i < launches && (i == 0 || spent_s < slice_s); ++i) {
-        struct launch_times times;
         if (runner_poison_output(s->runner, slot, failure) ||
             runner_launch(s->runner, slot, &times, failure))
             return -1;
@@ -283,8 +283,14 @@ static int do_measure(struct served *s, const cJSON *request, cJSON *reply, stru
         if (times.gate[0])
             memcpy(gate, times.gate, sizeof gate);
         spent_s += times.host_s;
+        first = i ? first : times;
     }
     cJSON_AddStringToObject(reply, "gate", gate);
+    json_add_number(reply, "host_span_s", times.host_end_s - first.host_end_s);
+    json_add_number(reply, "device_span_s",
+                    times.device_end_ns && first.device_end_ns
+                        ? (double)(int64_t)(times.device_end_ns - first.device_end_ns) * 1e-9
+                        : NAN);
     return 0;
 }
 

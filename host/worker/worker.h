@@ -11,8 +11,9 @@
  *                                                            fetches the output and checks the
  * guard zones; repeatable: the same bits as the read before judge     {slot, mode} -> {ok, reason,
  * mode, rows_checked, max_abs_err, ...} measure   {slot, slice_s, launches}       -> {samples:
- * [[host_s, device_s, pass_s...]], gate} release   {}                              -> {} A step
- * that fails replies {failure: "build_failed"|"oom"|"unsupported"|"error", reason, fatal}. */
+ * [[host_s, device_s, pass_s...]], gate, host_span_s, device_span_s: how far the two clocks went
+ * from its first launch to its last} release   {}                              -> {} A step that
+ * fails replies {failure: "build_failed"|"oom"|"unsupported"|"error", reason, fatal}. */
 #ifndef ATTNBENCH_WORKER_WORKER_H
 #define ATTNBENCH_WORKER_WORKER_H
 
