@@ -59,7 +59,15 @@ bool timer_gate_row(const struct row_clocks *clocks, char reason[TIMER_GATE_REAS
                  c->host_span_s);
         return false;
     }
-    if (c->overhead_s - launches * c->passes * c->launch_s > c->device_s) {
+    const double explained_s = launches * c->passes * c->launch_s;
+    if (c->device_s - c->passes_s - explained_s > c->passes_s) {
+        snprintf(reason, TIMER_GATE_REASON,
+                 "the passes take %.3g s together, but %.3g s from the first's start to the last's "
+                 "end",
+                 c->passes_s, c->device_s);
+        return false;
+    }
+    if (c->overhead_s - explained_s > c->device_s) {
         snprintf(reason, TIMER_GATE_REASON,
                  "the device reports %.3g s, but the host waited %.3g s longer each time, and an "
                  "empty kernel takes %.3g s",

@@ -128,6 +128,8 @@ static const double *choose_clock(struct job *job, double launch_s, struct arena
         clocks.overhead_s = fmin(clocks.overhead_s, job->host_s[i] - job->device_s[i]);
     }
     clocks.device_s = stats_median(job->device_s, count);
+    for (int p = 0; p < clocks.passes; ++p)
+        clocks.passes_s += stats_median(job->pass_s[p], count);
     if (!timer_gate_row(&clocks, reason))
         return use_host(job, arena_copy(arena, reason));
     job->row.time.clock = "device";
