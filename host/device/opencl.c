@@ -132,7 +132,8 @@ static int open_handles(struct session *session, struct failure *failure)
     cl_uint align_bits = 0;
     clGetDeviceInfo(session->device, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof align_bits, &align_bits,
                     NULL);
-    const size_t align = align_bits / 8 ? align_bits / 8 : 1;
+    enum { ALIGN_MAX = 1 << 16 }; /* bytes; more is no alignment but a mistake */
+    const size_t align = align_bits / 8 && align_bits / 8 <= ALIGN_MAX ? align_bits / 8 : 1;
     session->guard = align > 4096 ? align : (4096 + align - 1) / align * align;
     size_t tick = 0;
     clGetDeviceInfo(session->device, CL_DEVICE_PROFILING_TIMER_RESOLUTION, sizeof tick, &tick,
