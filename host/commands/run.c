@@ -313,6 +313,7 @@ static int open_journal(struct run_state *state, const struct options *options, 
     } else if (journal_create(&state->journal, state->journal_path, results, &err)) {
         return fail(EXIT_IO, &err);
     }
+    file_remove_temporaries(state->out); /* the journal is ours, so nobody else writes it */
     return write_results(state, &err) ? fail(EXIT_IO, &err) : EXIT_OK;
 }
 

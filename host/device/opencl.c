@@ -40,6 +40,8 @@ static struct buffer *buffer_create(struct session *session, size_t bytes, struc
         call = "clCreateSubBuffer";
         b->payload = clCreateSubBuffer(b->whole, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION,
                                        &region, &status);
+        if (status == CL_SUCCESS && !b->payload) /* else kernels would get a null pointer */
+            status = CL_MEM_OBJECT_ALLOCATION_FAILURE;
     }
     if (status != CL_SUCCESS) {
         opencl_failed(failure, status, call);

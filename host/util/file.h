@@ -14,6 +14,10 @@ int file_read(const char *path, size_t max_bytes, struct text *content, struct e
  * reader, or a crash at any moment, finds the old file whole or the new one. */
 int file_replace(const char *path, const void *bytes, size_t count, struct err *err);
 
+/* Removes the temporaries of this path that a kill has left behind. Only for who knows that no
+ * other process is replacing it. */
+void file_remove_temporaries(const char *path);
+
 /* Writes all bytes to a descriptor, going on after short writes and EINTR. */
 int file_write_all(int fd, const void *bytes, size_t count, struct err *err);
 

@@ -127,8 +127,8 @@ bool steps_open(struct run *run, const struct cell *cell, struct trouble *troubl
         device->launch_us = launch->valuedouble;
     cJSON_Delete(reply);
     run->open_device = cell->device;
-    if (first && run->with->on_device)
-        (void)run->with->on_device(run->with->context, cell->device, run->err);
+    if (first && run->with->on_device && !run->io_failed)
+        run->io_failed = run->with->on_device(run->with->context, cell->device, run->err) != 0;
     return true;
 }
 

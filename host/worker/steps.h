@@ -27,9 +27,10 @@ struct run {
     struct standing *standing; /* of each device */
     double start_s, budget_s;
     const bool *done;
-    int next;   /* first cell that has no row yet */
-    bool saved; /* the weights of a case have been written */
-    bool left;  /* an interrupt has left cells without a row */
+    int next;       /* first cell that has no row yet */
+    bool saved;     /* the weights of a case have been written */
+    bool left;      /* an interrupt has left cells without a row */
+    bool io_failed; /* a callback could not write; `err` says what */
     struct err *err;
 };
 

@@ -262,7 +262,7 @@ static int run_group(struct run *run, int first, int end)
         }
     if (count)
         run_jobs(run, jobs, count);
-    int j = 0, result = 0;
+    int j = 0, result = run->io_failed ? -1 : 0;
     for (int c = first; c < end && result == 0; ++c) {
         const struct cell *cell = &run->plan->cells[c];
         if (run->done && run->done[c])

@@ -30,7 +30,6 @@ LATENCY_LAUNCHES = 70  # of an empty kernel, when the device is opened
 OUTPUT = {"fused": 7, "naive_scores": 5, "naive_softmax": 0, "naive_values": 4}  # arguments
 
 PATIENT = dict.fromkeys(["enumerate_s", "build_s", "run_s", "read_s", "teardown_s"], 30)
-HASTY = {"enumerate_s": 1.5, "build_s": 1, "run_s": 0.5, "read_s": 0.5, "teardown_s": 0.5}
 RECOVERY_S = 2.0  # from a deadline to the next step
 
 
@@ -52,14 +51,22 @@ class Walk(unittest.TestCase):
         if not layer.LAYER:
             print("the fault layer was not built")
             sys.exit(layer.SKIP)
-        cls.patient = layer.Bench(suite(PATIENT))
-        cls.hasty = layer.Bench(suite(HASTY))
-        cls.slow_kernels = layer.Bench(suite(PATIENT, n=512, samples=3, seconds=0.1))
-        for bench in (cls.patient, cls.hasty, cls.slow_kernels):
-            clean = bench.run("")
-            assert not clean.broken and not clean.bad_rows(), clean.describe() + str(clean.broken)
-            bench.counts = {n: c for n, c in clean.counts.items() if n.startswith("cl")}
-            bench.seconds = clean.seconds
+        cls.patient = cls.warmed(suite(PATIENT))
+        cls.slow_kernels = cls.warmed(suite(PATIENT, n=512, samples=3, seconds=0.1))
+        # what hangs is to be found soon, but not where the machine is merely busy
+        soon = max(0.5, 3 * cls.patient.seconds)
+        cls.hasty = cls.warmed(suite(dict.fromkeys(PATIENT, soon)))
+
+    @staticmethod
+    def warmed(plan):
+        """A bench whose kernels are in the driver's cache; `counts` are the calls of a clean run."""
+        bench = layer.Bench(plan)
+        bench.run("", "--deadline", "60s")
+        clean = bench.run("")
+        assert not clean.broken and not clean.bad_rows(), clean.describe() + str(clean.broken)
+        bench.counts = {n: c for n, c in clean.counts.items() if n.startswith("cl")}
+        bench.seconds = clean.seconds
+        return bench
 
     @classmethod
     def tearDownClass(cls):
@@ -212,12 +219,13 @@ class Walk(unittest.TestCase):
             yield from self.one_row(run)
             found = [re.search(r"no answer within ([\d.]+) s", r["reason"] or "") for r in run.rows]
             found += [re.search(r"no answer within ([\d.]+) s", run.stderr)]
-            deadlines = [float(m.group(1)) for m in found if m] or [HASTY["teardown_s"]]
+            deadlines = [float(m.group(1)) for m in found if m] or [max(0.5, 3 * self.patient.seconds)]
             over = run.seconds - 2 * clean - sum(deadlines)
             Walk.recovery_s = max(Walk.recovery_s, over)
             if over > RECOVERY_S:
                 yield f"recovery: took {over:.2f} s beyond the deadline"
-            if self.call_of(run) not in NEEDLESS and run.results and not run.bad_rows():
+            needed = run.struck and self.call_of(run) not in NEEDLESS
+            if needed and run.results and not run.bad_rows():
                 yield "false ok: a call hung"
         faults = [(what, f"call={name} k={k} do={what}") for what, each in (("hang", 3), ("deaf", 1))
                   for name, k in self.some_calls(self.hasty, each)]
