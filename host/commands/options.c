@@ -15,8 +15,8 @@ const struct command commands[] = {
     {"verify", "CASE_DIR...", "check the variants against tensors of yours (.npy)", command_verify,
      1, ARGS_LIMIT, false},
     {"report", "RESULT", "show a results file as Markdown or CSV", command_report, 1, 1, false},
-    {"check", "RESULT...", "is a results file valid and believable", command_check, 1, ARGS_LIMIT,
-     false},
+    {"check", "RESULT...", "is a results file (or a journal) valid and believable", command_check,
+     1, ARGS_LIMIT, false},
     {"worker", "", "serve a supervisor (internal)", command_worker, 0, 0, true},
     {NULL, NULL, NULL, NULL, 0, 0, false}};
 

@@ -23,7 +23,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { JOURNAL_BYTES_MAX = 1 << 30 };
 static const double rewrite_every_s = 5;
 
 static volatile sig_atomic_t stop_requests;

@@ -169,6 +169,37 @@ class Interrupted(ProgramTest):
         process.wait()
         self.expect_resumed("run", "--resume", "out.json")
 
+    def test_check_of_a_journal(self):
+        process = self.start_hanging()
+        process.kill()
+        process.wait()
+        whole = (self.folder / "out.json.journal").read_text()
+        result = self.attnbench("check", "out.json.journal", status=OK)
+        self.assertIn("valid, but unfinished: 4 rows of 10", result.stdout)
+        rows = [line for line in whole.splitlines(True) if line.startswith('{"row"')]
+        for text, message in [
+                (whole[:-20], "the last line is cut off; --resume drops it"),
+                (whole + rows[0], "the cell has more than one row"),
+                (whole.replace('"repeatable": true', '"repeatable": false', 1)
+                 .replace('"repeatable":true', '"repeatable":false', 1),
+                 "edited or damaged: its digest does not fit"),
+                (whole.replace(rows[1], rows[1][:40] + "\n"), "out.json.journal:4:")]:
+            with self.subTest(message=message):
+                self.assertNotEqual(text, whole)
+                (self.folder / "out.json.journal").write_text(text)
+                result = self.attnbench("check", "out.json.journal", status=BAD_INPUT)
+                self.assertIn(message, result.stderr)
+
+    def test_an_edited_journal_is_not_resumed(self):
+        process = self.start_hanging()
+        process.kill()
+        process.wait()
+        journal = self.folder / "out.json.journal"
+        journal.write_text(journal.read_text().replace('"status":"ok"', '"status":"wrong"', 1)
+                           .replace('"status": "ok"', '"status": "wrong"', 1))
+        result = self.attnbench("run", "--resume", "out.json", status=BAD_INPUT)
+        self.assertIn("the row was edited or damaged", result.stderr)
+
     def test_another_plan_is_refused(self):
         process = self.start_hanging()
         process.kill()
