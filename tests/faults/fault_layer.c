@@ -9,6 +9,7 @@
  *   do=WHAT      error:CODE      fail with this code
  *                nothing         return CL_SUCCESS and do nothing
  *                delay:MS, hang, deaf (a hang that ignores SIGTERM), crash, abort, exit
+ *                orphan          start a process that stays, then be killed
  *                print           a line on stdout and one on stderr, then go on
  *                babble          print to stderr for ever
  *                corrupt:ARG     flip a bit of the middle element: of what is read or written, or,
@@ -145,6 +146,7 @@ enum what {
     CRASH,
     ABORT,
     EXIT,
+    ORPHAN,
     PRINT,
     BABBLE,
     CORRUPT,
@@ -153,9 +155,9 @@ enum what {
     TIME,
     WHATS
 };
-static const char *const whats[WHATS] = {"error",   "nothing", "delay", "hang",  "deaf",
-                                         "crash",   "abort",   "exit",  "print", "babble",
-                                         "corrupt", "value",   "text",  "time"};
+static const char *const whats[WHATS] = {"error",  "nothing", "delay", "hang",   "deaf",
+                                         "crash",  "abort",   "exit",  "orphan", "print",
+                                         "babble", "corrupt", "value", "text",   "time"};
 
 struct fault {
     int call; /* -1: any */
@@ -312,6 +314,11 @@ static void strike(const struct fault *fault)
         abort();
     case EXIT:
         exit(0);
+    case ORPHAN:
+        if (fork() == 0)
+            pause_forever();
+        raise(SIGKILL);
+        break;
     case PRINT:
         puts("driver says hello on stdout");
         fflush(stdout);

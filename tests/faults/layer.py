@@ -45,7 +45,7 @@ class Bench:
     def __init__(self, suite):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="attnbench-faults-"))
         self.suite = self.folder / "suite.json"
-        self.suite.write_text(json.dumps(suite))
+        self.suite.write_text(suite if isinstance(suite, str) else json.dumps(suite))
         (self.folder / "pocl").mkdir()
         self.runs = 0
         plan = subprocess.run([PROGRAM, "plan", self.suite, "--device", DEVICE, "--json"],

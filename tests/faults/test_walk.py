@@ -231,6 +231,16 @@ class Walk(unittest.TestCase):
                   for name, k in self.some_calls(self.hasty, each)]
         self.all(self.hasty, faults, expect, workers=4)
 
+    def test_what_a_driver_has_started(self):
+        """A compiler that outlives its crash neither stays nor delays the end of its worker."""
+        def expect(run):
+            yield from self.one_row(run)
+            if run.seconds > 10 + 2 * self.patient.seconds:
+                yield f"recovery: {run.seconds:.1f} s"
+        self.all(self.patient, [("orphan", f"call={name} k=2 do=orphan")
+                                for name in ("clBuildProgram", "clFinish", "clSetKernelArg",
+                                             "clEnqueueReadBuffer", "clReleaseProgram")], expect)
+
     def test_chatter(self):
         def printed(run):
             yield from self.one_row(run)
