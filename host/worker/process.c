@@ -124,21 +124,24 @@ static void kill_group(pid_t pid, int number)
     kill(pid, number);
 }
 
+/* Has it ended? It is not reaped yet. */
+static bool has_ended(pid_t pid)
+{
+    siginfo_t info = {.si_pid = 0};
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
+}
+
 /* Waits up to seconds; true when the process is gone. What it has left in its group (a driver's
  * compiler) goes before it is reaped: until then the group's number cannot be another's. */
 static bool reap(pid_t pid, double seconds, int *status)
 {
     const double until = clock_now_s() + seconds;
     while (true) {
-        siginfo_t info = {.si_pid = 0};
-        const int got = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT);
-        if (got == 0 && info.si_pid == pid) {
+        if (has_ended(pid)) {
             kill_group(pid, SIGKILL);
             waitpid(pid, status, 0);
             return true;
         }
-        if (got < 0 && errno == ECHILD)
-            return true;
         if (clock_now_s() >= until)
             return false;
         nanosleep(&(struct timespec){0, 2000000}, NULL);
@@ -252,8 +255,11 @@ enum outcome process_ask(struct process *process, const cJSON *request, double d
             drain_output(process);
         else if (fds[1].revents)
             close_fd(&process->output_fd);
-        if (!fds[0].revents)
+        if (!fds[0].revents) { /* a child of its own may hold its pipe open */
+            if (has_ended(process->pid))
+                return died(process, why);
             continue;
+        }
         char chunk[65536];
         const ssize_t got = read(process->reply_fd, chunk, sizeof chunk);
         if (got > 0 && process->replies.length < REPLY_MAX)

@@ -173,12 +173,13 @@ enum { FAULTS_MAX = 16 };
 static struct fault faults[FAULTS_MAX];
 static int fault_count;
 
-/* In the file: records of 64 bytes, one an entry point and two a fault. */
+/* In the file: records of 64 bytes, one an entry point, two a fault, and when (milliseconds of the
+ * monotonic clock) a fault struck first and when the next process began after that. */
 struct record {
     char name[56];
     _Atomic uint64_t count;
 };
-enum { RECORDS = CALLS + 2 * FAULTS_MAX };
+enum { STRUCK_AT = CALLS + 2 * FAULTS_MAX, BEGAN_AGAIN, RECORDS };
 static struct record own_records[RECORDS], *records = own_records;
 
 static void refuse(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
@@ -245,6 +246,16 @@ static void parse_faults(const char *text)
     free(copy);
 }
 
+/* Notes the present time, unless there is one. */
+static void note_time(int record)
+{
+    struct timespec now;
+    uint64_t none = 0;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const uint64_t ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    atomic_compare_exchange_strong(&records[record].count, &none, ms);
+}
+
 static void share_records(const char *path)
 {
     const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -259,6 +270,10 @@ static void share_records(const char *path)
     for (int i = 0; i < 2 * FAULTS_MAX; ++i)
         snprintf(records[CALLS + i].name, sizeof records[i].name, "%s %d",
                  i % 2 ? "struck" : "fits", i / 2);
+    strcpy(records[STRUCK_AT].name, "ms of strike");
+    strcpy(records[BEGAN_AGAIN].name, "ms of next process");
+    if (records[STRUCK_AT].count)
+        note_time(BEGAN_AGAIN);
 }
 
 static uint64_t count_up(int record)
@@ -347,6 +362,7 @@ static const struct fault *meet(enum call call, cl_kernel kernel, cl_uint param)
         if (k < fault->first || k > fault->last)
             continue;
         count_up(CALLS + 2 * i + 1);
+        note_time(STRUCK_AT);
         strike(fault);
         found = fault;
     }

@@ -78,10 +78,14 @@ class Run:
                             POCL_CACHE_DIR=str(bench.folder / "pocl")),
             stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
             timeout=timeout)
-        self.seconds = time.monotonic() - began
+        ended = time.monotonic()
+        self.seconds = ended - began
         self.fault, self.status = fault, process.returncode
         self.stderr, self.stdout = process.stderr, process.stdout
         self.counts = self.read_state(state)
+        # from the strike to the next worker, or to the end of the run
+        self.delay_s = self.counts.get("ms of next process", 1000 * ended) / 1000 - \
+            self.counts.get("ms of strike", 1000 * ended) / 1000
         self.struck = sum(n for name, n in self.counts.items() if name.startswith("struck"))
         self.rows, self.results = [], None
         if (folder / "out.json").exists():
