@@ -70,6 +70,7 @@ int process_start(struct process *process, const char *const *argv, struct err *
     int request[2] = {-1, -1}, reply[2] = {-1, -1}, output[2] = {-1, -1};
     *process = (struct process){.request_fd = -1, .reply_fd = -1, .output_fd = -1};
     int status = 0;
+    signal(SIGCHLD, SIG_DFL); /* ignored, as it may be inherited, it would reap behind our back */
     if (make_pipe(request) || make_pipe(reply) || make_pipe(output))
         status = errno;
     else
