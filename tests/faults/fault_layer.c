@@ -352,7 +352,7 @@ static void strike(const struct fault *fault)
 static const struct fault *meet(enum call call, cl_kernel kernel, cl_uint param)
 {
     const struct fault *found = NULL;
-    count_up(call);
+    count_up((int)call);
     for (int i = 0; i < fault_count; ++i) {
         const struct fault *fault = &faults[i];
         if ((fault->call >= 0 && fault->call != (int)call) ||
