@@ -2,6 +2,7 @@
 
 #include "util/cache.h"
 #include "util/file.h"
+#include "util/lock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,7 +107,7 @@ static int choose(struct setup *setup, const char *wanted)
                       "pocl-opencl-icd for the CPU), or use --device null");
         return fail(EXIT_NO_DEVICE, &err);
     }
-    setup->all_devices = wanted && strcmp(wanted, "all") == 0;
+    setup->all_devices = wanted && (strcmp(wanted, "all") == 0 || strcmp(wanted, "null-all") == 0);
     if (setup->all_devices || (wanted && strcmp(wanted, "null") == 0)) {
         setup->devices = setup->found;
         setup->device_count = setup->all_devices ? setup->found_count : 1;
@@ -143,6 +144,35 @@ int setup_devices(struct setup *setup, const struct options *options)
         quirks_attach(&quirks, setup->found, setup->found_count, &setup->arena);
     }
     return choose(setup, wanted);
+}
+
+/* ---- locks ----------------------------------------------------------------------------------- */
+
+static void tell_waiting(void *context, long holder)
+{
+    const struct device_info *device = context;
+    fprintf(stderr,
+            "attnbench: %s is in use by another run (process %ld); waiting for it to end "
+            "(--no-lock: don't)\n",
+            device->id, holder);
+}
+
+void setup_locks(struct setup *setup, const struct options *options)
+{
+    struct arena *arena = &setup->arena;
+    const volatile sig_atomic_t *stop = setup->supervisor.stop;
+    for (int d = 0; d < setup->device_count && !options->no_lock; ++d) {
+        struct device_info *device = &setup->devices[d];
+        struct err err;
+        /* The id tells twins apart: two boards of one kind. */
+        const char *name = arena_print(arena, "%s-%s", device_info_key(device, arena), device->id);
+        const char *path = cache_path(arena, "locks", name);
+        if (path && cache_make_folders(path) &&
+            lock_take(path, tell_waiting, device, stop, &err) < 0 && !*stop) {
+            err_prefix(&err, "%s is measured without a lock", device->id);
+            (void)fail(EXIT_OK, &err);
+        }
+    }
 }
 
 /* ---- tunings --------------------------------------------------------------------------------- */

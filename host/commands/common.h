@@ -37,6 +37,11 @@ void setup_free(struct setup *setup);
  * unless quiet. False: interrupted. */
 bool setup_peaks(struct setup *setup, struct device_info *devices, int count, const char *mode,
                  bool verify, bool quiet);
+/* Waits until no other process measures on the chosen devices, and says so: two would measure each
+ * other. The locks are held until the process ends; without a place for them there are none. Needs
+ * supervisor.stop. */
+void setup_locks(struct setup *setup, const struct options *options);
+
 /* The file of tunings that `attnbench tune` writes for a device; NULL: there is no place for one.
  */
 const char *tuning_path(const struct device_info *device, struct arena *arena);

@@ -17,13 +17,13 @@ const struct command commands[] = {
     {"verify", "CASE_DIR...", "check the variants against tensors of yours (.npy)", command_verify,
      1, ARGS_LIMIT, false},
     {"report", "RESULT", "show a results file as Markdown or CSV", command_report, 1, 1, false},
-    {"check", "RESULT...", "is a results file valid and believable", command_check, 1, ARGS_LIMIT,
-     false},
+    {"check", "RESULT...", "is a results file (or a journal) valid and believable", command_check,
+     1, ARGS_LIMIT, false},
     {"worker", "", "serve a supervisor (internal)", command_worker, 0, 0, true},
     {NULL, NULL, NULL, NULL, 0, 0, false}};
 
 /* WORD: one of the words in the argument's brackets, or nothing, which is stored as "". */
-enum value { FLAG, STRING, STRINGS, WORD, SECONDS, SEED };
+enum value { FLAG, STRING, STRINGS, WORD, SECONDS, WHOLE };
 
 #define AT(member) offsetof(struct options, member)
 static const struct option {
@@ -58,7 +58,7 @@ static const struct option {
     {"peaks", "[cached|fresh|none]", WORD, AT(peaks), "devices run",
      "what the device can do at most: measured once and kept in the cache folder (cached: run's "
      "default), measured again, or left out"},
-    {"seed", "S", SEED, AT(seed), "run tune",
+    {"seed", "S", WHOLE, AT(seed), "run tune",
      "seed of the inputs (and of tune's search), 0 to 2^53; default 1"},
     {"out", "FILE", STRING, AT(out), "run tune report",
      "where to write; run's default is DEVICE--SUITE--TIME.json, tune's a file that run reads"},
@@ -70,6 +70,10 @@ static const struct option {
      "write the softmax weights to FILE (.npy), from the first variant that returns them"},
     {"isolate", "HOW", STRING, AT(isolate), "run",
      "a worker process per cell, device (default) or none (one for the whole run)"},
+    {"quarantine", "N", WHOLE, AT(quarantine), "run",
+     "after N failures in a row (crashes, hangs) skip a device's other cells; default 3, 0: never"},
+    {"no-lock", NULL, FLAG, AT(no_lock), "run tune",
+     "measure even while another run uses the device; default: wait for it"},
     {"format", "F", STRING, AT(format), "report", "md (default) or csv"},
     {"tuning", "FILE", STRING, AT(tuning), "plan run",
      "use the tunings of this file instead of those found by attnbench tune and those shipped"},
@@ -174,7 +178,7 @@ static int store(struct options *options, const struct option *option, const cha
             return err_set(err, "--%s: expected a time such as 60s, 5m or 1h, found '%s'",
                            option->name, value);
         return 0;
-    case SEED:
+    case WHOLE:
         if (!text_to_int64(value, at) || *(int64_t *)at < 0 || *(int64_t *)at >= INT64_C(1) << 53)
             return err_set(err, "--%s: expected a whole number from 0 to 2^53, found '%s'",
                            option->name, value);
@@ -209,7 +213,7 @@ int options_parse(struct options *options, const struct command *command, int ar
                   const char *const *argv, struct err *err)
 {
     bool only_args = false;
-    *options = (struct options){.seed = 1};
+    *options = (struct options){.seed = 1, .quarantine = 3};
     for (int i = 1; i < argc; ++i) {
         const char *arg = argv[i];
         bool used_next = false;

@@ -29,8 +29,8 @@ struct options {
     const char *sets[SETS_LIMIT];
     int set_count;
     double budget_s, deadline_s; /* 0: not given */
-    int64_t seed;
-    bool json, quiet, help, no_program_cache, no_tuning, retune, no_quirks;
+    int64_t seed, quarantine;
+    bool json, quiet, help, no_lock, no_program_cache, no_tuning, retune, no_quirks;
     const char *args[ARGS_LIMIT]; /* the command's own arguments: suites or files */
     int arg_count;
 };

@@ -7,12 +7,14 @@
 #include "commands/progress.h"
 #include "report/report.h"
 #include "store/journal.h"
+#include "util/cache.h"
 #include "util/clock.h"
 #include "util/file.h"
 #include "util/terminal.h"
 #include "version.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +23,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { JOURNAL_BYTES_MAX = 1 << 30 };
 static const double rewrite_every_s = 5;
 
 struct run_state {
@@ -92,7 +93,9 @@ static struct text_list recorded_argv(struct arena *arena, const struct setup *s
                                       const struct options *options)
 {
     /* The device that was chosen, not how: ATTNBENCH_DEVICE may say something else next time. */
-    const char *device = setup->all_devices ? "all" : setup->devices[0].id;
+    const bool scripted = strcmp(setup->supervisor.backend, "null") == 0;
+    const char *all = scripted ? "null-all" : "all";
+    const char *device = setup->all_devices ? all : setup->devices[0].id;
     const char **list = arena_array(arena, (size_t)options->arg_count + 64, sizeof *list);
     int n = 0;
     list[n++] = "run";
@@ -214,6 +217,8 @@ static int adopt_argv(const struct results *old, const struct options *given,
     recorded.quiet = given->quiet;
     recorded.budget_s = given->budget_s;
     recorded.deadline_s = given->deadline_s;
+    recorded.quarantine = given->quarantine;
+    recorded.no_lock = given->no_lock;
     *options = recorded;
     return 0;
 }
@@ -316,6 +321,7 @@ static int open_journal(struct run_state *state, const struct options *options, 
     } else if (journal_create(&state->journal, state->journal_path, results, &err)) {
         return fail(EXIT_IO, &err);
     }
+    file_remove_temporaries(state->out); /* the journal is ours, so nobody else writes it */
     return write_results(state, &err) ? fail(EXIT_IO, &err) : EXIT_OK;
 }
 
@@ -398,8 +404,9 @@ static int run_plan(struct run_state *state, const struct options *options)
     struct supervisor *supervisor = &state->setup.supervisor;
     supervisor->budget_s = options->budget_s;
     supervisor->deadline_s = options->deadline_s;
+    supervisor->quarantine = options->quarantine > INT_MAX ? INT_MAX : (int)options->quarantine;
     supervisor->seed = state->results.run.seed;
-    supervisor->stop = interrupt_catch();
+    setup_locks(&state->setup, options);
     if (!setup_peaks(&state->setup, state->setup.devices, state->setup.device_count, options->peaks,
                      true, options->quiet))
         return finish(state, options, true);
@@ -457,6 +464,7 @@ int command_run(const struct options *given)
         status = prepare_setup(&state, &options);
     if (status == EXIT_OK)
         status = parse_modes(&options, &state.setup, &mode);
+    state.setup.supervisor.stop = interrupt_catch();
     if (status == EXIT_OK) {
         fill_header(&state, &options);
         if (!state.out)

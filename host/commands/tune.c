@@ -286,6 +286,7 @@ static int tune(struct tune_state *state, const struct options *options)
     state->stop = interrupt_catch();
     supervisor->deadline_s = options->deadline_s;
     supervisor->stop = state->stop;
+    setup_locks(&state->setup, options);
     find_targets(state);
     state->to_do = state->target_count;
     state->start_s = clock_now_s();

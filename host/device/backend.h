@@ -53,6 +53,8 @@ struct launch_times {
     double host_s;   /* from before the first enqueue to after the finish */
     double device_s; /* first start to last end; NaN when the gate refused the device's timer */
     double pass_s[PASSES_MAX];
+    double host_end_s;            /* the host's clock after the finish */
+    uint64_t device_end_ns;       /* the device's at the end of the last pass; 0 when refused */
     char gate[TIMER_GATE_REASON]; /* why it was refused, or "" */
 };
 

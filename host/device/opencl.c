@@ -41,6 +41,8 @@ static struct buffer *buffer_create(struct session *session, size_t bytes, struc
         call = "clCreateSubBuffer";
         b->payload = clCreateSubBuffer(b->whole, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION,
                                        &region, &status);
+        if (status == CL_SUCCESS && !b->payload) /* else kernels would get a null pointer */
+            status = CL_MEM_OBJECT_ALLOCATION_FAILURE;
     }
     if (status != CL_SUCCESS) {
         opencl_failed(failure, status, call);
@@ -197,7 +199,8 @@ static int open_handles(struct session *session, struct failure *failure)
     cl_uint align_bits = 0;
     clGetDeviceInfo(session->device, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof align_bits, &align_bits,
                     NULL);
-    const size_t align = align_bits / 8 ? align_bits / 8 : 1;
+    enum { ALIGN_MAX = 1 << 16 }; /* bytes; more is no alignment but a mistake */
+    const size_t align = align_bits / 8 && align_bits / 8 <= ALIGN_MAX ? align_bits / 8 : 1;
     session->guard = guard_bytes(align);
     size_t tick = 0;
     clGetDeviceInfo(session->device, CL_DEVICE_PROFILING_TIMER_RESOLUTION, sizeof tick, &tick,

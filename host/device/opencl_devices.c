@@ -8,9 +8,10 @@
 #include <string.h>
 
 enum { PLATFORMS_MAX = 32, DEVICES_MAX = 64, TEXT_BYTES_MAX = 1 << 20 };
+enum { NAME_SHOWN = 200, EXTENSIONS_SHOWN = 32 << 10 };
 
-/* A string property with control characters and invalid UTF-8 removed. The size is asked first; an
- * absurd one counts as unknown. */
+/* A string property with control characters and invalid UTF-8 replaced. The size is asked first; an
+ * absurd one counts as unknown, a long one is cut. */
 static const char *text_property(struct arena *arena, cl_device_id device, cl_platform_id platform,
                                  cl_uint property)
 {
@@ -25,6 +26,8 @@ static const char *text_property(struct arena *arena, cl_device_id device, cl_pl
     status = device ? clGetDeviceInfo(device, property, size, raw, NULL)
                     : clGetPlatformInfo(platform, property, size, raw, NULL);
     struct text clean = {0};
+    const size_t shown = property == CL_DEVICE_EXTENSIONS ? EXTENSIONS_SHOWN : NAME_SHOWN;
+    raw[shown < size ? shown : size] = '\0';
     if (status == CL_SUCCESS)
         text_add_printable(&clean, raw, false);
     while (clean.length && clean.data[clean.length - 1] == ' ')

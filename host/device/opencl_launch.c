@@ -245,6 +245,7 @@ static void judge_times(const struct session *session, const struct kernels *ker
     }
     if (!timer_gate(events, count, times->host_s, session->timer_ns, times->gate))
         return;
+    times->device_end_ns = events[count - 1].end;
     times->device_s = (double)(events[count - 1].end - events[0].start) * 1e-9;
     for (int i = 0; i < count; ++i)
         times->pass_s[i] = (double)(events[i].end - events[i].start) * 1e-9;
@@ -261,7 +262,8 @@ int opencl_launch(struct session *session, struct kernels *kernels, struct launc
         opencl_program_risk(session, kernels->program);
     const double start = clock_now_s();
     const int result = enqueue(session, kernels, begin, end, failure);
-    times->host_s = clock_now_s() - start;
+    times->host_end_s = clock_now_s();
+    times->host_s = times->host_end_s - start;
     if (!kernels->program->ran)
         opencl_program_safe(session, kernels->program);
     if (result && kernels->program->cached)

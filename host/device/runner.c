@@ -347,6 +347,13 @@ static size_t after_payload(const struct buffer *buffer)
     return buffer->guard + (buffer->bytes + 3) / 4 * 4;
 }
 
+int runner_poison_output(struct runner *runner, int slot_index, struct failure *failure)
+{
+    struct buffer *output = runner->slots[slot_index].output;
+    return runner->backend->buffer_fill(runner->session, output, output->guard,
+                                        (output->bytes + 3) / 4 * 4, POISON, failure);
+}
+
 int runner_poison(struct runner *runner, int slot_index, struct failure *failure)
 {
     const struct backend *backend = runner->backend;
@@ -362,10 +369,19 @@ int runner_poison(struct runner *runner, int slot_index, struct failure *failure
             return -1;
     /* Scratch too: what a variant forgets to write there, another one may have left right. */
     for (int i = INPUTS; i < count; ++i)
-        if (backend->buffer_fill(runner->session, buffers[i], buffers[i]->guard,
+        if (buffers[i] != slot->output &&
+            backend->buffer_fill(runner->session, buffers[i], buffers[i]->guard,
                                  (buffers[i]->bytes + 3) / 4 * 4, POISON, failure))
             return -1;
-    return 0;
+    return runner_poison_output(runner, slot_index, failure);
+}
+
+/* A read that does nothing must not pass with what the memory held before: NaN in each dtype. */
+static int read_fresh(struct runner *runner, struct buffer *buffer, size_t offset, size_t bytes,
+                      void *data, struct failure *failure)
+{
+    memset(data, 0xff, bytes);
+    return runner->backend->buffer_read(runner->session, buffer, offset, bytes, data, failure);
 }
 
 int runner_read(struct runner *runner, int slot_index, float *output, struct failure *failure)
@@ -373,13 +389,11 @@ int runner_read(struct runner *runner, int slot_index, float *output, struct fai
     struct buffer *buffer = runner->slots[slot_index].output;
     const enum dtype dtype = (enum dtype)runner->problem.dtype;
     if (dtype == DTYPE_F32)
-        return runner->backend->buffer_read(runner->session, buffer, buffer->guard, buffer->bytes,
-                                            output, failure);
+        return read_fresh(runner, buffer, buffer->guard, buffer->bytes, output, failure);
     void *storage = malloc(buffer->bytes);
     if (!storage)
         return failure_set(failure, FAILURE_OOM, "out of memory on the host");
-    const int result = runner->backend->buffer_read(runner->session, buffer, buffer->guard,
-                                                    buffer->bytes, storage, failure);
+    const int result = read_fresh(runner, buffer, buffer->guard, buffer->bytes, storage, failure);
     if (result == 0)
         dtype_decode(dtype, storage, output, runner->sizes.o);
     free(storage);
@@ -398,8 +412,8 @@ int runner_read_scores(struct runner *runner, int slot_index, float *values,
                                  (size_t)runner->problem.n_kv;
             if (count * sizeof(float) > buffer->bytes)
                 break;
-            return runner->backend->buffer_read(runner->session, buffer, buffer->guard,
-                                                count * sizeof(float), values, failure);
+            return read_fresh(runner, buffer, buffer->guard, count * sizeof(float), values,
+                              failure);
         }
     return failure_set(failure, FAILURE_ERROR,
                        "the variant file does not say which buffer holds the second output");
@@ -420,9 +434,8 @@ int runner_guards(struct runner *runner, int slot_index, struct err *what, struc
         if (!words)
             return failure_set(failure, FAILURE_OOM, "out of memory on the host");
         for (int side = 0; side < 2 && result == 0; ++side) {
-            result = runner->backend->buffer_read(runner->session, buffers[i],
-                                                  side ? after_payload(buffers[i]) : 0, guard,
-                                                  words, failure);
+            result = read_fresh(runner, buffers[i], side ? after_payload(buffers[i]) : 0, guard,
+                                words, failure);
             for (size_t w = 0; w < guard / 4 && result == 0; ++w)
                 if (words[w] != GUARD_PATTERN) {
                     err_set(what, "wrote outside a buffer: %zu bytes %s %s",

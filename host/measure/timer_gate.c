@@ -46,3 +46,33 @@ bool timer_gate(const struct event_times *events, int count, double host_s, doub
     }
     return true;
 }
+
+bool timer_gate_row(const struct row_clocks *clocks, char reason[TIMER_GATE_REASON])
+{
+    static const double span_s = 5e-3, launches = 5;
+    const struct row_clocks *c = clocks;
+    reason[0] = '\0';
+    if (c->host_span_s >= span_s &&
+        (c->device_span_s < c->host_span_s / 2 || c->device_span_s > c->host_span_s * 2)) {
+        snprintf(reason, TIMER_GATE_REASON,
+                 "the device's clock went %.3g s while the host's went %.3g s", c->device_span_s,
+                 c->host_span_s);
+        return false;
+    }
+    const double explained_s = launches * c->passes * c->launch_s;
+    if (c->device_s - c->passes_s - explained_s > c->passes_s) {
+        snprintf(reason, TIMER_GATE_REASON,
+                 "the passes take %.3g s together, but %.3g s from the first's start to the last's "
+                 "end",
+                 c->passes_s, c->device_s);
+        return false;
+    }
+    if (c->overhead_s - explained_s > c->device_s) {
+        snprintf(reason, TIMER_GATE_REASON,
+                 "the device reports %.3g s, but the host waited %.3g s longer each time, and an "
+                 "empty kernel takes %.3g s",
+                 c->device_s, c->overhead_s, c->launch_s);
+        return false;
+    }
+    return true;
+}

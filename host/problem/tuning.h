@@ -9,8 +9,8 @@
 #include <cjson/cJSON.h>
 #include <stdint.h>
 
-/* COMBINATIONS_MAX: what is searched for one that fits, for each cell. */
-enum { TUNABLES_MAX = 16, TUNABLE_VALUES_MAX = 16, COMBINATIONS_MAX = 1 << 16 };
+/* COMBINATIONS_MAX: how many are tried, in file order, to find one that fits a cell. */
+enum { TUNABLES_MAX = 16, TUNABLE_VALUES_MAX = 16, COMBINATIONS_MAX = 1 << 14 };
 
 struct tunable {
     const char *name;

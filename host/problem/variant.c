@@ -258,7 +258,7 @@ int variant_fit(const struct variant *variant, const struct problem *problem,
     if (variant_tuning_fits(variant, problem, device, tuning, reason) == 0)
         return 0;
     /* The reason of the preferred tuning is the one to show: the others are only smaller. */
-    for (int64_t k = 0; tuning_at(variant, k, tuning); ++k)
+    for (int64_t k = 0; k < COMBINATIONS_MAX && tuning_at(variant, k, tuning); ++k)
         if (variant_tuning_fits(variant, problem, device, tuning, NULL) == 0)
             return 0;
     return -1;

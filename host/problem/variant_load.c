@@ -50,7 +50,6 @@ static int load_tunables(struct variant *variant, const cJSON *tune, struct err 
 {
     const struct json *json = &variant->json;
     const cJSON *item = NULL;
-    int64_t combinations = 1;
     cJSON_ArrayForEach(item, tune)
     {
         if (variant->tunable_count == TUNABLES_MAX)
@@ -70,10 +69,6 @@ static int load_tunables(struct variant *variant, const cJSON *tune, struct err 
             return -1;
         }
         ++variant->tunable_count;
-        combinations *= tunable->count;
-        if (combinations > COMBINATIONS_MAX)
-            return json_fail(json, tune, err, "more than %d combinations of tunables",
-                             COMBINATIONS_MAX);
     }
     return 0;
 }

@@ -391,8 +391,7 @@ int fields_from_json(const struct field *fields, int count, void *record, const 
                 return expected(&reader, parent, "an object");
         }
         const cJSON *node = cJSON_GetObjectItemCaseSensitive(parent, key);
-        const bool is_new =
-            fields[i].type == FIELD_NEW_STRING || fields[i].type == FIELD_NEW_REAL;
+        const bool is_new = fields[i].type == FIELD_NEW_STRING || fields[i].type == FIELD_NEW_REAL;
         if (!node && is_new)
             continue;
         if (!node)

@@ -18,7 +18,7 @@ enum field_type {
     FIELD_INT,         /* int */
     FIELD_BOOL,        /* bool */
     FIELD_REAL,        /* double >= 0, NaN: unknown */
-    FIELD_NEW_REAL,  /* the same, added by a minor version: older files do not have it */
+    FIELD_NEW_REAL,    /* the same, added by a minor version: older files do not have it */
     FIELD_SIGNED,      /* double of any sign, NaN: unknown */
     FIELD_INTERVAL,    /* double[2] */
     FIELD_NUMBERS,     /* struct number_list */

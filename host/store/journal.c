@@ -112,7 +112,13 @@ static int add_row(struct results *results, int *capacity, const struct json *js
                                    (size_t)more, sizeof *results->rows);
         *capacity = more;
     }
-    return row_from_json(results->rows + results->row_count++, json, node, &results->arena, err);
+    struct row *row = results->rows + results->row_count++;
+    if (row_from_json(row, json, node, &results->arena, err))
+        return -1;
+    return row->digest == DIGEST_BROKEN
+               ? json_fail(json, node, err,
+                           "the row was edited or damaged: its digest does not fit")
+               : 0;
 }
 
 static int read_line(struct results *results, int *capacity, int line, const struct json *json,

@@ -9,6 +9,8 @@
 
 #include "store/results.h"
 
+enum { JOURNAL_BYTES_MAX = 1 << 30 };
+
 struct journal {
     int fd;
     const char *path;

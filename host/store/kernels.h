@@ -13,7 +13,7 @@
 struct kernel_tree {
     struct variant *variants; /* sorted by name */
     int count;
-    const char *peaks; /* the program of kernels/peaks: always the built-in one */
+    const char *peaks;      /* the program of kernels/peaks: always the built-in one */
     struct tunings tunings; /* that came with them: <variant>/<name>.tuning.json */
     struct arena arena;
 };

@@ -88,11 +88,11 @@ void results_free(struct results *results);
 
 /* The rules behind `attnbench check`, beyond types: every broken one is reported to `report`.
  * Returns their number. Rules: as many rows as planned_cells (when finished), no cell twice on one
- * device, counts equal to the rows', a reason for each row that is not ok and none for ok ones, ok
- * rows timed and checked (unless check mode none) with err_over_tolerance <= 1, median/min/p10/p90
- * and interval equal to what the samples say (to 1e-9), samples positive, device and cell ids known
- * and equal to the problem's, rates and roofline fractions equal to what
- * problem, times and the device's peaks say. */
+ * device, each row as its digest says (where there are digests), counts equal to the rows', a
+ * reason for each row that is not ok and none for ok ones, ok rows timed and checked (unless check
+ * mode none) with err_over_tolerance <= 1, median/min/p10/p90 and interval equal to what the
+ * samples say (to 1e-9), samples positive, device and cell ids known and equal to the problem's,
+ * rates and roofline fractions equal to what problem, times and the device's peaks say. */
 typedef void results_report(void *context, const char *message);
 int results_check(const struct results *results, results_report *report, void *context);
 /* What breaks no rule but should be looked at: rows faster than the device's measured roofs.

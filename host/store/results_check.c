@@ -138,6 +138,18 @@ static void check_identity(struct checker *checker, const struct results *result
         complain(checker, row, "the device is not among the file's devices");
 }
 
+static void check_digests(struct checker *checker, const struct results *results)
+{
+    bool any = false;
+    for (int i = 0; i < results->row_count; ++i)
+        any = any || results->rows[i].digest != DIGEST_NONE;
+    for (int i = 0; i < results->row_count && any; ++i)
+        if (results->rows[i].digest != DIGEST_FITS)
+            complain(checker, &results->rows[i], "the row was edited or damaged: %s",
+                     results->rows[i].digest == DIGEST_NONE ? "it has no digest, unlike others"
+                                                            : "its digest does not fit");
+}
+
 static int compare_cells(const void *left, const void *right)
 {
     const struct row *a = *(const struct row *const *)left, *b = *(const struct row *const *)right;
@@ -182,6 +194,7 @@ int results_check(const struct results *results, results_report *report, void *c
     struct arena arena = {0};
     check_counts(&checker, results);
     check_twice(&checker, results, &arena);
+    check_digests(&checker, results);
     for (int i = 0; i < results->row_count; ++i) {
         const struct row *row = results->rows + i;
         check_identity(&checker, results, row, &arena);

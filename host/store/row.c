@@ -1,6 +1,7 @@
 #include "store/row.h"
 
 #include "store/fields.h"
+#include "util/sha256.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -121,16 +122,46 @@ struct row row_default(void)
     return row;
 }
 
+/* Of a row without its digest, which is made printable by it. */
+static cJSON *digest_of(cJSON *row)
+{
+    enum { DIGITS = 16 };
+    char hex[65], *line = fields_print(row);
+    sha256_hex(line, strlen(line), hex);
+    hex[DIGITS] = '\0';
+    free(line);
+    return cJSON_CreateString(hex);
+}
+
 cJSON *row_to_json(const struct row *row)
 {
-    return fields_to_json(fields, FIELDS, row);
+    cJSON *object = fields_to_json(fields, FIELDS, row);
+    fields_add(object, "digest", digest_of(object));
+    return object;
+}
+
+static enum row_digest compare_digest(const cJSON *object)
+{
+    const char *given = json_peek_string(object, "digest");
+    if (!*given)
+        return DIGEST_NONE;
+    cJSON *copy = cJSON_Duplicate(object, true);
+    cJSON_DeleteItemFromObjectCaseSensitive(copy, "digest");
+    cJSON *digest = digest_of(copy);
+    const bool fits = strcmp(digest->valuestring, given) == 0;
+    cJSON_Delete(digest);
+    cJSON_Delete(copy);
+    return fits ? DIGEST_FITS : DIGEST_BROKEN;
 }
 
 int row_from_json(struct row *row, const struct json *json, const cJSON *object,
                   struct arena *arena, struct err *err)
 {
     *row = row_default();
-    return fields_from_json(fields, FIELDS, row, json, object, arena, err);
+    if (fields_from_json(fields, FIELDS, row, json, object, arena, err))
+        return -1;
+    row->digest = compare_digest(object);
+    return 0;
 }
 
 int row_field_count(void)

@@ -47,6 +47,9 @@ struct pass_times { /* median of each pass, in launch order */
     } items[PASSES_MAX];
 };
 
+/* Of a row that was read: does the digest in it fit its content? */
+enum row_digest { DIGEST_NONE, DIGEST_FITS, DIGEST_BROKEN };
+
 struct row {
     const char *cell, *device, *variant; /* problem id, device id, variant name */
     struct text_list sweeps;             /* "suite/sweep" of each sweep that asked for the cell */
@@ -94,6 +97,7 @@ struct row {
         const char *origin; /* source, cache (an earlier run's binary), session (built before) */
     } build;
     const char *worker_output; /* what the driver printed meanwhile, truncated; NULL: nothing */
+    enum row_digest digest;    /* not a field: written anew each time */
 };
 
 /* All numbers unknown, all strings NULL. */
@@ -103,6 +107,8 @@ struct row row_default(void);
  */
 void row_rates(struct row *row, const struct device_info *device);
 
+/* Ends with "digest", the first 16 hex digits of SHA-256 over the row as one line of JSON without
+ * it: against damage and edits by accident, not against forgery. */
 cJSON *row_to_json(const struct row *row);
 
 /* Strict about types and required fields of this major version, ignores unknown ones. Strings are

@@ -1,5 +1,6 @@
 #include "util/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -50,24 +51,49 @@ int file_write_all(int fd, const void *bytes, size_t count, struct err *err)
     return 0;
 }
 
-static void sync_folder_of(const char *path)
+#define TEMPORARY ".tmp.XXXXXX"
+
+static int open_folder_of(const char *path)
 {
     char folder[4096];
     snprintf(folder, sizeof folder, "%s", path);
     char *slash = strrchr(folder, '/');
     if (slash)
         slash[slash == folder] = '\0';
-    const int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static void sync_folder_of(const char *path)
+{
+    const int fd = open_folder_of(path);
     if (fd >= 0) {
         (void)fsync(fd); /* some file systems refuse it; the rename itself has succeeded */
         close(fd);
     }
 }
 
+void file_remove_temporaries(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const size_t length = strlen(name), suffix = sizeof TEMPORARY - 1;
+    const int fd = open_folder_of(path);
+    DIR *folder = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!folder) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    for (const struct dirent *entry; (entry = readdir(folder));)
+        if (strlen(entry->d_name) == length + suffix && strncmp(entry->d_name, name, length) == 0 &&
+            strncmp(entry->d_name + length, TEMPORARY, strlen(".tmp.")) == 0)
+            (void)unlinkat(fd, entry->d_name, 0);
+    closedir(folder);
+}
+
 static int replace(const char *path, const void *bytes, size_t count, bool durably, struct err *err)
 {
     char temporary[4096];
-    const int length = snprintf(temporary, sizeof temporary, "%s.tmp.XXXXXX", path);
+    const int length = snprintf(temporary, sizeof temporary, "%s" TEMPORARY, path);
     if (length < 0 || (size_t)length >= sizeof temporary)
         return err_set(err, "cannot write '%.200s...': the path is too long", path);
     const int fd = mkstemp(temporary);

@@ -17,6 +17,9 @@ int file_replace(const char *path, const void *bytes, size_t count, struct err *
 /* The same without waiting for the disk: after a power failure the file may be torn. For caches
  * that check what they read. */
 int file_replace_quickly(const char *path, const void *bytes, size_t count, struct err *err);
+/* Removes the temporaries of this path that a kill has left behind. Only for who knows that no
+ * other process is replacing it. */
+void file_remove_temporaries(const char *path);
 
 /* Writes all bytes to a descriptor, going on after short writes and EINTR. */
 int file_write_all(int fd, const void *bytes, size_t count, struct err *err);

@@ -1,6 +1,7 @@
 #include "worker/job.h"
 
 #include "measure/stats.h"
+#include "measure/timer_gate.h"
 
 #include <math.h>
 #include <string.h>
@@ -88,6 +89,8 @@ int job_samples(struct job *job, const cJSON *reply, struct arena *arena)
         job->gate = arena_copy(arena, gate);
     /* What emptying the caches took is shared out: it counts against the time limits. */
     const double evict_s = json_peek_number(reply, "evict_s") / cJSON_GetArraySize(samples);
+    job->host_span_s += json_peek_number(reply, "host_span_s");
+    job->device_span_s += json_peek_number(reply, "device_span_s");
     cJSON_ArrayForEach(sample, samples)
     {
         const cJSON *host = cJSON_GetArrayItem(sample, 0), *device = cJSON_GetArrayItem(sample, 1);
@@ -111,27 +114,46 @@ int job_samples(struct job *job, const cJSON *reply, struct arena *arena)
     return 0;
 }
 
-/* One clock for all samples of a row: the device's only when it was believable every time. */
-static const double *choose_clock(struct job *job)
+static const double *use_host(struct job *job, const char *reason)
 {
-    for (int i = 0; i < job->sampler.count; ++i)
-        if (isnan(job->device_s[i])) {
-            job->row.time.clock = "host";
-            job->row.time.clock_reason = job->gate;
-            return job->host_s;
-        }
+    job->row.time.clock = "host";
+    job->row.time.clock_reason = reason;
+    return job->host_s;
+}
+
+/* One clock for all samples of a row: the device's only when it was believable every time, and all
+ * together. */
+static const double *choose_clock(struct job *job, double launch_s, struct arena *arena)
+{
+    const int count = job->sampler.count;
+    char reason[TIMER_GATE_REASON];
+    struct row_clocks clocks = {.overhead_s = INFINITY,
+                                .launch_s = launch_s > 0 ? launch_s : NAN,
+                                .passes = job->cell->variant->pass_count,
+                                .host_span_s = job->host_span_s,
+                                .device_span_s = job->device_span_s};
+    for (int i = 0; i < count; ++i) {
+        if (isnan(job->device_s[i]))
+            return use_host(job, job->gate);
+        clocks.overhead_s = fmin(clocks.overhead_s, job->host_s[i] - job->device_s[i]);
+    }
+    clocks.device_s = stats_median(job->device_s, count);
+    for (int p = 0; p < clocks.passes; ++p)
+        clocks.passes_s += stats_median(job->pass_s[p], count);
+    if (!timer_gate_row(&clocks, reason))
+        return use_host(job, arena_copy(arena, reason));
     job->row.time.clock = "device";
     return job->device_s;
 }
 
-void job_times(struct job *job, struct arena *arena)
+void job_times(struct job *job, double launch_s, struct arena *arena)
 {
     const int count = job->sampler.count;
     struct row *row = &job->row;
     struct stats stats;
     if (!count)
         return;
-    const double *samples = choose_clock(job);
+    const double *samples = choose_clock(job, launch_s, arena);
     stats_compute(samples, count, &stats);
     row->time.cache = job->sampler.rule.cold ? "cold" : "hot";
     row->time.samples_s = (struct number_list){

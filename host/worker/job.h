@@ -17,7 +17,8 @@ struct job {
     double *time_s;            /* what the sampler keeps: device time where it is believable */
     double *host_s, *device_s; /* of the kept samples; device_s may be NaN */
     double *pass_s[PASSES_MAX];
-    const char *gate; /* why a device time was refused, or NULL */
+    const char *gate;                  /* why a device time was refused, or NULL */
+    double host_span_s, device_span_s; /* how far both clocks went, over all slices */
 };
 
 /* A row for a cell that the plan already decided about, or one to be filled in. */
@@ -37,7 +38,8 @@ bool job_judged(struct job *job, const cJSON *reply, const char *phase, struct a
 /* Feeds the samples of a `measure` reply to the sampler. -1: the reply is malformed. */
 int job_samples(struct job *job, const cJSON *reply, struct arena *arena);
 
-/* Computes the row's times and rates from the samples; also for wrong rows, which keep them. */
-void job_times(struct job *job, struct arena *arena);
+/* Computes the row's times and rates from the samples; also for wrong rows, which keep them.
+ * launch_s: of an empty kernel on this device; 0: unknown. */
+void job_times(struct job *job, double launch_s, struct arena *arena);
 
 #endif

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OUTPUT_MAX = 8 << 10, REPLY_MAX = 256 << 20, FIRST_FREE_FD = 10 };
+enum { OUTPUT_MAX = 8 << 10, DRAIN_MAX = 1 << 20, REPLY_MAX = 256 << 20, FIRST_FREE_FD = 10 };
 
 static void close_fd(int *fd)
 {
@@ -70,6 +70,7 @@ int process_start(struct process *process, const char *const *argv, struct err *
     int request[2] = {-1, -1}, reply[2] = {-1, -1}, output[2] = {-1, -1};
     *process = (struct process){.request_fd = -1, .reply_fd = -1, .output_fd = -1};
     int status = 0;
+    signal(SIGCHLD, SIG_DFL); /* ignored, as it may be inherited, it would reap behind our back */
     if (make_pipe(request) || make_pipe(reply) || make_pipe(output))
         status = errno;
     else
@@ -100,27 +101,21 @@ static void forget(struct process *process)
     process->pid = 0;
 }
 
+/* Takes what has been printed, but no more than DRAIN_MAX: a driver that prints without end must
+ * not keep us from its deadline. */
 static void drain_output(struct process *process)
 {
     char chunk[4096];
-    ssize_t got;
-    while (process->output_fd >= 0 && ((got = read(process->output_fd, chunk, sizeof chunk)) > 0 ||
-                                       (got < 0 && errno == EINTR)))
-        if (got > 0 && process->output.length < OUTPUT_MAX)
+    size_t taken = 0;
+    while (process->output_fd >= 0 && taken < DRAIN_MAX) {
+        const ssize_t got = read(process->output_fd, chunk, sizeof chunk);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return;
+        if (process->output.length < OUTPUT_MAX)
             text_add_bytes(&process->output, chunk, (size_t)got);
-}
-
-/* Waits up to seconds; true when the process is gone. */
-static bool reap(pid_t pid, double seconds, int *status)
-{
-    const double until = clock_now_s() + seconds;
-    while (true) {
-        const pid_t got = waitpid(pid, status, WNOHANG);
-        if (got == pid || (got < 0 && errno == ECHILD))
-            return true;
-        if (clock_now_s() >= until)
-            return false;
-        nanosleep(&(struct timespec){0, 2000000}, NULL);
+        taken += (size_t)got;
     }
 }
 
@@ -128,6 +123,30 @@ static void kill_group(pid_t pid, int number)
 {
     kill(-pid, number);
     kill(pid, number);
+}
+
+/* Has it ended? It is not reaped yet. */
+static bool has_ended(pid_t pid)
+{
+    siginfo_t info = {.si_pid = 0};
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
+}
+
+/* Waits up to seconds; true when the process is gone. What it has left in its group (a driver's
+ * compiler) goes before it is reaped: until then the group's number cannot be another's. */
+static bool reap(pid_t pid, double seconds, int *status)
+{
+    const double until = clock_now_s() + seconds;
+    while (true) {
+        if (has_ended(pid)) {
+            kill_group(pid, SIGKILL);
+            waitpid(pid, status, 0);
+            return true;
+        }
+        if (clock_now_s() >= until)
+            return false;
+        nanosleep(&(struct timespec){0, 2000000}, NULL);
+    }
 }
 
 void process_stop(struct process *process, double grace_s)
@@ -237,8 +256,11 @@ enum outcome process_ask(struct process *process, const cJSON *request, double d
             drain_output(process);
         else if (fds[1].revents)
             close_fd(&process->output_fd);
-        if (!fds[0].revents)
+        if (!fds[0].revents) { /* a child of its own may hold its pipe open */
+            if (has_ended(process->pid))
+                return died(process, why);
             continue;
+        }
         char chunk[65536];
         const ssize_t got = read(process->reply_fd, chunk, sizeof chunk);
         if (got > 0 && process->replies.length < REPLY_MAX)

@@ -32,20 +32,23 @@ void steps_stop_worker(struct run *run, const struct suite *suite)
 
 double step_deadline(const struct run *run, const struct suite *suite, const char *step)
 {
+    const struct cell *present = &run->plan->cells[run->next]; /* its group's first */
     const struct deadlines *d = &suite->deadlines;
     const double given = run->with->deadline_s;
-    if (strcmp(step, "open") == 0)
-        return d->enumerate_s + d->build_s; /* it builds an empty kernel */
+    if (strcmp(step, "open") == 0) /* it builds an empty kernel */
+        return d->enumerate_s + (given > 0 ? given : d->build_s);
     if (strcmp(step, "prepare") == 0 || strcmp(step, "peak") == 0)
         return given > 0 ? given : d->build_s; /* building is most of either */
     if (strcmp(step, "launch") == 0 || strcmp(step, "measure") == 0)
         return (given > 0 ? given : d->run_s) + suite->measure.max_time_s;
     if (strcmp(step, "release") == 0)
         return d->teardown_s;
-    if (strcmp(step, "judge") == 0 || strcmp(step, "problem") == 0 || strcmp(step, "case") == 0 ||
-        strcmp(step, "save") == 0)
-        return 3600; /* work of the host alone: the reference, or making inputs */
-    return given > 0 ? given : d->read_s;
+    if (strcmp(step, "judge") == 0) /* calls no driver; what a slow host needs for a reference */
+        return 600 + present->flops / 1e7;
+    const double transfer_s = given > 0 ? given : d->read_s;
+    if (strcmp(step, "problem") == 0 || strcmp(step, "case") == 0 || strcmp(step, "save") == 0)
+        return transfer_s + 2 + (double)present->memory.total_bytes / 1e7; /* to make or read it */
+    return transfer_s;
 }
 
 /* Asks the worker, which must run; takes ownership of the request. True with the reply, or false
@@ -135,8 +138,8 @@ bool steps_open(struct run *run, const struct cell *cell, struct trouble *troubl
         device->launch_us = launch->valuedouble;
     cJSON_Delete(reply);
     run->open_device = cell->device;
-    if (first && run->with->on_device)
-        (void)run->with->on_device(run->with->context, cell->device, run->err);
+    if (first && run->with->on_device && !run->io_failed)
+        run->io_failed = run->with->on_device(run->with->context, cell->device, run->err) != 0;
     return true;
 }
 
@@ -312,7 +315,8 @@ static void verified(struct run *run, struct job *job)
     job_end(job, ROW_OK, "done", NULL, run->arena);
 }
 
-/* Poisoned launch, verdict, and a second poisoned launch for repeatability. */
+/* Poisoned launch, verdict, and a second poisoned launch for repeatability; its output is judged
+ * too when it has other bits. */
 void steps_check(struct run *run, struct job *job)
 {
     const double factor = run->with->give_up_factor;
@@ -326,7 +330,7 @@ void steps_check(struct run *run, struct job *job)
     if (launch(run, job, "check", &seconds) && is_worth_it(run, job, seconds, 2 * factor) &&
         read_output(run, job, "check", &repeatable) && judge(run, job, "check") &&
         launch(run, job, "check", &seconds) && is_worth_it(run, job, seconds, factor) &&
-        read_output(run, job, "check", &repeatable)) {
+        read_output(run, job, "check", &repeatable) && (repeatable || judge(run, job, "check"))) {
         job->row.check.repeatable = repeatable;
         if (run->fastest_s <= 0 || seconds < run->fastest_s)
             run->fastest_s = seconds;
@@ -339,7 +343,7 @@ void steps_check(struct run *run, struct job *job)
 static void recheck(struct run *run, struct job *job)
 {
     bool same = false;
-    job_times(job, run->arena);
+    job_times(job, 1e-6 * run->devices[job->cell->device].launch_us, run->arena);
     if (mode_of(run, job) != CHECK_NONE) {
         if (!read_output(run, job, "recheck", &same) || !judge(run, job, "recheck"))
             return;

@@ -8,6 +8,13 @@
 #include "worker/process.h"
 #include "worker/supervisor.h"
 
+/* How a device fares. Failures are those that took its worker down: a crash, a hang, an error after
+ * which the driver cannot be trusted. */
+struct standing {
+    int failures;     /* in a row: no cell came to its end in between */
+    const char *last; /* what the last one was */
+};
+
 /* A plan on its way through workers. */
 struct run {
     const struct supervisor *with;
@@ -18,12 +25,14 @@ struct run {
     struct process process;
     int open_device;            /* -1: none */
     const char *library_tuning; /* that the worker's library has been given, or NULL */
+    struct standing *standing;  /* of each device */
     double start_s, budget_s;
     double fastest_s; /* a launch of the fastest right cell, for give_up_factor; 0: none yet */
     const bool *done;
-    int next;   /* first cell that has no row yet */
-    bool saved; /* the weights of a case have been written */
-    bool left;  /* an interrupt has left cells without a row */
+    int next;       /* first cell that has no row yet */
+    bool saved;     /* the weights of a case have been written */
+    bool left;      /* an interrupt has left cells without a row */
+    bool io_failed; /* a callback could not write; `err` says what */
     struct err *err;
 };
 

@@ -94,41 +94,80 @@ static bool any_live(const struct job *jobs, int count)
     return false;
 }
 
-static void end_all(struct run *run, struct job *jobs, int count, const struct trouble *trouble,
-                    const char *phase)
+/* ---- quarantine ------------------------------------------------------------------------------ */
+
+static bool stopped(const struct run *run, int level)
 {
-    char *chatter = process_take_output(&run->process);
+    return run->with->stop && *run->with->stop >= level;
+}
+
+/* After a step of a job, or one that was charged to it: what does its end say of the device? */
+static void note_standing(struct run *run, const struct job *job)
+{
+    struct standing *standing = &run->standing[job->cell->device];
+    if (!job->finished || stopped(run, 2))
+        return;
+    if (run->open_device < 0) {
+        ++standing->failures;
+        standing->last =
+            arena_print(run->arena, "%s %s: %s: %.300s", job->cell->variant->name, job->cell->id,
+                        row_status_name(job->row.status), job->row.reason);
+    } else if (job->row.status == ROW_OK || job->row.status == ROW_WRONG) {
+        standing->failures = 0;
+    }
+}
+
+/* True when the device of these jobs is to be left alone; those that live are skipped then. */
+static bool quarantined(struct run *run, struct job *jobs, int count)
+{
+    const struct standing *standing = &run->standing[jobs[0].cell->device];
+    const int limit = run->with->quarantine;
+    if (limit <= 0 || standing->failures < limit)
+        return false;
     for (int j = 0; j < count; ++j)
-        if (!jobs[j].finished) {
-            job_end(&jobs[j], trouble->status, phase, trouble->reason, run->arena);
-            if (chatter)
-                jobs[j].row.worker_output = arena_copy(run->arena, chatter);
-        }
-    free(chatter);
+        if (!jobs[j].finished)
+            skip(run, &jobs[j],
+                 "the device is in quarantine after %d failures in a row (--quarantine), the last: "
+                 "%s",
+                 standing->failures, standing->last);
+    return true;
 }
 
 /* ---- groups ---------------------------------------------------------------------------------- */
+
+/* A failed step that served all jobs is charged to the first of them; the others try again. */
+static void charge(struct run *run, struct job *jobs, int count, const struct trouble *trouble,
+                   const char *phase)
+{
+    for (int j = 0; j < count; ++j)
+        if (!jobs[j].finished) {
+            steps_end(run, &jobs[j], trouble, phase);
+            note_standing(run, &jobs[j]);
+            return;
+        }
+}
 
 /* Makes sure that a worker has the device open, the inputs made and all live jobs prepared: at the
  * start of a group, and again after a job took its worker down. */
 static void set_up(struct run *run, struct job *jobs, int count)
 {
     struct trouble trouble;
-    while (any_live(jobs, count)) {
+    while (any_live(jobs, count) && !quarantined(run, jobs, count) && !stopped(run, 2)) {
         if (!steps_open(run, jobs[0].cell, &trouble)) {
-            end_all(run, jobs, count, &trouble, "open");
-            return;
+            charge(run, jobs, count, &trouble, "open");
+            continue;
         }
         for (int j = 0; j < count; ++j)
             jobs[j].prepared = false;
         if (!steps_problem(run, jobs[0].cell, &jobs[0].cell->problem, &trouble)) {
-            end_all(run, jobs, count, &trouble, "problem");
-            return;
+            charge(run, jobs, count, &trouble, "problem");
+            continue;
         }
-        int j = 0;
-        for (; j < count && run->open_device >= 0; ++j)
-            if (!jobs[j].finished)
+        for (int j = 0; j < count && run->open_device >= 0; ++j)
+            if (!jobs[j].finished) {
                 steps_prepare(run, &jobs[j]);
+                note_standing(run, &jobs[j]);
+            }
         if (run->open_device >= 0)
             return;
     }
@@ -143,20 +182,17 @@ static void estimate_group(struct run *run, struct job *jobs, int count)
             continue;
         if (jobs[j].cell->flops > pilot_above_flops &&
             !estimate_knows(run->estimate, jobs[j].cell)) {
-            if (!steps_open(run, jobs[j].cell, &trouble)) {
-                end_all(run, jobs, count, &trouble, "open");
+            if (quarantined(run, jobs, count))
                 return;
-            }
-            pilot(run, &jobs[j]);
+            if (steps_open(run, jobs[j].cell, &trouble))
+                pilot(run, &jobs[j]);
+            else
+                steps_end(run, &jobs[j], &trouble, "open");
+            note_standing(run, &jobs[j]);
         }
         if (!jobs[j].finished)
             skip_if_too_long(run, &jobs[j], &admitted_s);
     }
-}
-
-static bool stopped(const struct run *run, int level)
-{
-    return run->with->stop && *run->with->stop >= level;
 }
 
 /* One step of a live job; when it took the worker down, another takes up the rest. */
@@ -166,6 +202,7 @@ static void step_job(struct run *run, struct job *jobs, int count, int j,
     if (jobs[j].finished)
         return;
     step(run, &jobs[j]);
+    note_standing(run, &jobs[j]);
     if (run->open_device < 0)
         set_up(run, jobs, count);
 }
@@ -202,7 +239,7 @@ static void renew_library(struct run *run, const struct job *jobs, int count)
 static void run_jobs(struct run *run, struct job *jobs, int count)
 {
     renew_library(run, jobs, count);
-    if (!run->with->case_folder)
+    if (!quarantined(run, jobs, count) && !run->with->case_folder)
         estimate_group(run, jobs, count);
     if (!any_live(jobs, count))
         return;
@@ -243,7 +280,7 @@ static int run_group(struct run *run, int first, int end)
         }
     if (count)
         run_jobs(run, jobs, count);
-    int j = 0, result = 0;
+    int j = 0, result = run->io_failed ? -1 : 0;
     for (int c = first; c < end && result == 0; ++c) {
         const struct cell *cell = &run->plan->cells[c];
         if (run->done && run->done[c])
@@ -275,16 +312,18 @@ int supervisor_run(const struct supervisor *supervisor, const struct plan *plan,
                    struct device_info *devices, const bool *done, struct arena *arena,
                    bool *interrupted, struct err *err)
 {
-    struct run run = {.with = supervisor,
-                      .plan = plan,
-                      .devices = devices,
-                      .estimate = estimate_new(plan),
-                      .arena = arena,
-                      .open_device = -1,
-                      .start_s = clock_now_s(),
-                      .fastest_s = supervisor->fastest_s,
-                      .done = done,
-                      .err = err};
+    struct run run = {
+        .with = supervisor,
+        .plan = plan,
+        .devices = devices,
+        .estimate = estimate_new(plan),
+        .arena = arena,
+        .open_device = -1,
+        .standing = arena_array(arena, (size_t)plan->device_count + 1, sizeof(struct standing)),
+        .start_s = clock_now_s(),
+        .fastest_s = supervisor->fastest_s,
+        .done = done,
+        .err = err};
     run.budget_s = supervisor->budget_s > 0 ? supervisor->budget_s : plan->cells[0].suite->budget_s;
     signal(SIGPIPE, SIG_IGN); /* a worker that died is seen by its reply pipe */
     int result = 0;

@@ -3,7 +3,9 @@
  * It never calls OpenCL. The cells of a group (one problem on one device) are prepared and checked
  * one after the other, then measured in alternating rounds; a cell whose measurement is complete
  * has the output of its last timed launch judged again. A worker that dies or hangs costs the cell
- * whose step it was; a new worker takes up the others where they were. */
+ * whose step it was; a new worker takes up the others where they were. What fails for all of them
+ * (opening the device, making inputs) is tried again for each, so that it too costs one cell. A
+ * device that does nothing but fail is left alone: see `quarantine`. */
 #ifndef ATTNBENCH_WORKER_SUPERVISOR_H
 #define ATTNBENCH_WORKER_SUPERVISOR_H
 
@@ -28,6 +30,8 @@ struct supervisor {
     const enum check_mode *check; /* overrides the suites'; NULL: they decide */
     double budget_s;              /* 0: the first suite's, or none */
     double deadline_s;            /* overrides build_s and run_s of the suites; 0: they decide */
+    int quarantine; /* after so many failures in a row a device's other cells are skipped; 0: never
+                     */
     uint64_t seed;
     enum input_kind inputs;
     /* The problem's tensors come from this folder instead of the generator, and cells are checked

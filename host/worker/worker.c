@@ -11,6 +11,7 @@
 #include "worker/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -274,7 +275,9 @@ static void add_time(cJSON *list, double seconds)
                          isfinite(seconds) ? cJSON_CreateNumber(seconds) : cJSON_CreateNull());
 }
 
-/* Launches until slice_s of host time are spent. No poison in between: these are the timed ones. */
+/* Launches until slice_s of host time are spent. The output is poisoned before each of them,
+ * outside of its time: any of them may be the last one, whose output is judged, and a launch that
+ * did nothing must not pass with the output of the one before. */
 static int do_measure(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
 {
     int slot = 0, launches = 0, passes = 0;
@@ -291,10 +294,11 @@ static int do_measure(struct served *s, const cJSON *request, cJSON *reply, stru
     s->have_evicted |= cold;
     cJSON *samples = cJSON_AddArrayToObject(reply, "samples");
     double spent_s = 0, evict_s = 0;
+    struct launch_times first = {0}, times = {0};
     for (int i = 0; i < launches && (i == 0 || spent_s + evict_s < slice_s); ++i) {
-        struct launch_times times;
         const double start = clock_now_s();
-        if (cold && runner_evict(s->runner, failure))
+        if (runner_poison_output(s->runner, slot, failure) ||
+            (cold && runner_evict(s->runner, failure)))
             return -1;
         evict_s += cold ? clock_now_s() - start : 0;
         if (runner_launch(s->runner, slot, &times, failure))
@@ -308,9 +312,15 @@ static int do_measure(struct served *s, const cJSON *request, cJSON *reply, stru
         if (times.gate[0])
             memcpy(gate, times.gate, sizeof gate);
         spent_s += times.host_s;
+        first = i ? first : times;
     }
     cJSON_AddNumberToObject(reply, "evict_s", evict_s);
     cJSON_AddStringToObject(reply, "gate", gate);
+    json_add_number(reply, "host_span_s", times.host_end_s - first.host_end_s);
+    json_add_number(reply, "device_span_s",
+                    times.device_end_ns && first.device_end_ns
+                        ? (double)(int64_t)(times.device_end_ns - first.device_end_ns) * 1e-9
+                        : NAN);
     return 0;
 }
 
@@ -396,6 +406,13 @@ static bool serve_line(struct served *s, const char *line, size_t length)
     return sent;
 }
 
+/* A compiler that a driver starts must not hold the pipes of a worker that has died. */
+static void keep_pipes(void)
+{
+    fcntl(PROCESS_REQUEST_FD, F_SETFD, FD_CLOEXEC);
+    fcntl(PROCESS_REPLY_FD, F_SETFD, FD_CLOEXEC);
+}
+
 static void die_with_parent(void)
 {
 #ifdef __linux__
@@ -410,6 +427,7 @@ int worker_serve(const char *kernels_dir)
     static struct served served = {.read_slot = -1};
     struct err err;
     die_with_parent();
+    keep_pipes();
     signal(SIGPIPE, SIG_IGN);
     if (kernel_tree_load(&served.kernels, kernels_dir, &err)) {
         fprintf(stderr, "%s\n", err.message);

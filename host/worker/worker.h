@@ -13,9 +13,9 @@
  *       fetches the output and checks the guard zones; repeatable: the same bits as the read before
  *   judge     {slot, mode}                    -> {ok, reason, mode, rows_checked, max_abs_err, ...}
  *   measure   {slot, slice_s, launches, passes, cold}
- *                               -> {samples: [[host_s, device_s, pass_s...]], evict_s, gate}
- *       cold: caches are emptied before each launch, which took evict_s together
- *   release   {}                              -> {}
+ *           -> {samples: [[host_s, device_s, pass_s...]], evict_s, gate, host_span_s,
+ * device_span_s} cold: caches are emptied before each launch, which took evict_s together; spans:
+ * how far the two clocks went from its first launch to its last release   {} -> {}
  *
  * A step that fails replies {failure: "build_failed"|"oom"|"unsupported"|"error", reason, fatal}.
  */

@@ -169,6 +169,37 @@ class Interrupted(ProgramTest):
         process.wait()
         self.expect_resumed("run", "--resume", "out.json")
 
+    def test_check_of_a_journal(self):
+        process = self.start_hanging()
+        process.kill()
+        process.wait()
+        whole = (self.folder / "out.json.journal").read_text()
+        result = self.attnbench("check", "out.json.journal", status=OK)
+        self.assertIn("valid, but unfinished: 4 rows of 10", result.stdout)
+        rows = [line for line in whole.splitlines(True) if line.startswith('{"row"')]
+        for text, message in [
+                (whole[:-20], "the last line is cut off; --resume drops it"),
+                (whole + rows[0], "the cell has more than one row"),
+                (whole.replace('"repeatable": true', '"repeatable": false', 1)
+                 .replace('"repeatable":true', '"repeatable":false', 1),
+                 "edited or damaged: its digest does not fit"),
+                (whole.replace(rows[1], rows[1][:40] + "\n"), "out.json.journal:4:")]:
+            with self.subTest(message=message):
+                self.assertNotEqual(text, whole)
+                (self.folder / "out.json.journal").write_text(text)
+                result = self.attnbench("check", "out.json.journal", status=BAD_INPUT)
+                self.assertIn(message, result.stderr)
+
+    def test_an_edited_journal_is_not_resumed(self):
+        process = self.start_hanging()
+        process.kill()
+        process.wait()
+        journal = self.folder / "out.json.journal"
+        journal.write_text(journal.read_text().replace('"status":"ok"', '"status":"wrong"', 1)
+                           .replace('"status": "ok"', '"status": "wrong"', 1))
+        result = self.attnbench("run", "--resume", "out.json", status=BAD_INPUT)
+        self.assertIn("the row was edited or damaged", result.stderr)
+
     def test_another_plan_is_refused(self):
         process = self.start_hanging()
         process.kill()
@@ -193,6 +224,42 @@ class Interrupted(ProgramTest):
         self.start_hanging()
         result = self.attnbench("run", "--resume", "out.json", status=IO)
         self.assertIn("another attnbench is writing it", result.stderr)
+
+    def test_two_runs_on_one_device_go_one_after_the_other(self):
+        process = self.start_hanging()
+        waiting = self.start("run", "s.json", "--device", "null", "--out", "second.json", script={})
+        line = waiting.stderr.readline()
+        self.assertIn(f"null-0 is in use by another run (process {process.pid}); waiting", line)
+        self.assertIsNone(waiting.poll())
+        process.kill()  # the lock goes with its process
+        waiting.communicate(timeout=30)
+        self.assertEqual(waiting.returncode, OK)
+        self.assertEqual(self.results("second.json")["summary"]["ok"], len(self.cells))
+
+    def test_a_waiting_run_can_be_interrupted_and_resumed(self):
+        holder = self.start_hanging()
+        waiting = self.start("run", "s.json", "--device", "null", "--out", "second.json", script={})
+        self.assertIn("waiting", waiting.stderr.readline())
+        waiting.send_signal(signal.SIGINT)
+        _, stderr = waiting.communicate(timeout=20)
+        self.assertEqual(waiting.returncode, INTERRUPTED)
+        command = self.resume_command(stderr)
+        holder.kill()
+        holder.wait()
+        self.attnbench(*command, script={}, status=OK)
+        self.expect_complete(self.results("second.json"), self.cells)
+
+    def test_no_lock(self):
+        self.start_hanging()
+        result = self.attnbench("run", "s.json", "--device", "null", "--out", "second.json",
+                                "--no-lock", "--quiet", script={}, status=OK)
+        self.assertNotIn("in use", result.stderr)
+
+    def test_without_a_place_for_locks_there_are_none(self):
+        self.start_hanging()
+        self.write("cache-file", "not a folder")
+        self.attnbench("run", "s.json", "--device", "null", "--out", "second.json", "--quiet",
+                       script={}, status=OK, ATTNBENCH_CACHE_DIR=str(self.folder / "cache-file"))
 
     def test_a_finished_run_has_nothing_to_resume(self):
         self.attnbench("run", "s.json", "--device", "null", "--quiet", "--out", "out.json", status=OK)

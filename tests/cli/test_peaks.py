@@ -217,7 +217,8 @@ class Rooflines(PeaksTest):
     def test_files_of_the_first_version_are_read(self):
         _, results = self.run_suite("--peaks", "none")
         results["version"] = "1.0.0"
-        del results["rows"][0]["rates"]["roof"]
+        for row in results["rows"]:
+            del row["rates"]["roof"], row["digest"]
         results["devices"][0]["peaks"] = {"launch_us": 5}
         self.write("old.json", results)
         self.attnbench("check", "old.json", status=OK)

@@ -74,6 +74,28 @@ class Rows(ProgramTest):
                 result = self.attnbench("check", "lie.json", status=BAD_INPUT)
                 self.assertIn("lie.json", result.stderr)
 
+    def test_check_sees_an_edit_that_makes_sense(self):
+        """What no rule contradicts: each row has a digest."""
+        _, results = self.run_suite(make_suite({"n": [8, 16]}))
+        edits = [lambda row: row.update(worker_output="nothing to see"),
+                 lambda row: row["check"].update(max_abs_err=0),
+                 lambda row: row["time"].update(stable=not row["time"]["stable"]),
+                 lambda row: row["tuning"].update(WG=128),
+                 lambda row: row.update(note="an unknown field"),
+                 lambda row: row.pop("digest")]
+        for number, edit in enumerate(edits):
+            with self.subTest(edit=number):
+                edited = json.loads(json.dumps(results))
+                edit(edited["rows"][1])
+                self.write("edited.json", edited)
+                result = self.attnbench("check", "edited.json", status=BAD_INPUT)
+                self.assertIn("the row was edited or damaged", result.stderr)
+                self.assertIn("1 rule broken", result.stderr)
+        for row in results["rows"]:  # as files of earlier versions
+            row.pop("digest")
+        self.write("old.json", results)
+        self.attnbench("check", "old.json", status=OK)
+
     def test_the_same_run_gives_the_same_rows(self):
         self.write("s.json", make_suite({"n": [8, 16, 24]}))
         rows = []
@@ -82,6 +104,7 @@ class Rows(ProgramTest):
             results = self.results(out)
             for row in results["rows"]:
                 row["build"].pop("time_s")
+                row.pop("digest")
             rows.append((results["rows"], results["scaling"], results["run"]["plan_id"]))
         self.assertEqual(rows[0], rows[1])
 

@@ -63,7 +63,7 @@ static void cold_caches_count_against_the_limits(void **state)
     assert_int_equal(f.job.sampler.count, 2);
     assert_true(f.job.sampler.done);
     assert_true(near(f.job.sampler.total_s, 17, 1e-12));
-    job_times(&f.job, &f.arena);
+    job_times(&f.job, 0, &f.arena);
     assert_string_equal(f.job.row.time.cache, "cold");
     assert_true(near(f.job.row.time.median_s, 0.25, 1e-12));
     assert_true(near(f.job.row.time.host_median_s, 0.5, 1e-12));
@@ -213,7 +213,7 @@ static void device_times_are_what_counts(void **state)
     for (int i = 0; i < 6; ++i)
         feed_one(&f, device_s[i] + 10, device_s[i], device_s[i] / 4, device_s[i] / 2, "");
     assert_true(f.job.sampler.done);
-    job_times(&f.job, &f.arena);
+    job_times(&f.job, 0, &f.arena);
     const struct row *row = &f.job.row;
     assert_string_equal(row->time.clock, "device");
     assert_null(row->time.clock_reason);
@@ -244,7 +244,7 @@ static void one_refused_sample_puts_the_row_on_the_host_clock(void **state)
         warm_up(&f);
         for (int i = 0; i < 4; ++i)
             feed_one(&f, 2 + i, i == bad ? NAN : 1, 0.5, 0.5, i == bad ? "it lies" : "");
-        job_times(&f.job, &f.arena);
+        job_times(&f.job, 0, &f.arena);
         const struct row *row = &f.job.row;
         assert_string_equal(row->time.clock, "host");
         assert_string_equal(row->time.clock_reason, "it lies");
@@ -266,7 +266,7 @@ static void a_refused_warm_up_does_not_matter(void **state)
     warm_up(&f);
     for (int i = 0; i < 4; ++i)
         feed_one(&f, 2, 1, 0.5, 0.5, "");
-    job_times(&f.job, &f.arena);
+    job_times(&f.job, 0, &f.arena);
     assert_string_equal(f.job.row.time.clock, "device");
     assert_null(f.job.row.time.clock_reason);
     tear_down(&f);
@@ -283,7 +283,7 @@ static void samples_past_the_end_are_left_out(void **state)
                               "9,9]],\"gate\":\"\"}"),
                      0);
     assert_int_equal(f.job.sampler.count, 6);
-    job_times(&f.job, &f.arena);
+    job_times(&f.job, 0, &f.arena);
     assert_int_equal(f.job.row.time.samples_s.count, 6);
     assert_true(near(f.job.row.time.median_s, 1, 0));
     tear_down(&f);
@@ -296,7 +296,7 @@ static void missing_pass_times_are_unknown(void **state)
     set_up(&f);
     warm_up(&f);
     assert_int_equal(feed(&f, "{\"samples\":[[1,1,1],[1,1,1],[1,1,1],[1,1,1]],\"gate\":\"\"}"), 0);
-    job_times(&f.job, &f.arena);
+    job_times(&f.job, 0, &f.arena);
     assert_true(near(f.job.row.passes.items[0].median_s, 1, 0));
     assert_true(isnan(f.job.row.passes.items[1].median_s));
     tear_down(&f);
@@ -329,7 +329,7 @@ static void without_samples_there_are_no_times(void **state)
     (void)state;
     struct fixture f;
     set_up(&f);
-    job_times(&f.job, &f.arena);
+    job_times(&f.job, 0, &f.arena);
     assert_null(f.job.row.time.clock);
     assert_true(isnan(f.job.row.time.median_s) && isnan(f.job.row.rates.gflop_s));
     assert_int_equal(f.job.row.passes.count, 0);

@@ -133,11 +133,67 @@ static void a_pass_that_outlives_its_successor_is_refused(void **state)
     assert_true(*reason);
 }
 
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+static const struct {
+    const char *what;
+    struct row_clocks clocks;
+    const char *reason; /* NULL: believed */
+} rows[] = {
+    {"an honest row", {1e-3, 1e-3, 40e-6, 20e-6, 1, 0.1, 0.099}, NULL},
+    {"a kernel that is all launching", {1e-6, 1e-6, 90e-6, 20e-6, 1, 0.1, 0.1}, NULL},
+    {"three passes that are all launching", {1e-6, 1e-6, 290e-6, 20e-6, 3, 0.1, 0.1}, NULL},
+    {"nothing is known but the times", {1e-3, 1e-3, 1, NAN, 1, NAN, NAN}, NULL},
+    {"a span too short to tell", {1e-3, 1e-3, 0, 20e-6, 1, 4.9e-3, 0}, NULL},
+    {"clocks that drift apart by less than 2", {1e-3, 1e-3, 0, 20e-6, 1, 0.1, 0.051}, NULL},
+    {"microseconds instead of nanoseconds",
+     {1e-6, 1e-6, 30e-6, 20e-6, 1, 0.1, 1e-4},
+     "the device's clock went 0.0001 s while the host's went 0.1 s"},
+    {"a clock 20 times too slow, for a small kernel",
+     {5e-7, 5e-7, 30e-6, 20e-6, 1, 0.1, 0.005},
+     "the device's clock went 0.005 s while the host's went 0.1 s"},
+    {"a clock that stands",
+     {1e-4, 1e-4, 0, 20e-6, 1, 0.1, 0},
+     "the device's clock went 0 s while the host's went 0.1 s"},
+    {"a clock that runs backwards",
+     {1e-4, 1e-4, 0, 20e-6, 1, 0.1, -0.1},
+     "the device's clock went -0.1 s while the host's went 0.1 s"},
+    {"a clock that runs away",
+     {1e-4, 1e-4, 0, 20e-6, 1, 0.1, 0.21},
+     "the device's clock went 0.21 s while the host's went 0.1 s"},
+    {"passes with gaps like their own time", {1e-3, 5.1e-4, 0, 20e-6, 3, 0.1, 0.1}, NULL},
+    {"small passes with gaps", {200e-6, 3e-6, 0, 20e-6, 3, 0.1, 0.1}, NULL},
+    {"passes that are too short for their launch",
+     {1e-3, 5e-5, 0, 20e-6, 3, 0.1, 0.1},
+     "the passes take 5e-05 s together, but 0.001 s from the first's start to the last's end"},
+    {"20 times too short",
+     {1e-3, 1e-3, 19e-3, 20e-6, 1, 0.1, 0.1},
+     "the device reports 0.001 s, but the host waited 0.019 s longer each time, and an empty "
+     "kernel "
+     "takes 2e-05 s"},
+    {"three passes, 20 times too short",
+     {1e-5, 1e-5, 320e-6, 20e-6, 3, 0.1, 0.1},
+     "the device reports 1e-05 s, but the host waited 0.00032 s longer each time, and an empty "
+     "kernel takes 2e-05 s"},
+};
+
+static void lies_that_only_a_row_shows(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); ++i) {
+        char reason[TIMER_GATE_REASON] = "stale";
+        const bool believed = timer_gate_row(&rows[i].clocks, reason);
+        expect_text(rows[i].what, reason, rows[i].reason ? rows[i].reason : "");
+        assert_int_equal(believed, !rows[i].reason);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_lie_is_refused),
         cmocka_unit_test(a_pass_that_outlives_its_successor_is_refused),
+        cmocka_unit_test(lies_that_only_a_row_shows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,52 @@
+#include "util/lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+static long holder_of(int fd)
+{
+    char text[32] = "";
+    return pread(fd, text, sizeof text - 1, 0) > 0 ? strtol(text, NULL, 10) : 0;
+}
+
+/* The id is for people's eyes: nothing depends on it. */
+static void sign(int fd)
+{
+    char text[32];
+    const int length = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    if (ftruncate(fd, 0) == 0)
+        (void)!pwrite(fd, text, (size_t)length, 0);
+}
+
+int lock_take(const char *path, void (*waiting)(void *context, long holder), void *context,
+              const volatile sig_atomic_t *stop, struct err *err)
+{
+    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_set(err, "cannot open '%s': %s", path, strerror(errno));
+    bool told = false;
+    while (flock(fd, LOCK_EX | LOCK_NB)) {
+        if (errno == EINTR)
+            continue;
+        if (errno != EWOULDBLOCK || *stop) {
+            err_set(err, "cannot lock '%s': %s", path,
+                    *stop ? "stopped by the user" : strerror(errno));
+            close(fd);
+            return -1;
+        }
+        if (!told)
+            waiting(context, holder_of(fd));
+        told = true;
+        /* Not a blocking flock: a signal between looking at *stop and that would be missed. */
+        nanosleep(&(struct timespec){0, 50000000}, NULL);
+    }
+    sign(fd);
+    return fd;
+}

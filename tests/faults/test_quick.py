@@ -1,0 +1,34 @@
+"""suites/quick.json on a device whose compiler hangs on the third kernel: the run ends by itself, that
+row is a timeout, all others are as they would be."""
+import sys
+import unittest
+
+import layer
+from harness import INCOMPLETE, SOURCE
+
+DEADLINE_S = 60  # CLBlast compiles its kernels at the first launch: 20 s on a busy machine
+
+
+class Quick(unittest.TestCase):
+    def test_a_hang_in_the_third_build(self):
+        if not layer.LAYER:
+            sys.exit(layer.SKIP)
+        bench = layer.Bench((SOURCE / "suites/quick.json").read_text())
+        self.addCleanup(bench.close)
+        # The first build of a worker is the empty kernel that measures launching.
+        run = bench.run("call=clBuildProgram k=4 do=hang", "--budget", "30m", "--deadline",
+                        f"{DEADLINE_S}s", timeout=800)
+        self.assertEqual(run.broken, [], run.describe())
+        self.assertEqual((run.status, run.struck), (INCOMPLETE, 1), run.describe())
+        bad = [r for r in run.rows if r["status"] not in ("ok", "unsupported")]
+        self.assertEqual([r["status"] for r in bad], ["timeout"], run.describe())
+        self.assertEqual(bad[0]["phase"], "prepare")
+        self.assertIn(f"no answer within {DEADLINE_S} s in step 'prepare'", bad[0]["reason"])
+        self.assertEqual((bad[0]["variant"], bad[0]["problem"]["n_q"]), ("naive", 128))
+        print(f"    {len(run.rows)} rows: 1 timeout, "
+              f"{sum(r['status'] == 'ok' for r in run.rows)} ok, "
+              f"{sum(r['status'] == 'unsupported' for r in run.rows)} unsupported, in "
+              f"{run.seconds:.0f} s", file=sys.stderr)
+
+
+unittest.main(verbosity=2)
