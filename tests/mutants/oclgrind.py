@@ -25,6 +25,9 @@ SMALL = {
     "tiled": {"TILE_M": 16, "TILE_N": 16, "TILE_K": 16, "GRID_M": 4, "GRID_N": 4,
               "SOFTMAX_WG": 16},
     "fused": {"BLOCK_Q": 8, "BLOCK_KV": 16, "GRID_M": 4, "GRID_N": 4, "CHUNK": 8},
+    "fused_tiled": {"BLOCK_Q": 16, "BLOCK_KV": 16, "GRID_M": 4, "GRID_N": 4, "CHUNK": 4,
+                    "Q_RESIDENT": 1, "PREFETCH": 0},
+    "fused_vector": {"VEC": 4, "VECS": 2, "ROWS": 4, "BLOCK_Q": 12},
     "split_kv": {"WG": 16, "LANES": 4, "BLOCK_KV": 32, "BLOCK_ROWS": 4, "VEC": 4, "SPLIT": 128},
     "clblast": {"SOFTMAX_WG": 16},
 }
