@@ -6,28 +6,30 @@
  *         bank conflicts. While one chunk is multiplied, the next is on its way from global memory
  *         into registers (PREFETCH), still in its storage type.
  * Layout  Local memory: tiles of [k][columns], k being what a product sums over: Q [d][BLOCK_Q] and
- * K [CHUNK][BLOCK_KV], both transposed 4 x 4 in registers on their way in; the probabilities P
+ *         K [CHUNK][BLOCK_KV], both transposed 4 x 4 in registers on their way in; probabilities P
  *         [BLOCK_KV][BLOCK_Q]; V [CHUNK][d_v] in K's place. The quads of row k are permuted by an
- *         exclusive or with k / 4: then writing a transposed block is free of bank conflicts as
- * well, without padding. Without Q_RESIDENT, a chunk of Q is staged with each chunk of K, in the
+ *         exclusive or with k / 4: then writing a transposed block is free of bank conflicts, too,
+ *         without padding. Without Q_RESIDENT, a chunk of Q is staged with each chunk of K, in the
  *         place of P: that costs half as much global traffic again, and makes the local memory
  *         independent of d_k.
  * Work    group (block of queries, head, batch); work-item (x, y) of its grid GRID_N x GRID_M has
- * the rows of quads y, y + GRID_M ..., and the keys and output columns of quads x, x + GRID_N ...
- *         A quad of registers runs along rows, so that softmax works on whole quads, and P is
+ *         the row quads y, y + GRID_M ..., and of keys and output columns the quads x, x + GRID_N
+ *         ... A quad of registers runs along rows, so that softmax works on whole quads, and P is
  *         written as it is read. A row's maximum meets the others of its grid row once a tile.
  * Memory  As fused from global memory. From local memory (r + c) / (r * c) words a multiply-add for
  *         r rows and c columns a work-item; as tuned for GPUs, 4 x 8 for Q K^T: 0.38, and 4 x 8 or
  *         4 x 16 for P V: 0.38 at d_v = 64, 0.31 at 128. Fused has 0.5, in single words.
- * Figures Reasoned, and compiled, but not yet measured on a GPU. With the default tuning, clang 15
- *         and ptxas 12.9 for sm_90 take 168 registers at d = 64 and 234 at d = 128 (f32, no mask):
- *         12 and 8 warps of 32 a multiprocessor; for gfx1030 171 and 226: 4 waves a SIMD. No
- * spills; 12 reads of 16 bytes to 128 multiply-adds at d = 64. Local memory: 44.3 KiB at d =
- * 64, 36.3 at d = 128, where Q is not resident. Source  Dao, FlashAttention-2, 2023 (the loop
- * order); Volkov and Demmel, Benchmarking GPUs to tune dense linear algebra, 2008 (register
- * blocks). Limits  d_v is padded to a multiple of 4 * GRID_N. No split along keys, and no returned
- * scores, as in fused. f32 arithmetic: matrix units are out of portable OpenCL's reach. No
- * sub-groups either: they belong to OpenCL C 2.0, and nothing says which work-items share one. */
+ * Figures Reasoned and compiled, not yet measured on a GPU. With the default tuning, f32, no mask,
+ *         clang 15 and ptxas 12.9 for sm_90 take 166 registers at d = 64 and 233 at 128, which is
+ *         12 and 8 warps of 32 a multiprocessor; for gfx1030 171 and 226, which is 4 waves a SIMD.
+ *         Nothing spills; 128 multiply-adds take 12 reads of 16 bytes at d = 64. Local memory: 44.3
+ *         KiB at d = 64, and 36.3 at 128, where Q is not resident.
+ * Source  Dao, FlashAttention-2, 2023 (the loop order); Volkov and Demmel, Benchmarking GPUs to
+ *         tune dense linear algebra, 2008 (register blocks).
+ * Limits  d_v is padded to a multiple of 4 * GRID_N. No split along keys, and no returned scores,
+ *         as in fused. f32 arithmetic: matrix units are out of portable OpenCL's reach. No
+ *         sub-groups either: they belong to OpenCL C 2.0, and nothing says which work-items share
+ *         one. */
 #define EXP2_POLYNOMIAL (GRID_M * GRID_N <= 16) /* so small a group means a CPU */
 #include "attention.clh"
 #include "fused_tiled.clh"
@@ -200,7 +202,6 @@ fused_tiled(__global const storage *restrict q, __global const storage *restrict
 #pragma unroll
         for (int r = 0; r < ROW_QUADS; r++) {
             float4 new_maximum = maxima[y + r * GRID_M];
-#pragma unroll
             for (int i = 1; i < GRID_N; i++)
                 new_maximum = larger4(new_maximum, maxima[i * X_PITCH + y + r * GRID_M]);
             const float4 rescale = powers_of_2(maximum[r] - new_maximum);
@@ -209,7 +210,7 @@ fused_tiled(__global const storage *restrict q, __global const storage *restrict
             for (int c = 0; c < OUT_QUADS * 4; c++)
                 outputs[AT(r, c)] *= rescale;
             float4 sum = rescale * sums[x * X_PITCH + y + r * GRID_M];
-#pragma unroll
+            UNROLL_GPU
             for (int c = 0; c < KEY_QUADS * 4; c++) {
                 const float4 p = powers_of_2(scores[AT(r, c)] - new_maximum);
                 const uint j = COLUMN(c);
@@ -242,7 +243,6 @@ fused_tiled(__global const storage *restrict q, __global const storage *restrict
 #pragma unroll
     for (int r = 0; r < ROW_QUADS; r++) {
         float4 sum = sums[y + r * GRID_M];
-#pragma unroll
         for (int i = 1; i < GRID_N; i++)
             sum += sums[i * X_PITCH + y + r * GRID_M];
         const float4 inverse = sum == 0.0f ? 0.0f : 1.0f / sum;
