@@ -12,11 +12,12 @@
  *         f32, once a key head. Keys past the end are zeros there.
  * Work    group (block of BLOCK_Q queries, head, batch) of one work-item, which walks over tiles of
  *         TILE = VECS * VEC keys, and in each over its queries, ROWS at a time. No barriers, no
- * local memory, hardly a shuffle. Memory  Packing reads and writes n_kv * (d_k + d_v) words a key
- * head; then these are read once for every BLOCK_Q queries, from a cache as a rule. Source  Goto
- * and van de Geijn, Anatomy of high-performance matrix multiplication, 2008 (packing, register
- * blocks); softmax as in fused; the lazy maximum: FlashAttention-4, 2025. Limits  For devices whose
- * registers are vectors. On a GPU a work-item alone wastes a group. */
+ *         local memory, hardly a shuffle.
+ * Memory  Packing reads and writes n_kv * (d_k + d_v) words a key head; then these are read once
+ *         for every BLOCK_Q queries, from a cache as a rule.
+ * Source  Goto and van de Geijn, Anatomy of high-performance matrix multiplication, 2008 (packing,
+ *         register blocks); softmax as in fused; the lazy maximum: FlashAttention-4, 2025.
+ * Limits  For devices whose registers are vectors. On a GPU a work-item alone wastes a group. */
 #include "fused_vector.clh"
 
 /* How far, in units of log2, a score may lie above the maximum that it is relative to. Sums stay
