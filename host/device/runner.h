@@ -42,8 +42,9 @@ void runner_distrust(struct runner *runner, int slot_index);
 
 /* Fills the slot's output and its scratch with NaN and all guard zones with their pattern. */
 int runner_poison(struct runner *runner, int slot_index, struct failure *failure);
-/* The output alone. */
-int runner_poison_output(struct runner *runner, int slot_index, struct failure *failure);
+/* Fills the output alone, with numbers that are no NaN in any dtype: a kernel that adds to what the
+ * output holds may take a NaN for a fresh one. */
+int runner_spoil_output(struct runner *runner, int slot_index, struct failure *failure);
 int runner_launch(struct runner *runner, int slot_index, struct launch_times *times,
                   struct failure *failure);
 /* So that the next launch finds cold caches. */

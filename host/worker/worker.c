@@ -275,7 +275,7 @@ static void add_time(cJSON *list, double seconds)
                          isfinite(seconds) ? cJSON_CreateNumber(seconds) : cJSON_CreateNull());
 }
 
-/* Launches until slice_s of host time are spent. The output is poisoned before each of them,
+/* Launches until slice_s of host time are spent. The output is spoiled before each of them,
  * outside of its time: any of them may be the last one, whose output is judged, and a launch that
  * did nothing must not pass with the output of the one before. */
 static int do_measure(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
@@ -297,7 +297,7 @@ static int do_measure(struct served *s, const cJSON *request, cJSON *reply, stru
     struct launch_times first = {0}, times = {0};
     for (int i = 0; i < launches && (i == 0 || spent_s + evict_s < slice_s); ++i) {
         const double start = clock_now_s();
-        if (runner_poison_output(s->runner, slot, failure) ||
+        if (runner_spoil_output(s->runner, slot, failure) ||
             (cold && runner_evict(s->runner, failure)))
             return -1;
         evict_s += cold ? clock_now_s() - start : 0;

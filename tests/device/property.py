@@ -133,7 +133,7 @@ def main():
         suite, out = f"{folder}/{job}.json", f"{folder}/{job}-results.json"
         with open(suite, "w", encoding="utf-8") as file:
             json.dump(make_suite(mine, f"property{job}"), file)
-        command = [args.attnbench, "run", suite, "--out", out, "--quiet", "--seed", str(seed),
+        command = [args.attnbench, "run", suite, "--out", out, "--quiet", "--no-lock", "--seed", str(seed),
                    "--check", "full", "--inputs", kinds[job % len(kinds)], "--peaks", "none"]
         command += ["--device", args.device] if args.device else []
         command += ["--variants", args.variants] if args.variants else []
