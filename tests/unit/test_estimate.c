@@ -3,7 +3,7 @@
 
 #include "worker/estimate.h"
 
-static const struct suite suite = {.measure = {10, 0.5, 15, 0.01}};
+static const struct suite suite = {.measure = {10, 0.5, 15, 0.01, false}};
 static const struct variant alpha = {.name = "alpha", .pass_count = 1};
 static const struct variant beta = {.name = "beta", .pass_count = 3};
 static const struct device_info devices[] = {
