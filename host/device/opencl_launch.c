@@ -129,7 +129,9 @@ struct kernels *opencl_build(struct session *session, const struct variant *vari
     opencl_program_safe(session, program);
     if (result == 0)
         return kernels;
-    if (!failure->fatal)
+    if (failure->fatal)
+        free(kernels); /* and nothing that the driver has */
+    else
         opencl_kernels_free(session, kernels);
     return NULL;
 }

@@ -154,9 +154,9 @@ char *device_info_key(const struct device_info *device, struct arena *arena)
     char name[NAME_SHOWN + 1] = "", hash[65];
     size_t length = 0;
     for (const char *c = device->name; *c && length < NAME_SHOWN; ++c) {
-        const char low = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+        const int low = *c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c;
         if ((low >= 'a' && low <= 'z') || (low >= '0' && low <= '9'))
-            name[length++] = low;
+            name[length++] = (char)low;
         else if (length && name[length - 1] != '-')
             name[length++] = '-';
     }

@@ -36,7 +36,7 @@ double search_combinations(const struct variant *variant)
 
 static void propose(struct search *search, const struct tuning *tuning)
 {
-    if (search->count == search->capacity) {
+    if (!search->trials || search->count == search->capacity) {
         search->capacity = search->capacity ? 2 * search->capacity : 64;
         search->trials = arena_grow(search->arena, search->trials, (size_t)search->count,
                                     (size_t)search->capacity, sizeof *search->trials);

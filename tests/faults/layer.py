@@ -71,7 +71,7 @@ class Run:
         state = folder / "state"
         began = time.monotonic()
         process = subprocess.run(
-            [PROGRAM, "run", bench.suite, "--device", DEVICE, "--quiet", "--out",
+            [PROGRAM, "run", bench.suite, "--device", DEVICE, "--quiet", "--peaks", "none", "--out",
              folder / "out.json", "--no-lock", *args],
             env=environment(bench.folder, OPENCL_LAYERS=LAYER, ATTNBENCH_FAULT=fault,
                             ATTNBENCH_FAULT_STATE=str(state), ATTNBENCH_CACHE_DIR=str(folder),

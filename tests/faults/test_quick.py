@@ -1,5 +1,5 @@
-"""suites/quick.json on a device whose compiler hangs on the third kernel: the run ends by itself, that
-row is a timeout, all others are as they would be."""
+"""suites/quick.json on a device whose compiler hangs on the third kernel: the run ends by itself,
+that row is a timeout, all others are as they would be."""
 import sys
 import unittest
 
@@ -24,8 +24,8 @@ class Quick(unittest.TestCase):
         self.assertEqual([r["status"] for r in bad], ["timeout"], run.describe())
         self.assertEqual(bad[0]["phase"], "prepare")
         self.assertIn(f"no answer within {DEADLINE_S} s in step 'prepare'", bad[0]["reason"])
-        self.assertEqual((bad[0]["variant"], bad[0]["problem"]["n_q"]), ("naive", 128))
-        print(f"    {len(run.rows)} rows: 1 timeout, "
+        self.assertEqual(bad[0]["problem"]["n_q"], 128)  # the first problem builds all variants
+        print(f"    {len(run.rows)} rows: 1 timeout ({bad[0]['variant']}), "
               f"{sum(r['status'] == 'ok' for r in run.rows)} ok, "
               f"{sum(r['status'] == 'unsupported' for r in run.rows)} unsupported, in "
               f"{run.seconds:.0f} s", file=sys.stderr)
