@@ -96,6 +96,19 @@ double estimate_cell(const struct estimate *estimate, const struct plan *plan,
     return 0.1 + reference + 2 * launch + samples;
 }
 
+double estimate_rest(const struct outlook *outlook)
+{
+    /* Few seconds say little about the pace, and no pace is beyond these. */
+    static const double prior_s = 3, slowest = 5;
+    const double pace = fmin(
+        fmax((outlook->spent_s + prior_s) / (outlook->done_s + prior_s), 1 / slowest), slowest);
+    const double group_s = fmax(pace * outlook->group_s - outlook->group_spent_s, 0);
+    const double estimated_s = outlook->group_s + outlook->later_s;
+    const double rest_s =
+        outlook->guessed_s > 0.5 * estimated_s ? NAN : group_s + pace * outlook->later_s;
+    return outlook->has_budget ? fmin(rest_s, fmax(outlook->budget_s, 0)) : rest_s; /* of NaN too */
+}
+
 struct problem estimate_pilot(const struct problem *problem, double flops, int64_t lengths[2])
 {
     struct problem pilot = *problem;

@@ -26,6 +26,20 @@ double estimate_launch(const struct estimate *estimate, const struct plan *plan,
 double estimate_cell(const struct estimate *estimate, const struct plan *plan,
                      const struct cell *cell);
 
+/* What the rest of a run is made of; estimates are those of now, also of what is done. */
+struct outlook {
+    double done_s, spent_s;        /* the groups that are done: estimated, and what they took */
+    double group_s, group_spent_s; /* the present one: estimated, and what it has taken so far */
+    double later_s;                /* those to come */
+    double guessed_s;              /* of the last two estimates, what rests on no measurement */
+    double budget_s;               /* that is left; cells beyond it are skipped; 0: no budget */
+    bool has_budget;
+};
+
+/* Seconds until the run ends: estimates at the pace of what is done (a busy machine, slow builds),
+ * within the budget. NaN: unknown, as most of it would be a guess. */
+double estimate_rest(const struct outlook *outlook);
+
 /* A smaller problem of the same kind (fewer queries and keys, one batch entry, the same build) with
  * at most `flops` operations, for a first measurement of a rate. It may point into `lengths`. */
 struct problem estimate_pilot(const struct problem *problem, double flops, int64_t lengths[2]);

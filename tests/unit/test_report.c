@@ -46,7 +46,7 @@ static void csv_is_as_before(void **state)
     (void)state;
     struct results results = sample_results();
     struct text report = {0};
-    report_csv(&results, &report);
+    report_csv(&results, 1, &report);
     compare_golden("report.csv", &report);
     text_free(&report);
     results_free(&results);
@@ -189,7 +189,7 @@ static void csv_is_rectangular_and_inert(void **state)
     results.rows[4].variant = "\t=1";
     results.rows[5].variant = "say \"hi\", you";
     struct text report = {0};
-    report_csv(&results, &report);
+    report_csv(&results, 1, &report);
     assert_no_controls(&report);
     int lines = 0;
     const int fields = count_fields(text_get(&report), &lines);
