@@ -386,7 +386,10 @@ static int finish(struct run_state *state, const struct options *options, bool i
     if (!interrupted)
         unlink(state->journal_path);
     if (!options->quiet)
-        report_table(&state->results, terminal_width(STDOUT_FILENO), terminal_color(STDOUT_FILENO),
+        report_table(&state->results,
+                     (struct looks){.width = terminal_width(STDOUT_FILENO),
+                                    .color = terminal_color(STDOUT_FILENO),
+                                    .utf8 = terminal_utf8(STDOUT_FILENO)},
                      &table);
     text_print(&table, "results: %s\n", state->out);
     const int status = write_output(NULL, text_get(&table), table.length);

@@ -35,9 +35,14 @@ bool report_has_sqlite(void); /* was it there when this program was built? */
 int report_sqlite(const struct results *results, int count, const char *path, int *added,
                   struct err *err);
 
-/* The final table of `run`, at most `width` columns: per problem the variants side by side with the
- * winner marked, then the fits in words. `color` allows ANSI. */
-void report_table(const struct results *results, int width, bool color, struct text *out);
+/* Columns (0: 80; at least 40), ANSI colors, characters beyond ASCII. */
+struct looks {
+    int width;
+    bool color, utf8;
+};
+/* The final table of `run`: per problem the variants side by side with the winner marked, where
+ * UTF-8 is allowed their rates as blocks, then the fits in words. */
+void report_table(const struct results *results, struct looks looks, struct text *out);
 
 /* "fused: time grows as n^1.98 +- 0.03 (r2 0.9996), 12.3 ps per query-key pair; memory n^1.00". */
 void report_fit_words(const struct scaling_fit *fit, struct text *out);

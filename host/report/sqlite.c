@@ -78,14 +78,25 @@ static const char make_samples[] =
     "CASCADE, \"index\" INTEGER NOT NULL, time_s REAL, PRIMARY KEY (row_id, \"index\")) WITHOUT "
     "ROWID";
 
+static const char make_view[] =
+    "CREATE VIEW IF NOT EXISTS result AS SELECT run.started_utc, run.suite_name, run.host_name, "
+    "device.name AS device_name, device.driver AS device_driver, \"row\".* FROM \"row\" JOIN run "
+    "ON "
+    "run.id = \"row\".run_id JOIN device ON device.run_id = \"row\".run_id AND device.id = "
+    "\"row\".device";
+
 /* ---- columns --------------------------------------------------------------------------------- */
 
-/* "problem.n_q" is n_q, "time.median_s" time_median_s. */
-static struct column make_column(const char *path, const char *suffix, const char *type)
+/* "problem.n_q" is n_q, "time.median_s" time_median_s, an end of "time.ci95_s" time_ci95_low_s. */
+static struct column make_column(const char *path, const char *end, const char *type)
 {
     struct column column = {.type = type};
     path += text_starts(path, "problem.") ? strlen("problem.") : 0;
-    snprintf(column.name, sizeof column.name, "%s%s", path, suffix);
+    if (*end)
+        snprintf(column.name, sizeof column.name, "%.*s_%s_s", (int)(strlen(path) - strlen("_s")),
+                 path, end);
+    else
+        snprintf(column.name, sizeof column.name, "%s", path);
     for (char *c = column.name; *c; ++c)
         *c = *c == '.' ? '_' : *c;
     return column;
@@ -119,9 +130,9 @@ static int row_columns(const struct row *row, struct column *columns, cJSON **va
             cJSON *high = cJSON_DetachItemFromArray(value, 0);
             cJSON_Delete(value);
             values[count] = low;
-            columns[count++] = make_column(path, "_low", "REAL");
+            columns[count++] = make_column(path, "low", "REAL");
             values[count] = high;
-            columns[count++] = make_column(path, "_high", "REAL");
+            columns[count++] = make_column(path, "high", "REAL");
         } else {
             values[count] = value;
             columns[count++] = make_column(path, "", types[kind]);
@@ -144,7 +155,9 @@ static int make_tables(struct database *database)
     if (result == 0)
         result = database_make_table(database, "row", columns, count,
                                      ", UNIQUE (run_id, device, variant, cell)");
-    return result ? result : database_run(database, make_samples);
+    if (result == 0)
+        result = database_run(database, make_samples);
+    return result ? result : database_run(database, make_view);
 }
 
 /* ---- a run ----------------------------------------------------------------------------------- */

@@ -3,7 +3,7 @@
  * For each variant on each device the largest problem so far gives seconds per operation; a launch
  * is its operations times that, plus the launch latency. Small problems run at lower rates, so the
  * prediction errs on the long side until a large one has been seen; below a million operations
- * nothing is learned. */
+ * nothing is learned. The first cell of each program also takes what building took on average. */
 #ifndef ATTNBENCH_WORKER_ESTIMATE_H
 #define ATTNBENCH_WORKER_ESTIMATE_H
 
@@ -17,6 +17,9 @@ void estimate_free(struct estimate *estimate);
 /* Records that a launch of `problem` took seconds. */
 void estimate_learn(struct estimate *estimate, const struct cell *cell,
                     const struct problem *problem, double seconds);
+/* Records what building the program of this cell took, if the cell is its program's first. */
+void estimate_learn_build(struct estimate *estimate, const struct plan *plan,
+                          const struct cell *cell, double seconds);
 bool estimate_knows(const struct estimate *estimate, const struct cell *cell);
 
 /* Seconds of one launch; without any measurement from a rough guess by device type. */

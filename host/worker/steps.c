@@ -251,8 +251,11 @@ bool steps_prepare(struct run *run, struct job *job)
 {
     cJSON *reply = NULL;
     steps_progress(run, job, "build");
+    const double start_s = clock_now_s();
     if (!steps_build(run, job, "prepare", &reply))
         return false;
+    job->build_s = clock_now_s() - start_s;
+    job->launches = 0;
     const cJSON *time = cJSON_GetObjectItemCaseSensitive(reply, "build_s");
     const char *options = json_peek_string(reply, "options");
     if (isnan(job->row.build.time_s) && cJSON_IsNumber(time))
@@ -284,8 +287,11 @@ static bool read_output(struct run *run, struct job *job, const char *phase, boo
 static bool launch(struct run *run, struct job *job, const char *phase, double *seconds)
 {
     cJSON *reply = NULL;
+    const double start_s = clock_now_s();
     if (!steps_ask_job(run, job, steps_request("launch", job->slot), phase, &reply))
         return false;
+    const double wall_s = clock_now_s() - start_s;
+    job->build_s += job->launches++ ? -wall_s : wall_s; /* lazy compilers work in the first */
     *seconds = json_peek_number(reply, "device_s");
     if (isnan(*seconds))
         *seconds = json_peek_number(reply, "host_s");
@@ -348,6 +354,7 @@ void steps_check(struct run *run, struct job *job)
         launch(run, job, "check", &seconds) && is_worth_it(run, job, seconds, factor) &&
         read_output(run, job, "check", &repeatable) && (repeatable || judge(run, job, "check"))) {
         job->row.check.repeatable = repeatable;
+        estimate_learn_build(run->estimate, run->plan, job->cell, job->build_s);
         if (run->fastest_s <= 0 || seconds < run->fastest_s)
             run->fastest_s = seconds;
         if (run->with->case_folder)

@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct text out = {0};
     report_markdown(&results, &out);
     report_csv(&results, &out);
-    report_table(&results, 80, true, &out);
+    report_table(&results, (struct looks){.width = 80, .color = true}, &out);
     text_free(&out);
     results_derive(&results);
 

@@ -57,7 +57,7 @@ static void table_is_as_before(void **state)
     (void)state;
     struct results results = sample_results();
     struct text report = {0};
-    report_table(&results, 80, false, &report);
+    report_table(&results, (struct looks){.width = 80}, &report);
     compare_golden("report.txt", &report);
     text_free(&report);
     results_free(&results);
@@ -224,8 +224,8 @@ static void tables_fit_their_width(void **state)
     struct results hostile = hostile_results(), results = sample_results();
     for (int width = 40; width <= 200; width += 7) {
         struct text report = {0};
-        report_table(&hostile, width, false, &report);
-        report_table(&results, width, false, &report);
+        report_table(&hostile, (struct looks){.width = width}, &report);
+        report_table(&results, (struct looks){.width = width}, &report);
         assert_fits(&report, width);
         text_free(&report);
     }
@@ -236,10 +236,10 @@ static void tables_fit_their_width(void **state)
         results.rows[i].variant = arena_print(&results.arena, "a_very_long_variant_name_%d", i);
     }
     struct text report = {0};
-    report_table(&results, 60, false, &report);
+    report_table(&results, (struct looks){.width = 60}, &report);
     assert_fits(&report, 60);
     text_free(&report);
-    report_table(&results, 0, false, &report); /* 80 */
+    report_table(&results, (struct looks){.width = 0}, &report); /* 80 */
     assert_fits(&report, 80);
     text_free(&report);
     results_free(&hostile);
@@ -251,8 +251,8 @@ static void color_is_only_added(void **state)
     (void)state;
     struct results results = sample_results();
     struct text plain = {0}, colored = {0}, stripped = {0};
-    report_table(&results, 80, false, &plain);
-    report_table(&results, 80, true, &colored);
+    report_table(&results, (struct looks){.width = 80}, &plain);
+    report_table(&results, (struct looks){.width = 80, .color = true}, &colored);
     assert_non_null(strstr(text_get(&colored), "\x1b[1m"));  /* winner */
     assert_non_null(strstr(text_get(&colored), "\x1b[31m")); /* WRONG */
     for (const char *c = text_get(&colored); *c; ++c)
@@ -420,7 +420,7 @@ static void an_empty_file_has_a_report(void **state)
     assert_non_null(strstr(report.data, "Nothing was checked."));
     assert_non_null(strstr(report.data, "0 cells (not finished: 17 planned)"));
     text_free(&report);
-    report_table(&results, 80, true, &report);
+    report_table(&results, (struct looks){.width = 80, .color = true}, &report);
     assert_string_equal(report.data, "0 cells\n");
     text_free(&report);
     results_free(&results);
