@@ -111,10 +111,12 @@ static void rewrite(struct progress *progress, const struct cell *cell, const ch
     const size_t begin = line.length;
     add_count(&line, progress);
     add_eta(&line, progress->eta_s);
-    text_print(&line, "  %s %s ", cell->variant->name, phase);
-    if (isfinite(median_s))
+    text_print(&line, "%s%s %s", isfinite(progress->eta_s) ? "  " : "", cell->variant->name, phase);
+    if (isfinite(median_s)) {
+        text_add(&line, " ");
         text_add_seconds(&line, median_s);
-    text_print(&line, " %s", cell->id);
+    }
+    text_print(&line, "  %s", cell->id);
     if (line.length - begin > (size_t)width)
         line.data[begin + (size_t)width] = '\0';
     show_line(text_get(&line));

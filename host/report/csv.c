@@ -2,8 +2,10 @@
 #include "report/words.h"
 
 #include <math.h>
-#include <stdint.h>
 #include <string.h>
+
+/* What a spreadsheet holds in a cell, nearly; a row's samples are shorter. */
+enum { VALUE_BYTES = 32000 };
 
 /* A spreadsheet runs a text that begins like a formula; a number may keep its sign. */
 static bool is_formula(const char *value)
@@ -18,7 +20,7 @@ static void add_value(struct text *out, const char *value)
     struct text line = {0};
     if (is_formula(value))
         text_add(&line, "'");
-    words_line(&line, value, SIZE_MAX);
+    words_line(&line, value, VALUE_BYTES);
     const char *shown = text_get(&line);
     if (!strpbrk(shown, ",\"")) {
         text_add(out, shown);

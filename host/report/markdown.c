@@ -35,6 +35,19 @@ static void add_escaped(struct text *out, const char *foreign, size_t max_bytes)
     text_free(&line);
 }
 
+/* The same inside of an HTML tag's line, where Markdown is not read and a backslash is one. */
+static void add_html(struct text *out, const char *foreign, size_t max_bytes)
+{
+    struct text line = {0};
+    words_line(&line, foreign, max_bytes);
+    for (const char *c = text_get(&line); *c; ++c)
+        if (strchr("&<>\"'\\`*_{}[]|~$#!", *c))
+            text_print(out, "&#%d;", *c);
+        else
+            text_add_bytes(out, c, 1);
+    text_free(&line);
+}
+
 /* How many results stand behind the numbers. */
 static void add_correctness(const struct results *results, struct text *out)
 {
@@ -238,10 +251,11 @@ static void add_sweep(const struct results *results, const struct device_info *d
 {
     struct arena arena = {0};
     const struct grid grid = grid_build(results, device->id, sweep, &arena);
+    void (*add)(struct text *, const char *, size_t) = folded ? add_html : add_escaped;
     text_add(out, folded ? "\n<details><summary>" : "\n### ");
-    add_escaped(out, sweep, NAME_BYTES);
+    add(out, sweep, NAME_BYTES);
     text_add(out, " on ");
-    add_escaped(out, device->id, NAME_BYTES);
+    add(out, device->id, NAME_BYTES);
     text_add(out, folded ? "</summary>\n\n" : "\n\n");
     add_grid(&grid, out);
     add_fits(results, device, sweep, out);

@@ -11,7 +11,8 @@ void report_markdown(const struct results *results, struct text *out);
 
 /* RFC 4180, one line a row, one column a field of the row table, then the ends of its interval and
  * what says which run and device it was, so that files can be put together. What is unknown is
- * empty. Text that a spreadsheet would take for a formula (= + - @ tab) gets a leading apostrophe.
+ * empty, what is longer than a spreadsheet's cell cut. Text that a spreadsheet would take for a
+ * formula (= + - @ tab) gets a leading apostrophe.
  */
 void report_csv(const struct results *results, int count, struct text *out);
 

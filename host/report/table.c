@@ -148,14 +148,14 @@ static double fastest_gflop_s(const struct grid *grid)
     return fastest;
 }
 
-/* A block a problem: an eighth of the full height where it is slow, a dot where it is not ok. */
+/* A block a problem, of one to eight eighths of the full height; a dot where it is not ok. */
 static void add_spark(const struct grid *grid, int variant, double full, struct text *out)
 {
     for (int p = 0; p < grid->problem_count; ++p) {
         const struct row *row = grid->rows[p * grid->variant_count + variant];
         const double part =
             row && row->status == ROW_OK ? 8 * row->rates.gflop_s / full : (double)NAN;
-        const int eighths = part >= 0 ? at_most((int)ceil(fmax(part, 1)), 8) : 0;
+        const int eighths = part >= 0 ? at_most((int)lround(fmax(part, 1)), 8) : 0;
         if (eighths) /* U+2581 to U+2588 */
             text_print(out, "\xe2\x96%c", 0x80 + eighths);
         else
