@@ -16,7 +16,7 @@ const struct command commands[] = {
      ARGS_LIMIT, false},
     {"verify", "CASE_DIR...", "check the variants against tensors of yours (.npy)", command_verify,
      1, ARGS_LIMIT, false},
-    {"report", "RESULT...", "results for people, spreadsheets, other tools, a database",
+    {"report", "RESULT...", "show results, or convert them for other tools",
      command_report, 1, ARGS_LIMIT, false},
     {"check", "RESULT...", "is a results file (or a journal) valid and believable", command_check,
      1, ARGS_LIMIT, false},

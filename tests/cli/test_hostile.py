@@ -1,6 +1,7 @@
 """Hostile strings: what drivers and files say stays text, in the terminal and in every format."""
 import csv
 import io
+import itertools
 import json
 import os
 import re
@@ -11,11 +12,14 @@ from harness import BAD_INPUT, OK, USAGE, ProgramTest, main, make_suite
 
 # Escape sequences, an override of reading direction, markup, a formula, a table cell of its own.
 NASTY = "=cmd|' /C calc'!A0 \x1b[2J\x1b]0;owned\x07 \u202egnp.exe <img src=x onerror=alert(1)> `a` |b|"
-# Each in every place of a results file that holds foreign text. A NUL ends a string.
+# A NUL ends a string.
 STRINGS = [NASTY, "a\0b", "<script>alert(1)</script></summary></details>", "\x1b[31mred\x1b]8;;http://a\x07",
            "=cmd()", "-- | `a` | ```\n# b\n\n---\n<!--", "two\r\nlines\u2028and\u2029more", "\u202egnp",
            "\ufeff\u200f\u2066", "'); DROP TABLE run; --", "%s%n{}${x}\\",
-           '"quoted", with a comma', "x" * 1_000_000, "\u202e" * 100_000]
+           '"quoted", with a comma']
+# What the files of a test hold: every string in several places, every place with several strings.
+FILES = [STRINGS[start:] + STRINGS[:start] for start in (0, 2, 5)] + [["x" * 1_000_000],
+                                                                      ["\u202e" * 100_000]]
 FORMULAS = ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1+1", "\r=1+1", "\n=1+1", "  =1+1"]
 DEVICE = {"id": "null-0", "type": "gpu",
           **{key: NASTY for key in ("name", "vendor", "driver", "platform", "opencl_c")}}
@@ -68,22 +72,24 @@ class Hostile(ProgramTest):
             rows = [line.replace("\\|", "") for line in table.split("\n") if line.startswith("|")]
             self.assertLessEqual(len({row.count("|") for row in rows}), 1, table)
 
-    def nasty_file(self, text):
-        """As another program may have written it: `text` wherever a string is free."""
+    def nasty_file(self, texts):
+        """As another program may have written it: the texts in turn wherever a string is free."""
+        text = lambda turn=itertools.cycle(texts): next(turn)
         results = json.loads(self.clean)
-        device, rows = results["devices"][0], results["rows"]
+        device, rows, sweep = results["devices"][0], results["rows"], text()
         for key in ("name", "vendor", "driver", "platform", "opencl_c", "extensions", "id"):
-            device[key] = text
+            device[key] = text()
         for key in ("id", "started_utc", "tool_version", "git_commit"):
-            results["run"][key] = text
-        results["run"]["suite"]["name"] = results["run"]["host"]["name"] = text
-        results["run"]["argv"] = [text]
+            results["run"][key] = text()
+        results["run"]["suite"]["name"] = text()
+        results["run"]["host"]["name"] = text()
+        results["run"]["argv"] = [text()]
         for row in rows:
-            row["device"] = row["worker_output"] = text
-            row["sweeps"] = [text]
-        rows[0].update(status="error", reason=text, cell=text, phase=text)
-        rows[1]["variant"] = rows[1]["time"]["clock_reason"] = text
-        rows[2]["passes"] = [{"kernel": text, "median_s": 1}]
+            row["device"], row["worker_output"], row["sweeps"] = device["id"], text(), [sweep]
+        rows[0].update(status="error", reason=text(), cell=text(), phase=text())
+        rows[1]["variant"] = text()
+        rows[1]["time"]["clock_reason"] = text()
+        rows[2]["passes"] = [{"kernel": text(), "median_s": 1}]
         results["scaling"] = []
         results["summary"].update(error=1, ok=len(rows) - 1)
         return self.write("nasty.json", results)
@@ -110,22 +116,22 @@ class Hostile(ProgramTest):
     def test_every_format(self):
         self.run_nasty()
         self.clean = (self.folder / "out.json").read_text()
-        for text in STRINGS:
-            self.nasty_file(text)
+        for texts in FILES:
+            self.nasty_file(texts)
             for name in ("md", "csv", "gbench", "bmf"):
-                with self.subTest(format=name, text=text[:40]):
+                with self.subTest(format=name, first=texts[0][:40]):
                     result = self.attnbench("report", "nasty.json", "--format", name, status=OK)
                     self.expect_whole(name, result.stdout)
                     self.assertEqual(result.stderr, "")
-            with self.subTest(format="check", text=text[:40]):
+            with self.subTest(format="check", first=texts[0][:40]):
                 result = self.attnbench("check", "nasty.json")
                 self.expect_harmless(result.stdout + result.stderr, "check")
 
     def test_the_database(self):
         self.run_nasty()
         self.clean = (self.folder / "out.json").read_text()
-        for text in STRINGS:
-            self.nasty_file(text)
+        for texts in FILES:
+            self.nasty_file(texts)
             result = self.attnbench("report", "nasty.json", "--format", "sqlite", "--out", "lab.db")
             if "without SQLite" in result.stderr:
                 self.skipTest("built without SQLite")
@@ -137,7 +143,7 @@ class Hostile(ProgramTest):
                               for value in row if isinstance(value, str)):
                     self.expect_harmless(value, table)
             self.assertEqual(database.execute("SELECT count(*) FROM run").fetchone(),
-                             (len(STRINGS),))
+                             (len(FILES),))
 
     def test_formulas_in_csv(self):
         self.run_nasty()

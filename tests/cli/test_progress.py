@@ -95,7 +95,7 @@ class Progress(ProgramTest):
                 self.assertGreaterEqual(len(steps), 2, text)
                 for step in steps:
                     self.assertRegex(step, r"^\[\d/8\] ")
-                    self.assertRegex(step, r"^\[\d/8\] (about \d+ s left  )?(naiv|fuse)")
+                    self.assertRegex(step, r"^\[\d/8\] (about \d+ s left  )?[nf]")
 
     def test_the_line_has_all_that_matters(self):
         self.write("s.json", make_suite({"n": [64, 128], "heads": [1, 2, 4, 8]}, measure=SLOW))
