@@ -97,8 +97,8 @@ static struct column make_column(const char *path, const char *end, const char *
                  path, end);
     else
         snprintf(column.name, sizeof column.name, "%s", path);
-    for (char *c = column.name; *c; ++c)
-        *c = *c == '.' ? '_' : *c;
+    for (char *dot = strchr(column.name, '.'); dot; dot = strchr(dot, '.'))
+        *dot = '_';
     return column;
 }
 
