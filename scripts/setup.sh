@@ -22,11 +22,15 @@ cl-headers   header:CL/cl.h       opencl-headers      opencl-headers      opencl
 cl-loader    lib:OpenCL           ocl-icd-opencl-dev  ocl-icd-devel       ocl-icd-devel       ocl-icd            opencl-icd-loader
 cjson        header:cjson/cJSON.h libcjson-dev        cjson-devel         cJSON-devel         cjson              cjson
 clblast      header:clblast_c.h   libclblast-dev      clblast-devel       -                   clblast            clblast
+sqlite       header:sqlite3.h     libsqlite3-dev      sqlite-devel        sqlite3-devel       sqlite             sqlite
 cpu-driver   icd:pocl             pocl-opencl-icd     pocl                pocl                pocl               pocl
 cmocka       header:cmocka.h      libcmocka-dev       libcmocka-devel     libcmocka-devel     cmocka             cmocka
 python       cmd:python3          python3             python3             python3             python             python
 jsonschema   python:jsonschema    python3-jsonschema  python3-jsonschema  python3-jsonschema  python-jsonschema  -
 numpy        python:numpy         python3-numpy       python3-numpy       python3-numpy       python-numpy       numpy
+sqlite-shell cmd:sqlite3          sqlite3             sqlite              sqlite3             sqlite             sqlite
+gbench       file:/usr/share/benchmark/compare.py libbenchmark-tools - - - -
+scipy        python:scipy         python3-scipy       python3-scipy       python3-scipy       python-scipy       scipy
 openblas     lib:openblas         libopenblas-dev     openblas-devel      openblas-devel      openblas           openblas
 clang        cmd:clang            clang               clang               clang               clang              llvm
 clang-rt     fuzzer:clang         libclang-rt-dev     compiler-rt         clang               compiler-rt        -
@@ -35,11 +39,12 @@ clang-tidy   cmd:clang-tidy       clang-tidy          clang-tools-extra   clang-
 clang-format cmd:clang-format     clang-format        clang-tools-extra   clang-tools         clang              clang-format
 shellcheck   cmd:shellcheck       shellcheck          ShellCheck          ShellCheck          shellcheck         shellcheck
 '
-setup_build_needs=(cc cmake ninja cl-headers cl-loader cjson clblast)
+setup_build_needs=(cc cmake ninja cl-headers cl-loader cjson clblast sqlite)
 # shellcheck disable=SC2034 # for scripts/test and .ci/run
-setup_test_needs=("${setup_build_needs[@]}" cpu-driver cmocka python jsonschema numpy)
+setup_test_needs=("${setup_build_needs[@]}" cpu-driver cmocka python jsonschema numpy sqlite-shell
+    gbench scipy)
 # Without these the program builds, and the tests skip what needs them.
-setup_optional=' clblast jsonschema numpy '
+setup_optional=' clblast sqlite jsonschema numpy sqlite-shell gbench scipy '
 
 setup_say() {
     echo "${0##*/}: $*" >&2
@@ -59,6 +64,7 @@ setup_manager() {
 setup_has() {
     local name=${1#*:} brew=${HOMEBREW_PREFIX:-/opt/homebrew}
     case $1 in
+        file:*) [[ -f $name ]] ;;
         cmd:*) command -v "$name" > /dev/null ;;
         header:*) [[ -f $brew/include/$name ]] ||
             echo "#include <$name>" | "${CC:-cc}" -E -x c - > /dev/null 2>&1 ;;

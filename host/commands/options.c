@@ -16,7 +16,8 @@ const struct command commands[] = {
      ARGS_LIMIT, false},
     {"verify", "CASE_DIR...", "check the variants against tensors of yours (.npy)", command_verify,
      1, ARGS_LIMIT, false},
-    {"report", "RESULT", "show a results file as Markdown or CSV", command_report, 1, 1, false},
+    {"report", "RESULT...", "show results, or convert them for other tools", command_report, 1,
+     ARGS_LIMIT, false},
     {"check", "RESULT...", "is a results file (or a journal) valid and believable", command_check,
      1, ARGS_LIMIT, false},
     {"worker", "", "serve a supervisor (internal)", command_worker, 0, 0, true},
@@ -74,7 +75,9 @@ static const struct option {
      "after N failures in a row (crashes, hangs) skip a device's other cells; default 3, 0: never"},
     {"no-lock", NULL, FLAG, AT(no_lock), "run tune",
      "measure even while another run uses the device; default: wait for it"},
-    {"format", "F", STRING, AT(format), "report", "md (default) or csv"},
+    {"format", "F", STRING, AT(format), "report",
+     "md (default), csv, gbench (Google Benchmark's JSON), bmf (Bencher), or sqlite, which adds "
+     "the runs to the database that --out names"},
     {"tuning", "FILE", STRING, AT(tuning), "plan run",
      "use the tunings of this file instead of those found by attnbench tune and those shipped"},
     {"no-tuning", NULL, FLAG, AT(no_tuning), "plan run", "use the variants' defaults"},
@@ -82,7 +85,10 @@ static const struct option {
     {"no-quirks", NULL, FLAG, AT(no_quirks), "devices variants plan run tune verify",
      "run as if no driver's faults were known: see kernels/quirks.json"},
     {"json", NULL, FLAG, AT(json), "devices variants plan verify", "machine-readable output"},
-    {"quiet", NULL, FLAG, AT(quiet), "run tune check", "no progress, no table"},
+    {"progress", "[auto|plain|json|none]", WORD, AT(progress), "run",
+     "on stderr: a line that is rewritten on a terminal and a line a cell elsewhere (auto, the "
+     "default), a line a cell, an object of JSON a line for programs, or nothing"},
+    {"quiet", NULL, FLAG, AT(quiet), "run tune report check", "no progress, no table"},
     {"help", NULL, FLAG, AT(help), "*", "this text"},
 };
 enum { OPTION_COUNT = sizeof options_table / sizeof *options_table };

@@ -25,7 +25,7 @@ enum { ARGS_LIMIT = 256, SETS_LIMIT = 32 };
 
 struct options {
     const char *device, *variants, *filter, *check, *out, *resume, *kernels, *isolate, *format,
-        *weights, *inputs, *cache, *peaks, *tuning;
+        *weights, *inputs, *cache, *peaks, *tuning, *progress;
     const char *sets[SETS_LIMIT];
     int set_count;
     double budget_s, deadline_s; /* 0: not given */

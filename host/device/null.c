@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { GUARD_BYTES = 256 };
@@ -66,6 +67,8 @@ static int suffer(const char *fault, const char *at, struct failure *failure)
     } else if (strcmp(fault, "hang") == 0) {
         while (true)
             pause();
+    } else if (strcmp(fault, "wait") == 0) {
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
     } else if (strcmp(fault, "print") == 0) {
         printf("driver says hello on stdout\n");
         fflush(stdout);

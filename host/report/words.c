@@ -5,6 +5,7 @@
 #include "report/report.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 void words_line(struct text *out, const char *foreign, size_t max_bytes)
@@ -22,6 +23,24 @@ void words_line(struct text *out, const char *foreign, size_t max_bytes)
     if (length < clean.length)
         text_add(out, "...");
     text_free(&clean);
+}
+
+void words_name(struct text *out, const struct results *results, const struct row *row)
+{
+    enum { NAME_BYTES = 1000, HASH_BYTES = 24 };
+    struct text whole = {0}, line = {0};
+    text_print(&whole, "%s/%s", row->cell, row->variant);
+    if (results->device_count > 1)
+        text_print(&whole, "/%s", row->device);
+    words_line(&line, text_get(&whole), SIZE_MAX);
+    if (line.length <= NAME_BYTES) {
+        text_add(out, text_get(&line));
+    } else {
+        words_line(out, text_get(&line), NAME_BYTES - HASH_BYTES);
+        text_print(out, "#%016zx", text_hash(text_get(&line)));
+    }
+    text_free(&whole);
+    text_free(&line);
 }
 
 void words_summary(struct text *out, const struct results *results)

@@ -70,6 +70,11 @@ class ProgramTest(unittest.TestCase):
         return process
 
     @staticmethod
+    def command():
+        """For tests that start the program in a way of their own."""
+        return [PROGRAM]
+
+    @staticmethod
     def end(process):
         if process.poll() is None:
             process.kill()
