@@ -2,7 +2,7 @@
 # Sourced by bench, test and .ci/run: installs what is missing and builds.
 #
 #   setup_install NEED...                  installs those needs of the table below that are not there
-#   setup_build TARGET [CMAKE_OPTION...]   the release build
+#   setup_build TARGET PRESET [CMAKE_OPTION...]   builds in build/PRESET
 #
 # Messages go to stderr. Exit status 2: it cannot install or build here, and says what to do.
 # ATTNBENCH_NO_INSTALL=1 installs nothing and builds with what is there (a cluster's modules, say).
@@ -158,12 +158,12 @@ setup_install() {
 
 # Its output is shown only when it fails.
 setup_build() {
-    local target=$1 log
-    shift
+    local target=$1 preset=$2 log
+    shift 2
     log=$(mktemp)
-    setup_say "building in $setup_root/build/release"
-    if ! (cd "$setup_root" && cmake --preset release "$@" &&
-        cmake --build --preset release --target "$target") > "$log" 2>&1; then
+    setup_say "building in $setup_root/build/$preset"
+    if ! (cd "$setup_root" && cmake --preset "$preset" "$@" &&
+        cmake --build --preset "$preset" --target "$target") > "$log" 2>&1; then
         cat "$log" >&2
         rm -f "$log"
         setup_say "the build failed, see above"
