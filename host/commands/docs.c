@@ -19,10 +19,10 @@
  * bars ("hot|cold") are of kind "word" and need no line here. */
 static const struct {
     const char *argument, *kind;
-} kinds[] = {{"", "none"},           {"D", "device"},          {"A,B", "variants"},
-             {"SUITE...", "suite"},  {"RESULT", "result"},     {"RESULT...", "result"},
-             {"FILE", "file"},       {"DIR", "folder"},        {"CASE_DIR...", "folder"},
-             {"KEY=VALUES", "keys"}, {"REGEX", "text"},        {"TIME", "text"},
+} kinds[] = {{"", "none"},           {"D", "device"},      {"A,B", "variants"},
+             {"SUITE...", "suite"},  {"RESULT", "result"}, {"RESULT...", "result"},
+             {"FILE", "file"},       {"DIR", "folder"},    {"CASE_DIR...", "folder"},
+             {"KEY=VALUES", "keys"}, {"REGEX", "text"},    {"TIME", "text"},
              {"S", "text"},          {"N", "text"}};
 
 static const char *find_kind(const char *argument)
@@ -111,15 +111,19 @@ static void add_argument(struct text *out, const char *argument)
     const size_t length = strlen(argument);
     const bool many = text_ends(argument, "...");
     if (length > 0)
-        text_print(out, " Ar %.*s%s", (int)(length - (many ? 3 : 0)), argument,
-                   many ? " ..." : "");
+        text_print(out, " Ar %.*s%s", (int)(length - (many ? 3 : 0)), argument, many ? " ..." : "");
 }
 
-static void add_man_option(struct text *out, const struct option_text *option)
+/* An option's, without the brackets of one that may be left out. --help goes without saying. */
+static bool add_man_option(struct text *out, const struct option_text *option, bool is_first)
 {
     const char *argument = option->argument ? option->argument : "";
+    if (strcmp(option->name, "help") == 0)
+        return false;
+    if (is_first)
+        text_add(out, ".Bl -tag -width Ds\n");
     text_print(out, ".It Fl \\-%s", option->name);
-    if (option->optional) /* with its brackets off */
+    if (option->optional)
         text_print(out, " Op Ar %.*s", (int)strlen(argument) - 2, argument + 1);
     else
         add_argument(out, argument);
@@ -127,6 +131,7 @@ static void add_man_option(struct text *out, const struct option_text *option)
     add_troff(out, option->help);
     if (option->repeats)
         text_add(out, "(may be given several times)\n");
+    return true;
 }
 
 static void add_man(struct text *out)
@@ -134,14 +139,16 @@ static void add_man(struct text *out)
     for (const struct command *command = commands; command->name; ++command) {
         if (command->hidden)
             continue;
-        text_print(out, ".Ss attnbench %s %s\n", command->name, command->arguments);
+        text_print(out, ".Ss %s\n.Nm\n.Cm %s", command->name, command->name);
+        add_argument(out, command->arguments);
+        text_add(out, "\n.Pp\n");
         add_troff(out, command->summary);
-        text_add(out, ".Bl -tag -width Ds\n");
         struct option_text option;
+        bool any = false;
         for (size_t i = 0; option_describe(i, command, &option); ++i)
-            if (strcmp(option.name, "help") != 0)
-                add_man_option(out, &option);
-        text_add(out, ".El\n");
+            any |= add_man_option(out, &option, !any);
+        if (any)
+            text_add(out, ".El\n");
     }
 }
 

@@ -70,10 +70,11 @@ static int no_such_suite(struct arena *arena, const char *name, const char *cons
     if (nearest)
         return err_set(err, "there is no file and no suite '%.100s'; did you mean '%s'?", name,
                        nearest);
-    return err_set(err,
-                   "there is no file '%.100s', nor a suite of that name in %s; name a suite's file, "
-                   "or a folder of suites in ATTNBENCH_SUITES",
-                   name, *looked ? looked : "suites/ here or beside the program");
+    return err_set(
+        err,
+        "there is no file '%.100s', nor a suite of that name in %s; name a suite's file, "
+        "or a folder of suites in ATTNBENCH_SUITES",
+        name, *looked ? looked : "suites/ here or beside the program");
 }
 
 const char *suite_path(struct arena *arena, const char *name, struct err *err)
@@ -104,16 +105,16 @@ static bool is_plain(const char *name)
     return *name != '.' && *name != '-' && strspn(name, letters) == strlen(name);
 }
 
-static int add_names(struct arena *arena, const char *place, const char *prefix,
-                     const char **names, int count)
+static int add_names(struct arena *arena, const char *place, const char *prefix, const char **names,
+                     int count)
 {
     DIR *folder = opendir(arena_print(arena, "%s/%s", place, prefix));
     if (!folder)
         return count;
     for (const struct dirent *entry; count < NAMES_MAX && (entry = readdir(folder));)
         if (text_ends(entry->d_name, ".json") && is_plain(entry->d_name))
-            names[count++] = arena_print(arena, "%s%.*s", prefix,
-                                         (int)strlen(entry->d_name) - 5, entry->d_name);
+            names[count++] =
+                arena_print(arena, "%s%.*s", prefix, (int)strlen(entry->d_name) - 5, entry->d_name);
     closedir(folder);
     return count;
 }

@@ -14,8 +14,8 @@ bool clblast_available(void)
 const char *backend_clblast_version(void)
 {
 #ifdef CLBLAST_VERSION_MAJOR /* since 1.5.3 */
-#define TEXT(number)      #number
-#define DOTTED(a, b, c)   TEXT(a) "." TEXT(b) "." TEXT(c)
+#define TEXT(number)    #number
+#define DOTTED(a, b, c) TEXT(a) "." TEXT(b) "." TEXT(c)
     return DOTTED(CLBLAST_VERSION_MAJOR, CLBLAST_VERSION_MINOR, CLBLAST_VERSION_PATCH);
 #else
     return "yes";
