@@ -6,20 +6,24 @@ endif()
 set(root ${CPACK_TEMPORARY_DIRECTORY}/usr)
 set(doc ${root}/share/doc/attnbench)
 
+# SOURCE_DATE_EPOCH's where it is set
+string(TIMESTAMP now "%a, %d %b %Y %H:%M:%S +0000" UTC)
+string(TIMESTAMP year %Y UTC)
+
 file(RENAME ${root}/share/zsh/site-functions ${root}/share/zsh/vendor-completions)
 
+file(REMOVE ${doc}/LICENSE) # the copyright file says where it is
 file(WRITE ${doc}/copyright
 "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: attnbench
 
 Files: *
-Copyright: the attnbench authors
+Copyright: ${year} the attnbench authors
 License: Apache-2.0
  On Debian systems the text of the Apache License 2.0 is in
  /usr/share/common-licenses/Apache-2.0.
 ")
 
-string(TIMESTAMP now "%a, %d %b %Y %H:%M:%S +0000" UTC) # SOURCE_DATE_EPOCH's where it is set
 file(WRITE ${doc}/changelog
 "attnbench (${CPACK_PACKAGE_VERSION}) unstable; urgency=medium
 

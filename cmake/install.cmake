@@ -43,7 +43,7 @@ set(share ${CMAKE_INSTALL_DATADIR}/attnbench)
 install(TARGETS attnbench RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(DIRECTORY suites DESTINATION ${share} FILES_MATCHING PATTERN *.json)
 install(DIRECTORY kernels DESTINATION ${share})
-install(FILES README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES suites/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME suites.md)
 
 # The program looks for its suites from where it stands, so that the whole may be moved.

@@ -34,7 +34,7 @@ static const char *find_kind(const char *argument)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; ++i)
         if (strcmp(kinds[i].argument, argument) == 0)
             return kinds[i].kind;
-    return "file"; /* which is what shells do without being told; a test asks for a line above */
+    return "unknown"; /* completed as a file; a test asks for a line above */
 }
 
 /* "[a|b]" and "a|b" as "a b"; problem keys as "n= d_k="; "-" for other arguments. */

@@ -19,6 +19,7 @@ SOURCE = pathlib.Path(os.environ.get("ATTNBENCH_SOURCE",
 PROGRAM = os.environ.get("ATTNBENCH", str(SOURCE / "build/release/attnbench"))
 GOLDEN = SOURCE / "tests/golden/cli"
 SKIP = 77
+BUILD = pathlib.Path(PROGRAM).resolve().parent
 
 OK, WRONG, USAGE, INCOMPLETE, NO_DEVICE, BAD_INPUT, IO, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
 
