@@ -12,14 +12,9 @@ import subprocess
 import time
 import unittest
 
-from harness import BUILD, OK, PROGRAM, SOURCE, USAGE, ProgramTest, main
+from harness import BUILD, OK, PROGRAM, SOURCE, USAGE, ProgramTest, main, needs
 
 DOCS = BUILD / "docs"
-
-
-def needs(*tools):
-    missing = [tool for tool in tools if not shutil.which(tool)]
-    return unittest.skipIf(missing, f"not installed: {' '.join(missing)}")
 
 
 class Docs(ProgramTest):
