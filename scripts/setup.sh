@@ -28,6 +28,15 @@ python       cmd:python3          python3             python3             python
 jsonschema   python:jsonschema    python3-jsonschema  python3-jsonschema  python3-jsonschema  python-jsonschema  -
 numpy        python:numpy         python3-numpy       python3-numpy       python3-numpy       python-numpy       numpy
 openblas     lib:openblas         libopenblas-dev     openblas-devel      openblas-devel      openblas           openblas
+man          cmd:man              man-db              man-db              man                 man-db             -
+mandoc       cmd:mandoc           mandoc              mandoc              mandoc              mandoc             mandoc
+bash-compl   file:/usr/share/bash-completion/bash_completion bash-completion bash-completion bash-completion bash-completion -
+zsh          cmd:zsh              zsh                 zsh                 zsh                 zsh                zsh
+fish         cmd:fish             fish                fish                fish                fish               fish
+debootstrap  cmd:debootstrap      debootstrap         debootstrap         debootstrap         debootstrap        -
+lintian      cmd:lintian          lintian             -                   -                   -                  -
+dpkg-dev     cmd:dpkg-shlibdeps   dpkg-dev            dpkg-dev            -                   dpkg               dpkg
+file         cmd:file             file                file                file                file               file-formula
 clang        cmd:clang            clang               clang               clang               clang              llvm
 clang-rt     fuzzer:clang         libclang-rt-dev     compiler-rt         clang               compiler-rt        -
 omp          clang:omp.h          libomp-dev          libomp-devel        libomp-devel        openmp             libomp
@@ -37,9 +46,10 @@ shellcheck   cmd:shellcheck       shellcheck          ShellCheck          ShellC
 '
 setup_build_needs=(cc cmake ninja cl-headers cl-loader cjson clblast)
 # shellcheck disable=SC2034 # for scripts/test and .ci/run
-setup_test_needs=("${setup_build_needs[@]}" cpu-driver cmocka python jsonschema numpy)
+setup_test_needs=("${setup_build_needs[@]}" cpu-driver cmocka python jsonschema numpy man mandoc
+    bash-compl zsh fish)
 # Without these the program builds, and the tests skip what needs them.
-setup_optional=' clblast jsonschema numpy '
+setup_optional=' clblast jsonschema numpy man mandoc bash-compl zsh fish '
 
 setup_say() {
     echo "${0##*/}: $*" >&2
@@ -60,6 +70,7 @@ setup_has() {
     local name=${1#*:} brew=${HOMEBREW_PREFIX:-/opt/homebrew}
     case $1 in
         cmd:*) command -v "$name" > /dev/null ;;
+        file:*) [[ -e $name ]] ;;
         header:*) [[ -f $brew/include/$name ]] ||
             echo "#include <$name>" | "${CC:-cc}" -E -x c - > /dev/null 2>&1 ;;
         lib:*) compgen -G "$brew/lib/lib$name.*" > /dev/null ||
