@@ -189,8 +189,10 @@ int command_docs(const struct options *options)
         add_suites(&out);
     else if (strcmp(what, "variants") == 0)
         status = add_variants(&out);
-    else if (err_set(&err, "docs: expected man, table, suites or variants, found '%.40s'", what))
+    else {
+        err_set(&err, "docs: expected man, table, suites or variants, found '%.40s'", what);
         status = fail(EXIT_USAGE, &err);
+    }
     if (status == EXIT_OK)
         status = write_output(NULL, text_get(&out), out.length);
     text_free(&out);
