@@ -210,4 +210,16 @@ int database_insert_numbers(struct database *database, const char *sql, int64_t 
     return sqlite3_finalize(statement) || failed ? fail(database) : 0;
 }
 
+const char *database_version(void)
+{
+    return sqlite3_libversion();
+}
+
+#else
+
+const char *database_version(void)
+{
+    return "no";
+}
+
 #endif

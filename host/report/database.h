@@ -24,6 +24,9 @@ struct column {
     const char *type; /* "TEXT", "REAL NOT NULL", ... */
 };
 
+/* "no" without SQLite */
+const char *database_version(void);
+
 /* Opens or creates the file and begins a transaction. Refuses files of other programs (by
  * application_id) and those of a newer schema (by user_version). */
 int database_open(struct database *database, const char *path, int application_id, int version,

@@ -32,7 +32,12 @@ class Help(ProgramTest):
                 self.assertLessEqual(len(line.rstrip()), 80, line)
 
     def test_version(self):
-        self.assertRegex(self.attnbench("--version", status=OK).stdout, r"^attnbench \d+\.\d+\.\d+ ")
+        text = self.attnbench("--version", status=OK).stdout
+        self.assertRegex(text, r"^attnbench \d+\.\d+\.\d+ \(([0-9a-f]{12}(-dirty)?|unknown)\)\n"
+                               r"date +\d{4}-\d\d-\d\d\nbuild +\w+, (gcc|clang) \d")
+        for name in ["OpenCL", "CLBlast", "OpenMP", "cJSON", "SQLite"]:
+            self.assertRegex(text, rf"(?m)^{name} +(no|yes|\d[\d.]*)$")
+        self.assertEqual(self.attnbench("version", status=OK).stdout, text)
 
 
 class Usage(ProgramTest):
