@@ -87,6 +87,7 @@ static const struct field fields[] = {
     {"check.err_over_tolerance", FIELD_REAL, AT(check.err_over_tolerance)},
     {"check.repeatable", FIELD_BOOL, AT(check.repeatable)},
     {"check.rechecked", FIELD_BOOL, AT(check.rechecked)},
+    {"check.inputs_changed", FIELD_NEW_BOOL, AT(check.inputs_changed)},
     {"memory.inputs_bytes", FIELD_REAL, AT(memory.inputs_bytes)},
     {"memory.scratch_bytes", FIELD_REAL, AT(memory.scratch_bytes)},
     {"memory.output_bytes", FIELD_REAL, AT(memory.output_bytes)},
@@ -186,6 +187,7 @@ enum row_column row_field_column(int field)
     case FIELD_COUNT:
     case FIELD_INT:
     case FIELD_BOOL:
+    case FIELD_NEW_BOOL:
         return ROW_COLUMN_INTEGER;
     case FIELD_INTERVAL:
         return ROW_COLUMN_INTERVAL;
@@ -206,7 +208,8 @@ enum row_column row_field_column(int field)
  * timed) is as unknown as the rest of it. */
 cJSON *row_field_json(const struct row *row, int field)
 {
-    const bool zero = fields[field].type == FIELD_COUNT || fields[field].type == FIELD_BOOL;
+    const enum field_type type = fields[field].type;
+    const bool zero = type == FIELD_COUNT || type == FIELD_BOOL || type == FIELD_NEW_BOOL;
     return zero && !fields_known(fields, FIELDS, row, field) ? cJSON_CreateNull()
                                                              : field_to_json(fields + field, row);
 }
