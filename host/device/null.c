@@ -67,8 +67,6 @@ static int suffer(const char *fault, const char *at, struct failure *failure)
     } else if (strcmp(fault, "hang") == 0) {
         while (true)
             pause();
-    } else if (strcmp(fault, "wait") == 0) {
-        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
     } else if (strcmp(fault, "print") == 0) {
         printf("driver says hello on stdout\n");
         fflush(stdout);
@@ -347,6 +345,9 @@ static int null_launch(struct session *session, struct kernels *kernels, struct 
                          &seconds, &failure->err))
         return -1;
     write_output(session, kernels, fault);
+    const struct timespec pause = {(time_t)script.pause_s, (long)(1e9 * fmod(script.pause_s, 1))};
+    if (script.pause_s > 0)
+        (void)nanosleep(&pause, NULL);
     const double unit = (double)(inputs_hash(7, session->launches++) >> 11) * 0x1p-53;
     seconds *= 1 + script.noise * (2 * unit - 1);
     *times =

@@ -288,8 +288,8 @@ static bool launch(struct run *run, struct job *job, const char *phase, bool neg
                    double *seconds)
 {
     cJSON *request = steps_request("launch", job->slot), *reply = NULL;
-    const double start_s = clock_now_s();
     cJSON_AddBoolToObject(request, "negated", negated);
+    const double start_s = clock_now_s();
     if (!steps_ask_job(run, job, request, phase, &reply))
         return false;
     const double wall_s = clock_now_s() - start_s;
