@@ -13,6 +13,11 @@ void report_markdown(const struct results *results, struct text *out);
  * for a formula (= + - @ tab) gets a leading apostrophe. */
 void report_csv(const struct results *results, struct text *out);
 
+/* One page that opens from disk and needs no network: tables for every reader, and charts where the
+ * browser runs its script. Several results stand side by side, devices and dates as series. The
+ * page allows itself (Content-Security-Policy) nothing but its own script and style. */
+void report_html(const struct results *results, int count, struct text *out);
+
 /* The final table of `run`, at most `width` columns: per problem the variants side by side with the
  * winner marked, then the fits in words. `color` allows ANSI. */
 void report_table(const struct results *results, int width, bool color, struct text *out);
