@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { NAME_BYTES = 120 };
@@ -234,52 +233,72 @@ static void add_peak(const struct html_source *source, enum peak peak, struct te
     text_add(out, "</small>");
 }
 
-static void open_property(struct text *out, const char *title)
+/* Property `p`, with the peaks and the launch latency behind the others; its title too. */
+static void add_property(const struct html_source *source, int p, struct text *title,
+                         struct text *value)
 {
-    text_print(out, "<tr><th scope=\"row\">%s</th>", title);
+    enum { PROPERTIES = sizeof properties / sizeof *properties };
+    if (p < PROPERTIES) {
+        text_add(title, properties[p].title);
+        properties[p].add(source, value);
+    } else if (p < PROPERTIES + PEAKS) {
+        text_print(title, "Peak, %s", peak_title((enum peak)(p - PROPERTIES)));
+        add_peak(source, (enum peak)(p - PROPERTIES), value);
+    } else {
+        text_add(title, "Empty launch");
+        if (source->device->launch_us > 0)
+            html_seconds(value, source->device->launch_us * 1e-6);
+        else
+            text_add(value, "not measured");
+    }
+}
+enum { CARD_LINES = sizeof properties / sizeof *properties + PEAKS + 1 };
+
+static void add_card(const struct html_source *source, struct text *out)
+{
+    text_add(out, "<dl class=\"card\">\n");
+    for (int p = 0; p < CARD_LINES; ++p) {
+        struct text title = {0}, value = {0};
+        add_property(source, p, &title, &value);
+        text_print(out, "<div><dt>%s</dt><dd>%s</dd></div>\n", text_get(&title), text_get(&value));
+        text_free(&title);
+        text_free(&value);
+    }
+    text_add(out, "</dl>\n");
+}
+
+/* Several devices stand side by side. */
+static void add_cards(const struct html_page *page, struct text *out)
+{
+    text_add(out, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"devices and "
+                  "measured peaks\"><table class=\"card\">\n<thead><tr><td></td>");
+    for (int i = 0; i < page->source_count; ++i) {
+        text_add(out, "<th scope=\"col\">");
+        html_text(out, page->sources[i].label, SIZE_MAX);
+        text_add(out, "</th>");
+    }
+    text_add(out, "</tr></thead>\n<tbody>\n");
+    for (int p = 0; p < CARD_LINES; ++p) {
+        for (int i = 0; i < page->source_count; ++i) {
+            struct text title = {0}, value = {0};
+            add_property(page->sources + i, p, &title, &value);
+            if (!i)
+                text_print(out, "<tr><th scope=\"row\">%s</th>", text_get(&title));
+            text_print(out, "<td>%s</td>", text_get(&value));
+            text_free(&title);
+            text_free(&value);
+        }
+        text_add(out, "</tr>\n");
+    }
+    text_add(out, "</tbody></table></div>\n");
 }
 
 void html_add_devices(const struct html_page *page, struct text *out)
 {
-    text_add(out, "<table class=\"card\">\n");
-    if (page->source_count > 1) {
-        text_add(out, "<thead><tr><td></td>");
-        for (int i = 0; i < page->source_count; ++i) {
-            text_add(out, "<th scope=\"col\">");
-            html_text(out, page->sources[i].label, SIZE_MAX);
-            text_add(out, "</th>");
-        }
-        text_add(out, "</tr></thead>\n");
-    }
-    text_add(out, "<tbody>\n");
-    for (size_t p = 0; p < sizeof properties / sizeof *properties; ++p) {
-        open_property(out, properties[p].title);
-        for (int i = 0; i < page->source_count; ++i) {
-            text_add(out, "<td>");
-            properties[p].add(page->sources + i, out);
-            text_add(out, "</td>");
-        }
-        text_add(out, "</tr>\n");
-    }
-    for (int p = 0; p < PEAKS; ++p) {
-        char title[64];
-        snprintf(title, sizeof title, "Peak, %s", peak_title((enum peak)p));
-        open_property(out, title);
-        for (int i = 0; i < page->source_count; ++i) {
-            text_add(out, "<td>");
-            add_peak(page->sources + i, (enum peak)p, out);
-            text_add(out, "</td>");
-        }
-        text_add(out, "</tr>\n");
-    }
-    open_property(out, "Empty launch");
-    for (int i = 0; i < page->source_count; ++i) {
-        text_add(out, "<td>");
-        if (page->sources[i].device->launch_us > 0)
-            html_seconds(out, page->sources[i].device->launch_us * 1e-6);
-        else
-            text_add(out, "not measured");
-        text_add(out, "</td>");
-    }
-    text_add(out, "</tr>\n</tbody></table>\n");
+    if (page->source_count == 1)
+        add_card(page->sources, out);
+    else if (page->source_count)
+        add_cards(page, out);
+    else
+        text_add(out, "<p>No device.</p>\n");
 }
