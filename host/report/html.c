@@ -135,6 +135,11 @@ static void add_labels(struct html_page *page)
         words_line(&date, run->started_utc, needs_time(page, source, suites) ? MINUTE : DATE);
         date.length -= text_ends(text_get(&date), "...") ? 3 : 0;
         text_print(&label, " %.*s", (int)date.length, text_get(&date));
+        int same = 1; /* two of one minute */
+        for (int k = 0; k < i; ++k)
+            same += text_starts(page->sources[k].label, text_get(&label));
+        if (same > 1)
+            text_print(&label, " #%d", same);
         source->label = arena_copy(page->arena, text_get(&label));
         text_free(&label);
         text_free(&date);

@@ -270,7 +270,7 @@ static void add_card(const struct html_source *source, struct text *out)
 /* Several devices stand side by side. */
 static void add_cards(const struct html_page *page, struct text *out)
 {
-    text_add(out, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"devices and "
+    text_add(out, "<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-label=\"devices and "
                   "measured peaks\"><table class=\"card\">\n<thead><tr><td></td>");
     for (int i = 0; i < page->source_count; ++i) {
         text_add(out, "<th scope=\"col\">");

@@ -13,7 +13,7 @@ enum { NAME_BYTES = 120, REASON_BYTES = 600, FAILURES_MAX = 100 };
 /* A table wider than the page scrolls by itself; the focus lets the keyboard scroll it. */
 static void open_table(struct text *out, const char *id, const char *label)
 {
-    text_print(out, "<div class=\"scroll%s\" role=\"region\" tabindex=\"0\" aria-label=\"",
+    text_print(out, "<div class=\"scroll%s\" role=\"group\" tabindex=\"0\" aria-label=\"",
                *id ? " tall" : "");
     html_text(out, label, NAME_BYTES);
     text_print(out, "\"><table%s%s%s>\n", *id ? " id=\"" : "", id, *id ? "\"" : "");

@@ -82,7 +82,7 @@ function numbersTable(label, head, body) {
     element(name, scope ? { scope: scope } : {}, ...typeset(text));
   return element(
     "div",
-    { className: "scroll", role: "region", tabIndex: 0, "aria-label": "numbers: " + label },
+    { className: "scroll", role: "group", tabIndex: 0, "aria-label": "numbers: " + label },
     element(
       "table",
       {},
