@@ -22,11 +22,15 @@ cl-headers   header:CL/cl.h       opencl-headers      opencl-headers      opencl
 cl-loader    lib:OpenCL           ocl-icd-opencl-dev  ocl-icd-devel       ocl-icd-devel       ocl-icd            opencl-icd-loader
 cjson        header:cjson/cJSON.h libcjson-dev        cjson-devel         cJSON-devel         cjson              cjson
 clblast      header:clblast_c.h   libclblast-dev      clblast-devel       -                   clblast            clblast
+chart-js     file:/usr/share/javascript/chart.js/chart.min.js libjs-chart.js - - - -
 cpu-driver   icd:pocl             pocl-opencl-icd     pocl                pocl                pocl               pocl
 cmocka       header:cmocka.h      libcmocka-dev       libcmocka-devel     libcmocka-devel     cmocka             cmocka
 python       cmd:python3          python3             python3             python3             python             python
 jsonschema   python:jsonschema    python3-jsonschema  python3-jsonschema  python3-jsonschema  python-jsonschema  -
 numpy        python:numpy         python3-numpy       python3-numpy       python3-numpy       python-numpy       numpy
+chromium     cmd:chromium         chromium            chromium            chromium            chromium           -
+chromedriver cmd:chromedriver     chromium-driver     chromedriver        chromedriver        chromium           -
+npm          cmd:npm              npm                 nodejs-npm          npm-default         npm                node
 openblas     lib:openblas         libopenblas-dev     openblas-devel      openblas-devel      openblas           openblas
 clang        cmd:clang            clang               clang               clang               clang              llvm
 clang-rt     fuzzer:clang         libclang-rt-dev     compiler-rt         clang               compiler-rt        -
@@ -35,11 +39,12 @@ clang-tidy   cmd:clang-tidy       clang-tidy          clang-tools-extra   clang-
 clang-format cmd:clang-format     clang-format        clang-tools-extra   clang-tools         clang              clang-format
 shellcheck   cmd:shellcheck       shellcheck          ShellCheck          ShellCheck          shellcheck         shellcheck
 '
-setup_build_needs=(cc cmake ninja cl-headers cl-loader cjson clblast)
+setup_build_needs=(cc cmake ninja cl-headers cl-loader cjson clblast chart-js)
 # shellcheck disable=SC2034 # for scripts/test and .ci/run
-setup_test_needs=("${setup_build_needs[@]}" cpu-driver cmocka python jsonschema numpy)
+setup_test_needs=("${setup_build_needs[@]}" cpu-driver cmocka python jsonschema numpy
+    chromium chromedriver npm)
 # Without these the program builds, and the tests skip what needs them.
-setup_optional=' clblast jsonschema numpy '
+setup_optional=' clblast chart-js jsonschema numpy chromium chromedriver npm '
 
 setup_say() {
     echo "${0##*/}: $*" >&2
@@ -60,6 +65,7 @@ setup_has() {
     local name=${1#*:} brew=${HOMEBREW_PREFIX:-/opt/homebrew}
     case $1 in
         cmd:*) command -v "$name" > /dev/null ;;
+        file:*) [[ -f $name ]] ;;
         header:*) [[ -f $brew/include/$name ]] ||
             echo "#include <$name>" | "${CC:-cc}" -E -x c - > /dev/null 2>&1 ;;
         lib:*) compgen -G "$brew/lib/lib$name.*" > /dev/null ||

@@ -46,7 +46,7 @@ void html_add_rows(const struct html_page *page, struct text *out);
 /* html_data.c: the JSON that report.js draws from, safe inside of a script element.
  *     { "sources": [{label, device}], "problems": [{cell, keys, flops, bytes, pairs}],
  *       "rows": [{source, problem, variant, status, ...}], "fits": [...] }
- * Rows are those of all files in turn, as in the table of all rows; times and rates have 5 digits.
+ * Rows are those of all files in turn, as in the table of all rows; samples have 5 digits.
  * Of rows with many samples evenly spaced quantiles are kept: SAMPLES_TOTAL in all. */
 enum { HTML_SAMPLES_TOTAL = 40000, HTML_SAMPLES_MIN = 25, HTML_SAMPLES_MAX = 1000 };
 void html_add_data(const struct html_page *page, struct text *out);

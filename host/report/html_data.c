@@ -55,7 +55,7 @@ static void add_number(struct text *out, const char *key, double value, int digi
     text_print(out, "%.*g", digits, value);
 }
 
-enum { MEASURED = 5, EXACT = 15 }; /* digits */
+enum { SAMPLE = 5, MEASURED = 8, EXACT = 15 }; /* digits: a chart must round as a table does */
 
 static void add_numbers(struct text *out, const char *key, const double *values, int count,
                         int digits)
@@ -159,7 +159,7 @@ static int compare_numbers(const void *left, const void *right)
 static void add_samples(struct text *out, const struct number_list *samples, int kept)
 {
     if (samples->count <= kept) {
-        add_numbers(out, "samples_s", samples->values, samples->count, MEASURED);
+        add_numbers(out, "samples_s", samples->values, samples->count, SAMPLE);
         return;
     }
     struct arena arena = {0};
@@ -168,7 +168,7 @@ static void add_samples(struct text *out, const struct number_list *samples, int
     qsort(sorted, (size_t)samples->count, sizeof *sorted, compare_numbers);
     for (int i = 0; i < kept; ++i) /* in place: an index never falls behind i */
         sorted[i] = sorted[(int64_t)i * (samples->count - 1) / (kept - 1)];
-    add_numbers(out, "samples_s", sorted, kept, MEASURED);
+    add_numbers(out, "samples_s", sorted, kept, SAMPLE);
     arena_free(&arena);
 }
 

@@ -72,6 +72,13 @@ class ReportHtml(ProgramTest):
         super().setUp()
         (self.folder / "attnbench").symlink_to(PROGRAM)  # for commands that name it
 
+    def test_the_gallery_is_small(self):
+        for kind, most in (("html", MAX_BYTES), ("png", 200_000)):
+            files = list((SOURCE / "results").glob(f"*.{kind}"))
+            self.assertTrue(files)
+            for file in files:
+                self.assertLess(file.stat().st_size, most, file)
+
     @unittest.skipUnless(PUBLISHED, "no published run")
     def test_a_thousand_cells_are_small(self):
         """Rows of a published run, many of them with 1,000 samples, until there are 1,000."""
