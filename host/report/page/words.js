@@ -12,25 +12,21 @@ function digits(value) {
   const size = Math.abs(value);
   return value.toFixed(size === 0 || size >= 99.95 ? 0 : size >= 9.995 ? 1 : 2);
 }
-function scaled(value, units, step) {
+/* In the largest unit of which it has one, each `step` times the one before. */
+function engineering(value, units, step, format) {
   let unit = 0;
-  while (value >= step && unit + 1 < units.length) {
+  while (value >= step * 0.9995 && unit + 1 < units.length) {
     value /= step;
     ++unit;
   }
-  return [value, units[unit]];
-}
-function engineering(value, units, step, format) {
-  const [number, unit] = scaled(value, units, step);
-  return format(number) + "\u00a0" + unit;
+  return format(value) + "\u00a0" + units[unit];
 }
 const plain = (value) =>
   String(Number.isInteger(value) && value < 1e6 ? value : Number(value.toPrecision(3)));
 const NANO = ["ns", "µs", "ms", "s"],
   BYTES = ["B", "KiB", "MiB", "GiB", "TiB"];
-const seconds = (value) =>
-  value >= 999.5 ? Math.round(value) + "\u00a0s" : engineering(value * 1e9, NANO, 999.5, digits);
-const tickSeconds = (value) => engineering(value * 1e9 * (1 + 1e-9), NANO, 1000, plain);
+const seconds = (value) => engineering(value * 1e9, NANO, 1000, digits);
+const tickSeconds = (value) => engineering(value * 1e9, NANO, 1000, plain);
 const bytes = (value) => engineering(value, BYTES, 1024, plain);
 const percent = (value) => (100 * value).toFixed(Math.abs(value) < 0.0995 ? 1 : 0) + "\u00a0%";
 const count = (number, word) => number + " " + word + (number === 1 ? "" : "s");
