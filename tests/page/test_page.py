@@ -7,12 +7,13 @@ import json
 import os
 import pathlib
 import re
+import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 from browser import Browser, missing  # noqa: E402
-from harness import OK, SKIP, SOURCE, ProgramTest, main, make_suite  # noqa: E402
+from harness import OK, PROGRAM, SKIP, SOURCE, ProgramTest, main, make_suite  # noqa: E402
 
 AXE = pathlib.Path(os.environ.get("ATTNBENCH_AXE",
                                   SOURCE / "build/npm/node_modules/axe-core/axe.min.js"))
@@ -316,7 +317,14 @@ class WithoutScripts(Page):
         browser.cdp("Emulation.setScriptExecutionDisabled", value=False)
 
 
-lacking = missing()
+def lacks():
+    """Why the page cannot be tested here, or None."""
+    page = subprocess.run([PROGRAM, "report", SPEED, "--format", "html"], capture_output=True,
+                          text=True, check=True).stdout
+    return "the program was built without Chart.js" if "built without Chart.js" in page else None
+
+
+lacking = missing() or lacks()
 if lacking:
     print(f"skipped: {lacking}")
     sys.exit(SKIP)
