@@ -226,7 +226,7 @@ static int count_kept(const struct html_page *page)
             timed += count > 0;
             samples += count;
         }
-    if (samples <= HTML_SAMPLES_TOTAL)
+    if (!timed || samples <= HTML_SAMPLES_TOTAL)
         return HTML_SAMPLES_MAX | 1;
     const int each = HTML_SAMPLES_TOTAL / timed;
     return (each < HTML_SAMPLES_MIN   ? HTML_SAMPLES_MIN
