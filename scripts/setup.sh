@@ -23,6 +23,7 @@ cl-loader    lib:OpenCL           ocl-icd-opencl-dev  ocl-icd-devel       ocl-ic
 cjson        header:cjson/cJSON.h libcjson-dev        cjson-devel         cJSON-devel         cjson              cjson
 clblast      header:clblast_c.h   libclblast-dev      clblast-devel       -                   clblast            clblast
 sqlite       header:sqlite3.h     libsqlite3-dev      sqlite-devel        sqlite3-devel       sqlite             sqlite
+chart-js     file:/usr/share/javascript/chart.js/chart.min.js libjs-chart.js - - - -
 cpu-driver   icd:pocl             pocl-opencl-icd     pocl                pocl                pocl               pocl
 cmocka       header:cmocka.h      libcmocka-dev       libcmocka-devel     libcmocka-devel     cmocka             cmocka
 python       cmd:python3          python3             python3             python3             python             python
@@ -31,6 +32,9 @@ numpy        python:numpy         python3-numpy       python3-numpy       python
 sqlite-shell cmd:sqlite3          sqlite3             sqlite              sqlite3             sqlite             sqlite
 gbench       file:/usr/share/benchmark/compare.py libbenchmark-tools - - - -
 scipy        python:scipy         python3-scipy       python3-scipy       python3-scipy       python-scipy       scipy
+chromium     cmd:chromium         chromium            chromium            chromium            chromium           -
+chromedriver cmd:chromedriver     chromium-driver     chromedriver        chromedriver        chromium           -
+npm          cmd:npm              npm                 nodejs-npm          npm-default         npm                node
 openblas     lib:openblas         libopenblas-dev     openblas-devel      openblas-devel      openblas           openblas
 man          cmd:man              man-db              man-db              man                 man-db             -
 mandoc       cmd:mandoc           mandoc              mandoc              mandoc              mandoc             mandoc
@@ -48,13 +52,13 @@ clang-tidy   cmd:clang-tidy       clang-tidy          clang-tools-extra   clang-
 clang-format cmd:clang-format     clang-format        clang-tools-extra   clang-tools         clang              clang-format
 shellcheck   cmd:shellcheck       shellcheck          ShellCheck          ShellCheck          shellcheck         shellcheck
 '
-setup_build_needs=(cc cmake ninja cl-headers cl-loader cjson clblast sqlite)
+setup_build_needs=(cc cmake ninja cl-headers cl-loader cjson clblast sqlite chart-js)
 # shellcheck disable=SC2034 # for scripts/test and .ci/run
 setup_test_needs=("${setup_build_needs[@]}" cpu-driver cmocka python jsonschema numpy sqlite-shell
-    gbench scipy man mandoc bash-compl zsh fish)
+    gbench scipy man mandoc bash-compl zsh fish chromium chromedriver npm)
 # Without these the program builds, and the tests skip what needs them.
-setup_optional=' clblast sqlite jsonschema numpy sqlite-shell gbench scipy man mandoc bash-compl '
-setup_optional+='zsh fish '
+setup_optional=' clblast sqlite chart-js jsonschema numpy sqlite-shell gbench scipy man mandoc '
+setup_optional+='bash-compl zsh fish chromium chromedriver npm '
 
 setup_say() {
     echo "${0##*/}: $*" >&2

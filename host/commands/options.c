@@ -81,9 +81,9 @@ static const struct option {
      "after N failures in a row (crashes, hangs) skip a device's other cells; default 3, 0: never"},
     {"no-lock", NULL, FLAG, AT(no_lock), "run tune",
      "measure even while another run uses the device; default: wait for it"},
-    {"format", "md|csv|gbench|bmf|sqlite", STRING, AT(format), "report",
-     "md is the default; gbench: Google Benchmark's JSON, bmf: Bencher's, sqlite: adds the runs to "
-     "the database that --out names"},
+    {"format", "md|csv|html|gbench|bmf|sqlite", STRING, AT(format), "report",
+     "md is the default; html: one page that needs no network; gbench: Google Benchmark's JSON, "
+     "bmf: Bencher's, sqlite: adds the runs to the database that --out names"},
     {"tuning", "FILE", STRING, AT(tuning), "plan run",
      "use the tunings of this file instead of those found by attnbench tune and those shipped"},
     {"no-tuning", NULL, FLAG, AT(no_tuning), "plan run", "use the variants' defaults"},

@@ -15,6 +15,7 @@ static const struct format {
                   struct err *err);
 } formats[] = {{"md", report_markdown, NULL, NULL},
                {"csv", NULL, report_csv, NULL},
+               {"html", NULL, report_html, NULL},
                {"gbench", report_gbench, NULL, NULL},
                {"bmf", report_bmf, NULL, NULL},
                {"sqlite", NULL, NULL, report_sqlite}};

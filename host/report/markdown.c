@@ -1,10 +1,10 @@
+#include "report/failures.h"
 #include "report/grid.h"
 #include "report/report.h"
 #include "report/words.h"
 
 #include <math.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* GitHub takes 65536 characters in a comment. Tables end when the text is longer than TABLES_BYTES;
@@ -51,24 +51,17 @@ static void add_html(struct text *out, const char *foreign, size_t max_bytes)
 /* How many results stand behind the numbers. */
 static void add_correctness(const struct results *results, struct text *out)
 {
-    int right = 0, wrong = 0, unchecked = 0;
-    for (int i = 0; i < results->row_count; ++i) {
-        const struct row *row = results->rows + i;
-        const bool checked = row->check.rows_checked > 0;
-        right += row->status == ROW_OK && checked;
-        unchecked += row->status == ROW_OK && !checked;
-        wrong += row->status == ROW_WRONG;
-    }
-    if (wrong)
-        text_print(out, "**%d of %d checked cells %s WRONG** (not ranked; see below).", wrong,
-                   right + wrong, wrong == 1 ? "is" : "are");
-    else if (right)
-        text_print(out, "All %d checked cells are right.", right);
+    const struct checked checked = words_count_checked(results);
+    if (checked.wrong)
+        text_print(out, "**%d of %d checked cells %s WRONG** (not ranked; see below).",
+                   checked.wrong, checked.right + checked.wrong, checked.wrong == 1 ? "is" : "are");
+    else if (checked.right)
+        text_print(out, "All %d checked cells are right.", checked.right);
     else
         text_add(out, "Nothing was checked.");
-    if (unchecked)
-        text_print(out, " %d timed cell%s not checked.", unchecked,
-                   unchecked == 1 ? " was" : "s were");
+    if (checked.unchecked)
+        text_print(out, " %d timed cell%s not checked.", checked.unchecked,
+                   checked.unchecked == 1 ? " was" : "s were");
     text_add(out, "\n");
     struct text drift = {0};
     words_drift(&drift, results);
@@ -285,45 +278,15 @@ static void add_sweeps(const struct results *results, struct text *out)
                    left_out, left_out == 1 ? " is" : "s are", left_out == 1 ? "it" : "them");
 }
 
-/* Cells that failed in the same way. */
-struct failure {
-    const struct row *row; /* one of them */
-    int cells;
-};
-
-static int compare_kinds(const void *left, const void *right)
-{
-    const struct row *a = ((const struct failure *)left)->row;
-    const struct row *b = ((const struct failure *)right)->row;
-    int order = (int)a->status - (int)b->status;
-    if (!order)
-        order = strcmp(a->variant, b->variant);
-    if (!order)
-        order = strcmp(a->device, b->device);
-    if (!order)
-        order = strcmp(a->reason ? a->reason : "", b->reason ? b->reason : "");
-    return order;
-}
-
 static void add_failures(const struct results *results, struct text *out)
 {
     struct arena arena = {0};
-    struct failure *failures = arena_array(&arena, (size_t)results->row_count, sizeof *failures);
-    size_t count = 0, kinds = 0;
-    for (int i = 0; i < results->row_count; ++i)
-        if (results->rows[i].status != ROW_OK)
-            failures[count++] = (struct failure){results->rows + i, 1};
-    qsort(failures, count, sizeof *failures, compare_kinds);
-    for (size_t i = 0; i < count; ++i) {
-        if (kinds && compare_kinds(failures + kinds - 1, failures + i) == 0)
-            ++failures[kinds - 1].cells;
-        else
-            failures[kinds++] = failures[i];
-    }
+    const struct failure *failures;
+    const int kinds = failures_find(results, &failures, &arena);
     if (kinds)
         text_add(out, "\n### Not ok\n\n| cells | status | variant | device | reason |\n"
                       "|--:|---|---|---|---|\n");
-    for (size_t i = 0; i < kinds && i < REASONS_MAX; ++i) {
+    for (int i = 0; i < kinds && i < REASONS_MAX; ++i) {
         const struct row *row = failures[i].row;
         text_print(out, "| %d | ", failures[i].cells);
         add_escaped(out, row_status_name(row->status), NAME_BYTES);
@@ -336,7 +299,7 @@ static void add_failures(const struct results *results, struct text *out)
         text_add(out, " |\n");
     }
     if (kinds > REASONS_MAX)
-        text_print(out, "\n%zu further reasons are left out.\n", kinds - REASONS_MAX);
+        text_print(out, "\n%d further reasons are left out.\n", kinds - REASONS_MAX);
     arena_free(&arena);
 }
 

@@ -16,6 +16,11 @@ void report_markdown(const struct results *results, struct text *out);
  */
 void report_csv(const struct results *results, int count, struct text *out);
 
+/* One page that opens from disk and needs no network: tables for every reader, and charts where the
+ * browser runs its script. Several results stand side by side, devices and dates as series. The
+ * page allows itself (Content-Security-Policy) nothing but its own script and style. */
+void report_html(const struct results *results, int count, struct text *out);
+
 /* Google Benchmark's JSON, for its compare.py: each sample of an ok row is a repetition, as its U
  * test wants them, followed by mean, median and stddev; real_time and cpu_time are both the sample
  * in ns. Any other row is one aggregate named ..._error with error_occurred, which compare.py

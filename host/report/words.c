@@ -58,6 +58,19 @@ void words_summary(struct text *out, const struct results *results)
         }
 }
 
+struct checked words_count_checked(const struct results *results)
+{
+    struct checked checked = {0, 0, 0};
+    for (int i = 0; i < results->row_count; ++i) {
+        const struct row *row = results->rows + i;
+        const bool compared = row->check.rows_checked > 0;
+        checked.right += row->status == ROW_OK && compared;
+        checked.unchecked += row->status == ROW_OK && !compared;
+        checked.wrong += row->status == ROW_WRONG;
+    }
+    return checked;
+}
+
 void words_time(struct text *out, const struct results *results)
 {
     const double *time_s = results->run.time_s;

@@ -14,6 +14,13 @@ void words_name(struct text *out, const struct results *results, const struct ro
 /* "48 cells: 40 ok, 8 unsupported". */
 void words_summary(struct text *out, const struct results *results);
 
+/* How many results stand behind the numbers. */
+struct checked {
+    int right, wrong;
+    int unchecked; /* timed, but never compared with the reference */
+};
+struct checked words_count_checked(const struct results *results);
+
 /* "time: measure 61 %, check 22 %, ... of 41.2 s"; nothing when unknown. */
 void words_time(struct text *out, const struct results *results);
 /* "2 cells drifted while they were measured: ..." with the worst of them; nothing if none did.

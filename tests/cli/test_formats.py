@@ -134,7 +134,7 @@ class ForOtherTools(Formats):
     def test_usage(self):
         self.run_suite("a.json")
         for args, message in (
-                (["--format", "xml"], "--format: expected md, csv, gbench, bmf"),
+                (["--format", "xml"], "--format: expected md, csv, html, gbench, bmf"),
                 (["a.json", "--format", "gbench"], "--format gbench takes one file; 'a.json' is one"),
                 (["--format", "sqlite"], "--format sqlite adds to a database; name it: --out FILE")):
             result = self.attnbench("report", "a.json", *args, status=USAGE)
