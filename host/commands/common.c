@@ -41,25 +41,40 @@ static const char *program_path(struct arena *arena)
 
 /* ---- suites ---------------------------------------------------------------------------------- */
 
-/* A suite is a path, or the name of one that came with the program: in suites/ here, beside the
- * build folder, or where it was installed. */
-static const char *find_suite(struct arena *arena, const char *name)
+/* What came with the program is in suites/ here, beside the build folder, or where it was
+ * installed. `file`: below suites/. NULL: there is none. */
+static const char *find_shipped(struct arena *arena, const char *file)
 {
     static const char *const places[] = {"suites", "%s/../../suites",
                                          "%s/../share/attnbench/suites"};
-    if (access(name, R_OK) == 0 || text_ends(name, ".json"))
-        return name;
     const char *program = program_path(arena);
     const char *slash = strrchr(program, '/');
     const char *folder = slash ? arena_copy_bytes(arena, program, (size_t)(slash - program)) : ".";
     for (size_t i = 0; i < sizeof places / sizeof *places; ++i) {
         const char *tail = text_starts(places[i], "%s") ? places[i] + 2 : NULL;
-        const char *path = tail ? arena_print(arena, "%s%s/%s.json", folder, tail, name)
-                                : arena_print(arena, "%s/%s.json", places[i], name);
+        const char *path = tail ? arena_print(arena, "%s%s/%s", folder, tail, file)
+                                : arena_print(arena, "%s/%s", places[i], file);
         if (access(path, R_OK) == 0)
             return path;
     }
-    return name;
+    return NULL;
+}
+
+/* A suite is a path, or the name of one that came with the program. */
+static const char *find_suite(struct arena *arena, const char *name)
+{
+    if (access(name, R_OK) == 0 || text_ends(name, ".json"))
+        return name;
+    const char *path = find_shipped(arena, arena_print(arena, "%s.json", name));
+    return path ? path : name;
+}
+
+const char *find_case(struct arena *arena, const char *name)
+{
+    if (access(name, F_OK) == 0 || !*name || strchr(name, '/'))
+        return name;
+    const char *path = find_shipped(arena, arena_print(arena, "cases/%s", name));
+    return path ? path : name;
 }
 
 int setup_suites(struct setup *setup, const struct options *options)
@@ -284,6 +299,40 @@ int setup_plan(struct setup *setup, const struct options *options)
     if (plan_check_suites(&request, &err))
         return fail(EXIT_BAD_INPUT, &err);
     return plan_build(&setup->plan, &request, &err) ? fail(EXIT_USAGE, &err) : EXIT_OK;
+}
+
+/* ---- cases ----------------------------------------------------------------------------------- */
+
+int setup_run_case(struct setup *setup, const struct options *options, const struct case_run *run)
+{
+    struct err err;
+    struct plan plan;
+    struct suite rules = suite_default();
+    struct problem problem = run->test_case->problem;
+    const enum check_mode mode = CHECK_FULL;
+    bool interrupted = false;
+    problem.returns = run->returns;
+    const struct plan_request request = {.suites = &rules,
+                                         .suite_count = 1,
+                                         .problem = &problem,
+                                         .variants = setup->kernels.variants,
+                                         .variant_count = setup->kernels.count,
+                                         .devices = setup->devices,
+                                         .device_count = setup->device_count,
+                                         .only_variants = options->variants};
+    if (plan_build(&plan, &request, &err))
+        return fail(EXIT_USAGE, &err);
+    struct supervisor supervisor = setup->supervisor;
+    supervisor.case_folder = run->test_case->folder;
+    supervisor.weights_path = run->weights_path;
+    supervisor.check = &mode;
+    supervisor.deadline_s = options->deadline_s;
+    supervisor.on_row = run->on_row;
+    supervisor.context = run->context;
+    const int result =
+        supervisor_run(&supervisor, &plan, setup->devices, NULL, &plan.arena, &interrupted, &err);
+    plan_free(&plan);
+    return result ? fail(EXIT_IO, &err) : EXIT_OK;
 }
 
 void setup_free(struct setup *setup)

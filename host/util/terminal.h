@@ -3,6 +3,7 @@
 #define ATTNBENCH_UTIL_TERMINAL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* May escape sequences go to this descriptor? A terminal, TERM not "dumb", NO_COLOR not set. */
 bool terminal_color(int fd);
@@ -10,5 +11,10 @@ bool terminal_color(int fd);
 bool terminal_rewrites(int fd);
 /* Columns, 80 when unknown. */
 int terminal_width(int fd);
+
+/* Does the locale (LC_ALL, LC_CTYPE, LANG) say that text is UTF-8? */
+bool terminal_utf8(void);
+/* Columns of a character in a UTF-8 locale: 0 for combining ones, 2 for wide ones. */
+int terminal_columns(uint32_t code);
 
 #endif
