@@ -35,9 +35,12 @@ static const struct option {
     const char *used_by; /* commands, separated by spaces */
     const char *help;
 } options_table[] = {
-    {"device", "D", STRING, AT(device), "devices variants plan run tune verify inspect",
+    {"device", "D", STRING, AT(device), "devices variants plan run tune verify",
      "an id (pocl-cpu-0), an index (0:0), part of a name, \"all\", or \"null\" for the scripted "
      "device; default: ATTNBENCH_DEVICE, then the best GPU, then CPU"},
+    {"device", "D", STRING, AT(device), "inspect",
+     "whose weights: an id, an index or part of a name; \"null\": those of the double-precision "
+     "reference alone; default: ATTNBENCH_DEVICE, then the best GPU, then CPU, then \"null\""},
     {"variants", "A,B", STRING, AT(variants), "plan run tune verify inspect",
      "only these variants"},
     {"filter", "REGEX", STRING, AT(filter), "plan run tune",
@@ -131,7 +134,7 @@ static const struct option *find_option(const char *name, size_t length,
             if (same)
                 return option;
             names[count++] = option->name;
-        } else if (same) {
+        } else if (same && !elsewhere) {
             elsewhere = option;
         }
     }

@@ -9,7 +9,7 @@ struct end {
 };
 static const struct end ends_light[] = {{0.965, 100}, {0.30, 275}};
 static const struct end ends_dark[] = {{0.235, 285}, {0.94, 100}};
-static const double chroma_limit = 0.13, chroma_near_ground = 0.02;
+static const double chroma_limit = 0.13, chroma_near_ground = 0.012;
 
 /* Oklab to linear sRGB; the matrices are Ottosson's. */
 static void to_rgb(double lightness, double a, double b, double rgb[3])
@@ -43,7 +43,7 @@ void color_at(double value, bool dark, char hex[8])
     const double t = fmin(fmax(value, 0), 1);
     const double lightness = ends[0].lightness + t * (ends[1].lightness - ends[0].lightness);
     const double hue = (ends[0].hue + t * (ends[1].hue - ends[0].hue)) * acos(-1) / 180;
-    double chroma = fmin(chroma_near_ground + 0.6 * t, chroma_limit), rgb[3];
+    double chroma = fmin(chroma_near_ground + 0.3 * t, chroma_limit), rgb[3];
     to_rgb(lightness, chroma * cos(hue), chroma * sin(hue), rgb);
     while (chroma > 0 && !is_displayable(rgb)) {
         chroma = fmax(chroma - 0.002, 0);

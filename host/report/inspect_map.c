@@ -8,7 +8,7 @@ enum {
     CELL_MAX = 28,
     CELL_MIN = 4,
     MAP_WIDTH = 480, /* what cells may take */
-    LETTER = 7,      /* of the labels' type, about */
+    LETTER = 8,      /* of the labels' type, about */
     LABEL_LETTERS = 14,
     LABEL_MIN = 11, /* the least distance of two labels */
     BAR_GAP = 10,

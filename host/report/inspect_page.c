@@ -226,6 +226,19 @@ static void add_section(const struct inspection *in, const struct map *map, int6
     text_add(out, "</section>\n");
 }
 
+/* A line may end behind each comma. */
+static void add_id(const char *id, struct text *out)
+{
+    struct text escaped = {0};
+    page_add_text(&escaped, id, 400);
+    for (const char *c = text_get(&escaped); *c; ++c) {
+        text_add_bytes(out, c, 1);
+        if (*c == ',')
+            text_add(out, "<wbr/>");
+    }
+    text_free(&escaped);
+}
+
 static void add_facts(const struct inspection *in, const struct map *map, int64_t heads,
                       struct text *out)
 {
@@ -234,7 +247,7 @@ static void add_facts(const struct inspection *in, const struct map *map, int64_
     text_add(out, "</h1>\n<p>Softmax weights of ");
     page_add_text(out, in->source, 400);
     text_add(out, ". <span class=\"id\">");
-    page_add_text(out, in->problem, 400);
+    add_id(in->problem, out);
     text_print(out, "</span>, batch %" PRId64 ".", in->batch);
     if (map->block_q * map->block_kv > 1)
         text_print(out,

@@ -62,7 +62,11 @@ static int read_word(const char *name, int64_t line, const char *bytes, size_t l
         at += (size_t)step;
     }
     struct text printable = {0};
-    text_add_printable(&printable, raw, false);
+    if (strspn(raw, " ") == length) /* nothing to be seen */
+        for (size_t i = 0; i < length; ++i)
+            text_add(&printable, "\u2423");
+    else
+        text_add_printable(&printable, raw, false);
     *word = arena_copy(arena, text_get(&printable));
     text_free(&printable);
     return 0;

@@ -2,8 +2,9 @@
  *
  * tokens.txt in the case's folder, one token a line, names queries and keys; tokens_q.txt and
  * tokens_kv.txt name those of one side and go before it. Without any they are called by their
- * index. Files are UTF-8; control characters and bidirectional overrides in them become '?', what
- * is not UTF-8, too long, or of another number than the tensors is refused with file and line. */
+ * index. Files are UTF-8. Control characters and bidirectional overrides in them become '?', and a
+ * token of nothing but spaces open boxes; what is not UTF-8, too long, or of another number than
+ * the tensors have is refused with file and line. */
 #ifndef ATTNBENCH_STORE_TOKENS_H
 #define ATTNBENCH_STORE_TOKENS_H
 

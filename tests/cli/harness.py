@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -135,6 +136,14 @@ class ProgramTest(unittest.TestCase):
             self.fail(f"{path} is missing; GOLDEN_UPDATE=1 writes it")
         self.maxDiff = None
         self.assertEqual(path.read_text(), text, f"{path}; GOLDEN_UPDATE=1 rewrites it")
+
+
+def npy(shape, values, kind="<f4"):
+    """The bytes of a .npy file."""
+    code = {"<f4": "<f", "|b1": "?", "<i8": "<q"}[kind]
+    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {tuple(shape)!r}, }}\n".encode()
+    body = b"".join(struct.pack(code, v) for v in values)
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + body
 
 
 def find_device(test):

@@ -55,7 +55,7 @@
 
     const cellAt = (head, query, key) => head.cells[query * head.columns + key];
     const shown = (weight) => (weight >= 0.095 || weight === 0 ? weight.toFixed(2)
-                                                               : weight.toPrecision(2));
+                                                               : String(Number(weight.toPrecision(2))));
 
     const rank = (head) => {
         const seen = [];
