@@ -49,12 +49,11 @@ void page_add_block(struct text *out, const struct tokens *tokens, int64_t block
 
 static void add_file(struct text *out, const char *name)
 {
-    for (int i = 0; i < page_file_count; ++i)
-        if (strcmp(page_files[i].path, name) == 0) {
-            text_add_bytes(out, page_files[i].data, page_files[i].length);
-            return;
-        }
-    assert(!"an embedded file");
+    int i = 0;
+    while (i < page_file_count && strcmp(page_files[i].path, name) != 0)
+        ++i;
+    assert(i < page_file_count);
+    text_add_bytes(out, page_files[i].data, page_files[i].length);
 }
 
 static void add_color_rules(struct text *out, bool dark)
