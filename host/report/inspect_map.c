@@ -95,10 +95,9 @@ static void add_labels(const struct inspection *in, const struct map *map,
 
 /* ---- cells ----------------------------------------------------------------------------------- */
 
-static void add_cell(const struct inspection *in, const struct map *map, int64_t head, int64_t row,
-                     int64_t column, double largest, struct text *out)
+static void add_cell(const struct inspection *in, const struct map *map, int64_t row,
+                     int64_t column, double weight, double largest, struct text *out)
 {
-    const double weight = inspection_cell(in, map, head, row, column);
     const double part = weight > 0 ? weight / largest : 0;
     const bool blocks = map->block_q * map->block_kv > 1;
     text_print(out, "<rect x=\"%" PRId64 "\" y=\"%" PRId64 "\" ", column, row);
@@ -115,6 +114,7 @@ static void add_cell(const struct inspection *in, const struct map *map, int64_t
     text_add(out, "</title></rect>\n");
 }
 
+/* True: some of them are hidden. */
 static bool add_cells(const struct inspection *in, const struct map *map,
                       const struct places *places, int64_t head, double largest, struct text *out)
 {
@@ -125,8 +125,9 @@ static bool add_cells(const struct inspection *in, const struct map *map,
                places->left, places->top, places->cell);
     for (int64_t r = 0; r < map->rows; ++r)
         for (int64_t c = 0; c < map->columns; ++c) {
-            add_cell(in, map, head, r, c, largest, out);
-            hides |= inspection_cell(in, map, head, r, c) < 0;
+            const double weight = inspection_cell(in, map, head, r, c);
+            add_cell(in, map, r, c, weight, largest, out);
+            hides |= weight < 0;
         }
     text_add(out, "</g>\n");
     return hides;
