@@ -102,21 +102,48 @@ class Page(Inspect):
         said = self.inspect("pronoun", "--out", "nowhere/page.html", status=IO).stderr
         self.assertIn("nowhere/page.html", said)
 
+    def browse(self):
+        """The page as it is after its script has run."""
+        return subprocess.run(
+            ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
+             f"--user-data-dir={self.folder / 'profile'}", (self.folder / "page.html").as_uri()],
+            capture_output=True, text=True, timeout=150, check=True).stdout
+
+    def panel(self, shown):
+        found = re.search(r'(?s)<section id="chosen">.*?</section>', shown)
+        self.assertIsNotNone(found, shown[:2000])
+        items = re.findall(r'<span class="words">([^<]*)</span>.*?<span class="weight">([^<]*)<',
+                           found[0])
+        return found[0], items
+
     @unittest.skipUnless(shutil.which("chromium"), "Chromium is not installed")
     def test_its_script_runs(self):
         """Under its policy, in a browser: the panel appears, with the ranked keys of "it"."""
         self.page("pronoun")
-        shown = subprocess.run(
-            ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
-             f"--user-data-dir={self.folder / 'profile'}", (self.folder / "page.html").as_uri()],
-            capture_output=True, text=True, timeout=150, check=True).stdout
-        panel = re.search(r'(?s)<section id="chosen">.*?</section>', shown)
-        self.assertIsNotNone(panel, shown[:2000])
-        self.assertIn("Entropy of it: 0.694 bits, 20.1 % of log2(11)", panel[0])
-        items = re.findall(r'<span class="words">([^<]*)</span>.*?<span class="weight">([^<]*)<', panel[0])
+        panel, items = self.panel(self.browse())
+        self.assertIn("Entropy of it: 0.694 bits, 20.1 % of log2(11)", panel)
         self.assertEqual(items[:3], [("animal", "0.91"), ("street", "0.03"), ("tired", "0.02")])
         self.assertEqual(len(items), 11)
-        self.assertIn('style="width: 91%;"', panel[0])
+        self.assertIn('style="width: 91%;"', panel)
+
+    @unittest.skipUnless(shutil.which("chromium"), "Chromium is not installed")
+    def test_keyboard_and_pointer_choose(self):
+        """An arrow key in the second map, then a click on a cell of the third; by a script of the
+        test's, which the policy would not admit."""
+        page = re.sub("<meta http-equiv.*?/>", "", self.page("pronoun"))
+        script = """
+            const maps = document.querySelectorAll("svg");
+            maps[1].dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowUp", bubbles: true}));
+            document.body.dataset.key = document.querySelector("#chosen .readout").textContent;
+            maps[2].querySelectorAll(".cells rect")[9 * 11].dispatchEvent(
+                new MouseEvent("click", {bubbles: true}));"""
+        self.write("page.html", page.replace("</body>", f"<script>{script}</script></body>"))
+        shown = self.browse()
+        self.assertIn('data-key="Entropy of because: 1.108 bits', shown)
+        panel, items = self.panel(shown)
+        self.assertIn("Entropy of too: 1.878 bits", panel)
+        self.assertEqual(items[0], ("The", "0.70"))
+        self.assertIn("too → The 0.7</p>", shown)
 
 
 if __name__ == "__main__":
