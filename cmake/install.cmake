@@ -41,7 +41,8 @@ endif()
 # ---- the program, its suites, and the kernels to start one's own from
 set(share ${CMAKE_INSTALL_DATADIR}/attnbench)
 install(TARGETS attnbench RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(DIRECTORY suites DESTINATION ${share} FILES_MATCHING PATTERN *.json)
+install(DIRECTORY suites DESTINATION ${share} FILES_MATCHING PATTERN *.json PATTERN *.npy
+        PATTERN *.txt)
 install(DIRECTORY kernels DESTINATION ${share})
 install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES suites/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME suites.md)

@@ -247,6 +247,40 @@ int setup_plan(struct setup *setup, const struct options *options)
     return plan_build(&setup->plan, &request, &err) ? fail(EXIT_USAGE, &err) : EXIT_OK;
 }
 
+/* ---- cases ----------------------------------------------------------------------------------- */
+
+int setup_run_case(struct setup *setup, const struct options *options, const struct case_run *run)
+{
+    struct err err;
+    struct plan plan;
+    struct suite rules = suite_default();
+    struct problem problem = run->test_case->problem;
+    const enum check_mode mode = CHECK_FULL;
+    bool interrupted = false;
+    problem.returns = run->returns;
+    const struct plan_request request = {.suites = &rules,
+                                         .suite_count = 1,
+                                         .problem = &problem,
+                                         .variants = setup->kernels.variants,
+                                         .variant_count = setup->kernels.count,
+                                         .devices = setup->devices,
+                                         .device_count = setup->device_count,
+                                         .only_variants = options->variants};
+    if (plan_build(&plan, &request, &err))
+        return fail(EXIT_USAGE, &err);
+    struct supervisor supervisor = setup->supervisor;
+    supervisor.case_folder = run->test_case->folder;
+    supervisor.weights_path = run->weights_path;
+    supervisor.check = &mode;
+    supervisor.deadline_s = options->deadline_s;
+    supervisor.on_row = run->on_row;
+    supervisor.context = run->context;
+    const int result =
+        supervisor_run(&supervisor, &plan, setup->devices, NULL, &plan.arena, &interrupted, &err);
+    plan_free(&plan);
+    return result ? fail(EXIT_IO, &err) : EXIT_OK;
+}
+
 void setup_free(struct setup *setup)
 {
     plan_free(&setup->plan);

@@ -19,11 +19,12 @@
  * bars ("hot|cold") are of kind "word" and need no line here. */
 static const struct {
     const char *argument, *kind;
-} kinds[] = {{"", "none"},           {"D", "device"},      {"A,B", "variants"},
-             {"SUITE...", "suite"},  {"RESULT", "result"}, {"RESULT...", "result"},
-             {"FILE", "file"},       {"DIR", "folder"},    {"CASE_DIR...", "folder"},
-             {"KEY=VALUES", "keys"}, {"REGEX", "text"},    {"TIME", "text"},
-             {"S", "text"},          {"N", "text"}};
+} kinds[] = {{"", "none"},           {"D", "device"},        {"A,B", "variants"},
+             {"SUITE...", "suite"},  {"RESULT", "result"},   {"RESULT...", "result"},
+             {"FILE", "file"},       {"DIR", "folder"},      {"CASE_DIR...", "folder"},
+             {"CASE_DIR", "folder"}, {"T", "text"},          {"H", "text"},
+             {"B", "text"},          {"KEY=VALUES", "keys"}, {"REGEX", "text"},
+             {"TIME", "text"},       {"S", "text"},          {"N", "text"}};
 
 static const char *find_kind(const char *argument)
 {

@@ -16,6 +16,8 @@ const struct command commands[] = {
      ARGS_LIMIT, false},
     {"verify", "CASE_DIR...", "check the variants against tensors of yours (.npy)", command_verify,
      1, ARGS_LIMIT, false},
+    {"inspect", "CASE_DIR", "show which keys the queries of a case attend to", command_inspect, 1,
+     1, false},
     {"report", "RESULT...", "show results, or convert them for other tools", command_report, 1,
      ARGS_LIMIT, false},
     {"check", "RESULT...", "is a results file (or a journal) valid and believable", command_check,
@@ -43,7 +45,11 @@ static const struct option {
     {"device", "D", STRING, AT(device), "devices variants plan run tune verify",
      "an id (pocl-cpu-0), an index (0:0), part of a name, \"all\", or \"null\" for the scripted "
      "device; default: ATTNBENCH_DEVICE, then the best GPU, then CPU"},
-    {"variants", "A,B", STRING, AT(variants), "plan run tune verify", "only these variants"},
+    {"device", "D", STRING, AT(device), "inspect",
+     "whose weights: an id, an index or part of a name; \"null\": those of the double-precision "
+     "reference alone; default: ATTNBENCH_DEVICE, then the best GPU, then CPU, then \"null\""},
+    {"variants", "A,B", STRING, AT(variants), "plan run tune verify inspect",
+     "only these variants"},
     {"filter", "REGEX", STRING, AT(filter), "plan run tune",
      "run only cells whose \"id variant\" matches; the others become skipped rows"},
     {"set", "KEY=VALUES", STRINGS, AT(sets), "plan run tune",
@@ -54,13 +60,13 @@ static const struct option {
      "skip cells that would end after this long: 60s, 5m"},
     {"budget", "TIME", SECONDS, AT(budget_s), "tune",
      "search for this long in all: 60s, 5m; default: until 64 candidates of each class were tried"},
-    {"deadline", "TIME", SECONDS, AT(deadline_s), "run tune verify",
+    {"deadline", "TIME", SECONDS, AT(deadline_s), "run tune verify inspect",
      "how long one build, launch or read may take before its worker is killed"},
     {"inputs", "random|large|dominant|equal|tiny", STRING, AT(inputs), "run",
      "random (default), or adversarial ones"},
     {"cache", "hot|cold", STRING, AT(cache), "run",
      "before each timed launch caches are hot or cold (emptied); default: the suite's, hot"},
-    {"no-program-cache", NULL, FLAG, AT(no_program_cache), "run tune verify",
+    {"no-program-cache", NULL, FLAG, AT(no_program_cache), "run tune verify inspect",
      "compile all programs: neither load nor keep what earlier runs compiled"},
     {"peaks", "[cached|fresh|none]", WORD, AT(peaks), "devices run",
      "what the device can do at most: measured once and kept in the cache folder (cached: run's "
@@ -71,10 +77,16 @@ static const struct option {
      "where to write; run's default is DEVICE--SUITE--TIME.json, tune's a file that run reads"},
     {"resume", "RESULT", STRING, AT(resume), "run",
      "continue an interrupted run from its results file or journal"},
-    {"kernels", "DIR", STRING, AT(kernels), "variants plan run tune verify worker",
+    {"kernels", "DIR", STRING, AT(kernels), "variants plan run tune verify worker inspect",
      "a folder of variants (or one variant) to add to the built-in ones"},
     {"weights", "FILE", STRING, AT(weights), "verify",
      "write the softmax weights to FILE (.npy), from the first variant that returns them"},
+    {"out", "FILE", STRING, AT(out), "inspect",
+     "write a page, FILE.html, with maps, entropies and what each query attends to"},
+    {"token", "T", STRING, AT(token), "inspect",
+     "only what this query attends to: a word of the case, or an index from 0"},
+    {"head", "H", WHOLE, AT(head), "inspect", "only this head, from 0; default: all"},
+    {"batch", "B", WHOLE, AT(batch), "inspect", "this entry of the batch; default 0"},
     {"isolate", "cell|device|none", STRING, AT(isolate), "run",
      "a worker process per cell, device (default) or none (one for the whole run)"},
     {"quarantine", "N", WHOLE, AT(quarantine), "run",
@@ -88,9 +100,10 @@ static const struct option {
      "use the tunings of this file instead of those found by attnbench tune and those shipped"},
     {"no-tuning", NULL, FLAG, AT(no_tuning), "plan run", "use the variants' defaults"},
     {"retune", NULL, FLAG, AT(retune), "tune", "search again where a tuning is known"},
-    {"no-quirks", NULL, FLAG, AT(no_quirks), "devices variants plan run tune verify",
+    {"no-quirks", NULL, FLAG, AT(no_quirks), "devices variants plan run tune verify inspect",
      "run as if no driver's faults were known: see kernels/quirks.json"},
-    {"json", NULL, FLAG, AT(json), "devices variants plan verify", "machine-readable output"},
+    {"json", NULL, FLAG, AT(json), "devices variants plan verify inspect",
+     "machine-readable output"},
     {"progress", "[auto|plain|json|none]", WORD, AT(progress), "run",
      "on stderr: a line that is rewritten on a terminal and a line a cell elsewhere (auto, the "
      "default), a line a cell, an object of JSON a line for programs, or nothing"},
@@ -151,7 +164,7 @@ static const struct option *find_option(const char *name, size_t length,
             if (same)
                 return option;
             names[count++] = option->name;
-        } else if (same) {
+        } else if (same && !elsewhere) {
             elsewhere = option;
         }
     }
@@ -243,7 +256,7 @@ int options_parse(struct options *options, const struct command *command, int ar
                   const char *const *argv, struct err *err)
 {
     bool only_args = false;
-    *options = (struct options){.seed = 1, .quarantine = 3};
+    *options = (struct options){.seed = 1, .quarantine = 3, .head = -1};
     for (int i = 1; i < argc; ++i) {
         const char *arg = argv[i];
         bool used_next = false;

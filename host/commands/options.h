@@ -25,11 +25,11 @@ enum { ARGS_LIMIT = 256, SETS_LIMIT = 32 };
 
 struct options {
     const char *device, *variants, *filter, *check, *out, *resume, *kernels, *isolate, *format,
-        *weights, *inputs, *cache, *peaks, *tuning, *progress;
+        *weights, *inputs, *cache, *peaks, *tuning, *progress, *token;
     const char *sets[SETS_LIMIT];
     int set_count;
-    double budget_s, deadline_s; /* 0: not given */
-    int64_t seed, quarantine;
+    double budget_s, deadline_s;           /* 0: not given */
+    int64_t seed, quarantine, head, batch; /* head -1: all */
     bool json, quiet, help, no_lock, no_program_cache, no_tuning, retune, no_quirks;
     const char *args[ARGS_LIMIT]; /* the command's own arguments: suites or files */
     int arg_count;
@@ -64,6 +64,7 @@ void program_help(struct text *out);
 int command_check(const struct options *options);
 int command_devices(const struct options *options);
 int command_docs(const struct options *options);
+int command_inspect(const struct options *options);
 int command_plan(const struct options *options);
 int command_report(const struct options *options);
 int command_run(const struct options *given);

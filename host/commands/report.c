@@ -13,12 +13,9 @@ static const struct format {
     void (*write_all)(const struct results *results, int count, struct text *out);
     int (*append)(const struct results *results, int count, const char *path, int *added,
                   struct err *err);
-} formats[] = {{"md", report_markdown, NULL, NULL},
-               {"csv", NULL, report_csv, NULL},
-               {"html", NULL, report_html, NULL},
-               {"gbench", report_gbench, NULL, NULL},
-               {"bmf", report_bmf, NULL, NULL},
-               {"sqlite", NULL, NULL, report_sqlite}};
+} formats[] = {{"md", report_markdown, NULL, NULL}, {"csv", NULL, report_csv, NULL},
+               {"html", NULL, report_html, NULL},   {"gbench", report_gbench, NULL, NULL},
+               {"bmf", report_bmf, NULL, NULL},     {"sqlite", NULL, NULL, report_sqlite}};
 enum { FORMATS = sizeof formats / sizeof *formats };
 
 static const struct format *find_format(const char *name, struct err *err)

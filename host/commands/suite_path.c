@@ -97,6 +97,20 @@ const char *suite_path(struct arena *arena, const char *name, struct err *err)
     return NULL;
 }
 
+const char *case_path(struct arena *arena, const char *name)
+{
+    const char *places[PLACES];
+    const int count = find_places(arena, places);
+    if (access(name, F_OK) == 0 || !*name || strchr(name, '/'))
+        return name;
+    for (int i = 0; i < count; ++i) {
+        const char *path = arena_print(arena, "%s/cases/%s", places[i], name);
+        if (access(path, R_OK) == 0)
+            return path;
+    }
+    return name;
+}
+
 /* Names that are plain words: what else there is can still be given as a path. */
 static bool is_plain(const char *name)
 {

@@ -14,6 +14,9 @@
  * of that name; the message says where was looked and what is like it. */
 const char *suite_path(struct arena *arena, const char *name, struct err *err);
 
+/* A case's folder: a path, or the name of one in cases/ beside the suites. */
+const char *case_path(struct arena *arena, const char *name);
+
 /* The names that suite_path finds, each once, as "quick" and "models/gpt-2", sorted. */
 struct text_list suite_names(struct arena *arena);
 

@@ -2,10 +2,15 @@
 
 #include "util/text.h"
 
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+#include <wchar.h>
+#ifdef __APPLE__
+#include <xlocale.h>
+#endif
 
 enum { WIDTH_DEFAULT = 80, WIDTH_MAX = 10000 };
 
@@ -50,4 +55,23 @@ int terminal_width(int fd)
     return given && text_to_int64(given, &columns) && columns > 0 && columns <= WIDTH_MAX
                ? (int)columns
                : WIDTH_DEFAULT;
+}
+
+/* The user's, for characters only: numbers are printed and read as in C everywhere. */
+static locale_t user_locale(void)
+{
+    static locale_t locale;
+    if (!locale)
+        locale = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
+    return locale;
+}
+
+int terminal_columns(uint32_t code)
+{
+    if (!user_locale())
+        return 1;
+    const locale_t before = uselocale(user_locale());
+    const int columns = wcwidth((wchar_t)code);
+    uselocale(before);
+    return columns < 0 ? 1 : columns;
 }

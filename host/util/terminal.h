@@ -3,6 +3,7 @@
 #define ATTNBENCH_UTIL_TERMINAL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* May escape sequences go to this descriptor? A terminal, TERM not "dumb", NO_COLOR not set. */
 bool terminal_color(int fd);
@@ -13,5 +14,8 @@ bool terminal_rewrites(int fd);
 bool terminal_utf8(int fd);
 /* Columns of the terminal at this moment; elsewhere those of COLUMNS, and 80 when unknown. */
 int terminal_width(int fd);
+
+/* Columns of a character in a UTF-8 locale: 0 for combining ones, 2 for wide ones. */
+int terminal_columns(uint32_t code);
 
 #endif

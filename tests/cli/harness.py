@@ -9,6 +9,7 @@ import os
 import pathlib
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -148,6 +149,14 @@ def needs(*tools):
     """Skips a test or a class where a program is not installed."""
     missing = [tool for tool in tools if not shutil.which(tool)]
     return unittest.skipIf(missing, f"not installed: {' '.join(missing)}")
+
+
+def npy(shape, values, kind="<f4"):
+    """The bytes of a .npy file."""
+    code = {"<f4": "<f", "|b1": "?", "<i8": "<q"}[kind]
+    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {tuple(shape)!r}, }}\n".encode()
+    body = b"".join(struct.pack(code, v) for v in values)
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + body
 
 
 def find_device(test):

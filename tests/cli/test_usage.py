@@ -4,7 +4,7 @@ import re
 
 from harness import (BAD_INPUT, IO, NO_DEVICE, OK, USAGE, ProgramTest, main, make_suite)
 
-COMMANDS = ["devices", "variants", "plan", "run", "report", "check"]
+COMMANDS = ["devices", "variants", "plan", "run", "inspect", "report", "check"]
 
 
 class Help(ProgramTest):
