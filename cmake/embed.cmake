@@ -1,5 +1,5 @@
-# cmake -DROOT=kernels -DFILES="a;b" -DOUT=embedded.c -P embed.cmake
-# Writes a C table of the files' bytes, for host/store/embedded.h.
+# cmake -DROOT=kernels -DFILES="a;b" -DTABLE=embedded -DOUT=embedded.c -P embed.cmake
+# Writes a C table of the files' bytes, for host/store/embedded.h: TABLE_files, TABLE_file_count.
 set(arrays "")
 set(table "")
 set(index 0)
@@ -13,6 +13,6 @@ foreach(file IN LISTS FILES)
   math(EXPR index "${index} + 1")
 endforeach()
 file(WRITE "${OUT}.new" "#include \"store/embedded.h\"\n\n${arrays}\n"
-     "const struct embedded_file embedded_files[] = {\n${table}};\n"
-     "const int embedded_file_count = ${index};\n")
+     "const struct embedded_file ${TABLE}_files[] = {\n${table}};\n"
+     "const int ${TABLE}_file_count = ${index};\n")
 file(RENAME "${OUT}.new" "${OUT}")

@@ -27,6 +27,7 @@ cmocka       header:cmocka.h      libcmocka-dev       libcmocka-devel     libcmo
 python       cmd:python3          python3             python3             python3             python             python
 jsonschema   python:jsonschema    python3-jsonschema  python3-jsonschema  python3-jsonschema  python-jsonschema  -
 numpy        python:numpy         python3-numpy       python3-numpy       python3-numpy       python-numpy       numpy
+xmllint      cmd:xmllint          libxml2-utils       libxml2             libxml2-tools       libxml2            libxml2
 openblas     lib:openblas         libopenblas-dev     openblas-devel      openblas-devel      openblas           openblas
 clang        cmd:clang            clang               clang               clang               clang              llvm
 clang-rt     fuzzer:clang         libclang-rt-dev     compiler-rt         clang               compiler-rt        -
@@ -37,9 +38,9 @@ shellcheck   cmd:shellcheck       shellcheck          ShellCheck          ShellC
 '
 setup_build_needs=(cc cmake ninja cl-headers cl-loader cjson clblast)
 # shellcheck disable=SC2034 # for scripts/test and .ci/run
-setup_test_needs=("${setup_build_needs[@]}" cpu-driver cmocka python jsonschema numpy)
+setup_test_needs=("${setup_build_needs[@]}" cpu-driver cmocka python jsonschema numpy xmllint)
 # Without these the program builds, and the tests skip what needs them.
-setup_optional=' clblast jsonschema numpy '
+setup_optional=' clblast jsonschema numpy xmllint '
 
 setup_say() {
     echo "${0##*/}: $*" >&2

@@ -16,6 +16,8 @@ const struct command commands[] = {
      ARGS_LIMIT, false},
     {"verify", "CASE_DIR...", "check the variants against tensors of yours (.npy)", command_verify,
      1, ARGS_LIMIT, false},
+    {"compare", "BASE NEW", "faster, slower, the same or unclear, cell by cell; 1: a regression",
+     command_compare, 1, 2, false},
     {"report", "RESULT", "show a results file as Markdown or CSV", command_report, 1, 1, false},
     {"check", "RESULT...", "is a results file (or a journal) valid and believable", command_check,
      1, ARGS_LIMIT, false},
@@ -23,7 +25,7 @@ const struct command commands[] = {
     {NULL, NULL, NULL, NULL, 0, 0, false}};
 
 /* WORD: one of the words in the argument's brackets, or nothing, which is stored as "". */
-enum value { FLAG, STRING, STRINGS, WORD, SECONDS, WHOLE };
+enum value { FLAG, STRING, STRINGS, WORD, SECONDS, PERCENT, WHOLE };
 
 #define AT(member) offsetof(struct options, member)
 static const struct option {
@@ -37,6 +39,8 @@ static const struct option {
      "an id (pocl-cpu-0), an index (0:0), part of a name, \"all\", or \"null\" for the scripted "
      "device; default: ATTNBENCH_DEVICE, then the best GPU, then CPU"},
     {"variants", "A,B", STRING, AT(variants), "plan run tune verify", "only these variants"},
+    {"variants", "A,B", STRING, AT(variants), "compare",
+     "of one file: how does B compare with A, which is BASE, problem by problem"},
     {"filter", "REGEX", STRING, AT(filter), "plan run tune",
      "run only cells whose \"id variant\" matches; the others become skipped rows"},
     {"set", "KEY=VALUES", STRINGS, AT(sets), "plan run tune",
@@ -62,6 +66,9 @@ static const struct option {
      "seed of the inputs (and of tune's search), 0 to 2^53; default 1"},
     {"out", "FILE", STRING, AT(out), "run tune report",
      "where to write; run's default is DEVICE--SUITE--TIME.json, tune's a file that run reads"},
+    {"out", "FILE", STRING, AT(out), "compare check", "where to write; default: standard output"},
+    {"threshold", "P%", PERCENT, AT(threshold), "compare",
+     "the smallest change worth a verdict; default 3%"},
     {"resume", "FILE", STRING, AT(resume), "run",
      "continue an interrupted run from its results file or journal"},
     {"kernels", "DIR", STRING, AT(kernels), "variants plan run tune verify worker",
@@ -75,6 +82,10 @@ static const struct option {
     {"no-lock", NULL, FLAG, AT(no_lock), "run tune",
      "measure even while another run uses the device; default: wait for it"},
     {"format", "F", STRING, AT(format), "report", "md (default) or csv"},
+    {"format", "[text|md|json|html|junit]", WORD, AT(format), "compare",
+     "a table for the terminal (default) or one of the others"},
+    {"format", "[text|junit]", WORD, AT(format), "check",
+     "a line a file (default), or JUnit XML with a case for each row and each broken rule"},
     {"tuning", "FILE", STRING, AT(tuning), "plan run",
      "use the tunings of this file instead of those found by attnbench tune and those shipped"},
     {"no-tuning", NULL, FLAG, AT(no_tuning), "plan run", "use the variants' defaults"},
@@ -178,6 +189,11 @@ static int store(struct options *options, const struct option *option, const cha
             return err_set(err, "--%s: expected a time such as 60s, 5m or 1h, found '%s'",
                            option->name, value);
         return 0;
+    case PERCENT:
+        if (!text_to_percent(value, at) || *(double *)at > 10)
+            return err_set(err, "--%s: expected a percentage from 0%% to 1000%%, found '%s'",
+                           option->name, value);
+        return 0;
     case WHOLE:
         if (!text_to_int64(value, at) || *(int64_t *)at < 0 || *(int64_t *)at >= INT64_C(1) << 53)
             return err_set(err, "--%s: expected a whole number from 0 to 2^53, found '%s'",
@@ -213,7 +229,7 @@ int options_parse(struct options *options, const struct command *command, int ar
                   const char *const *argv, struct err *err)
 {
     bool only_args = false;
-    *options = (struct options){.seed = 1, .quarantine = 3};
+    *options = (struct options){.seed = 1, .quarantine = 3, .threshold = 0.03};
     for (int i = 1; i < argc; ++i) {
         const char *arg = argv[i];
         bool used_next = false;

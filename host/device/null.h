@@ -2,7 +2,8 @@
  *
  * ATTNBENCH_NULL_SCRIPT names a JSON file (without it: one device, 1 ns a query-key pair, no
  * faults): { "devices": [ { "id": "null-0", "type": "gpu", "global_bytes": 1e9, ... } ],
- *     "launch_us": 5, "noise": 0.01, "peaks": { "f32_gflop_s": 100, "f16_gflop_s": null },
+ *     "launch_us": 5, "noise": 0.01, "noise_seed": 7,
+ *     "peaks": { "f32_gflop_s": 100, "f16_gflop_s": null },
  *     "time_s": { "naive": "1e-9*pairs*heads_q*d_k", "*": "1e-10*pairs*heads_q*d_k" },
  *     "faults": [ { "at": "build", "variant": "tiled", "cell": "n_q=64,", "do": "crash" } ] }
  * Keys of a device are those of the results file; what is not given has a default. time_s holds
@@ -13,7 +14,8 @@
  * (from 1) makes it happen only at that call of the process. It does one of crash (SIGSEGV), abort,
  * exit (status 0), hang, fail (an error), oom, fatal (CL_OUT_OF_RESOURCES), wrong (output 1 % off),
  * nan, unwritten, overrun (guard zone), flaky (other bits each time), bad_timer, print (chatter on
- * stdout and stderr). Noise is a fixed sequence, so that the same script gives the same times. */
+ * stdout and stderr). Noise, at most that part of the time to either side, is a fixed sequence,
+ * so that the same script gives the same times; another noise_seed gives an independent one. */
 #ifndef ATTNBENCH_DEVICE_NULL_H
 #define ATTNBENCH_DEVICE_NULL_H
 
@@ -28,6 +30,7 @@ struct null_script {
     struct device_info *devices;
     int device_count;
     double launch_us, noise;
+    int64_t noise_seed;
     struct peaks peaks;
 };
 

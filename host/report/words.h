@@ -7,6 +7,12 @@
 /* Foreign text on one line, without control characters; cut to about `max_bytes` with "...". */
 void words_line(struct text *out, const char *foreign, size_t max_bytes);
 
+/* The same, so that it stays text in Markdown: no markup, no HTML, no table cell of its own. */
+void words_markdown(struct text *out, const char *foreign, size_t max_bytes);
+
+/* The same for HTML and XML, in text and in attributes. What XML 1.0 forbids becomes '?'. */
+void words_xml(struct text *out, const char *foreign, size_t max_bytes);
+
 /* "48 cells: 40 ok, 8 unsupported". */
 void words_summary(struct text *out, const struct results *results);
 
