@@ -9,7 +9,7 @@
 
 /* One file: what is found goes to stderr, and is kept for a report. */
 struct finding {
-    const char *path;
+    const char *path, *shown; /* as it was given; printable */
     struct arena arena;
     const char **broken;
     int broken_count, capacity;
@@ -37,7 +37,7 @@ static void keep(struct finding *finding, const char *message)
 static void report(void *context, const char *message)
 {
     struct finding *finding = context;
-    say(finding->path, message);
+    say(finding->shown, message);
     keep(finding, message);
 }
 
@@ -45,7 +45,7 @@ static void warn(void *context, const char *message)
 {
     struct text warning = {0};
     text_print(&warning, "warning: %s", message);
-    say(((const struct finding *)context)->path, text_get(&warning));
+    say(((const struct finding *)context)->shown, text_get(&warning));
     text_free(&warning);
 }
 
@@ -70,7 +70,9 @@ static int read_journal(struct finding *finding, struct results *results, struct
 
 static int check_file(const char *path, bool quiet, struct text *suites)
 {
-    struct finding finding = {.path = path};
+    struct text shown = {0};
+    text_add_printable(&shown, path, false);
+    struct finding finding = {.path = path, .shown = text_get(&shown)};
     struct results results;
     struct err err;
     const bool journal = text_ends(path, ".journal");
@@ -87,16 +89,18 @@ static int check_file(const char *path, bool quiet, struct text *suites)
     if (suites)
         junit_check(path, status == EXIT_OK ? &results : NULL, &list, suites);
     else if (!quiet && !broken && results.run.finished_utc)
-        printf("%s: valid, %d rows\n", path, results.row_count);
+        printf("%s: valid, %d rows\n", finding.shown, results.row_count);
     else if (!quiet && !broken)
-        printf("%s: valid, but unfinished: %d rows of %lld\n", path, results.row_count,
+        printf("%s: valid, but unfinished: %d rows of %lld\n", finding.shown, results.row_count,
                (long long)results.run.planned_cells);
     if (status == EXIT_OK) {
         if (broken)
-            fprintf(stderr, "%s: %d rule%s broken\n", path, broken, broken == 1 ? "" : "s");
+            fprintf(stderr, "%s: %d rule%s broken\n", finding.shown, broken,
+                    broken == 1 ? "" : "s");
         results_free(&results);
     }
     arena_free(&finding.arena);
+    text_free(&shown);
     return broken ? EXIT_BAD_INPUT : EXIT_OK;
 }
 
@@ -105,11 +109,13 @@ int command_check(const struct options *options)
     const bool junit = options->format && strcmp(options->format, "junit") == 0;
     struct text suites = {0}, document = {0};
     int status = EXIT_OK;
-    if (options->out && !junit) {
-        struct err err;
+    struct err err = {""};
+    if (options->format && !junit && strcmp(options->format, "text") != 0)
+        err_set(&err, "--format: expected text or junit, found '%.40s'", options->format);
+    else if (options->out && !junit)
         err_set(&err, "--out needs --format junit");
+    if (*err.message)
         return fail(EXIT_USAGE, &err);
-    }
     for (int i = 0; i < options->arg_count; ++i) {
         const int one = check_file(options->args[i], options->quiet, junit ? &suites : NULL);
         status = one != EXIT_OK ? one : status;

@@ -10,10 +10,20 @@
 static const struct {
     const char *name;
     void (*write)(const struct changes *changes, struct text *out);
-} formats[] = {{"md", changes_markdown},
+} formats[] = {{"text", NULL}, /* changes_table */
+               {"md", changes_markdown},
                {"json", changes_json},
                {"html", changes_html},
                {"junit", changes_junit}};
+enum { FORMATS = sizeof formats / sizeof *formats };
+
+static int find_format(const char *name)
+{
+    int f = 0;
+    while (name && f < FORMATS && strcmp(formats[f].name, name) != 0)
+        ++f;
+    return f;
+}
 
 static void keep_first(void *context, const char *message)
 {
@@ -62,7 +72,10 @@ static int split_variants(const char *list, struct side *base, struct side *new_
 static int check_arguments(const struct options *options)
 {
     struct err err;
-    if (options->arg_count == 1 && !options->variants)
+    if (find_format(options->format) == FORMATS)
+        err_set(&err, "--format: expected text, md, json, html or junit, found '%.40s'",
+                options->format);
+    else if (options->arg_count == 1 && !options->variants)
         err_set(&err, "'compare' needs BASE and NEW, or one file and --variants A,B");
     else if (options->arg_count == 2 && options->variants)
         err_set(&err, "--variants compares two variants of one file; two files are compared in "
@@ -88,18 +101,15 @@ static void warn(const struct changes *changes, bool table)
 
 static int write_changes(const struct changes *changes, const struct options *options)
 {
-    const char *format = options->format ? options->format : "text";
     struct text out = {0};
-    size_t f = 0;
-    while (f < sizeof formats / sizeof *formats && strcmp(formats[f].name, format) != 0)
-        ++f;
-    const bool table = f == sizeof formats / sizeof *formats;
+    const int format = find_format(options->format);
+    const bool table = !formats[format].write;
     warn(changes, table && !options->out);
     if (table)
         changes_table(changes, options->out ? 80 : terminal_width(STDOUT_FILENO),
                       !options->out && terminal_color(STDOUT_FILENO), &out);
     else
-        formats[f].write(changes, &out);
+        formats[format].write(changes, &out);
     const int status = write_output(options->out, text_get(&out), out.length);
     text_free(&out);
     return status;

@@ -2,7 +2,9 @@
 
 #include "store/fields.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define COMPARISON_FORMAT  "attnbench-comparison"
@@ -13,9 +15,12 @@ static void add_string(cJSON *object, const char *key, const char *value)
     fields_add(object, key, value ? cJSON_CreateString(value) : cJSON_CreateNull());
 }
 
-static void add_count(cJSON *object, const char *key, double value)
+/* In full, where cJSON would round. */
+static void add_count(cJSON *object, const char *key, int64_t value)
 {
-    fields_add(object, key, cJSON_CreateNumber(value));
+    char digits[32];
+    snprintf(digits, sizeof digits, "%" PRId64, value);
+    fields_add(object, key, cJSON_CreateRaw(digits));
 }
 
 static cJSON *side_to_json(const struct side *side)
@@ -30,7 +35,7 @@ static cJSON *side_to_json(const struct side *side)
     add_string(object, "finished_utc", run->finished_utc);
     add_string(object, "tool_version", run->tool_version);
     add_string(object, "git_commit", run->git_commit);
-    add_count(object, "seed", (double)run->seed);
+    add_count(object, "seed", (int64_t)run->seed);
     add_string(object, "plan_id", run->plan_id);
     add_string(suite, "name", run->suite_name);
     add_string(suite, "sha256", run->suite_sha256);
