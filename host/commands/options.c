@@ -302,6 +302,6 @@ void program_help(struct text *out)
                        command->summary);
     text_add(out, "\nattnbench COMMAND --help tells more. First: attnbench run "
                   "suites/quick.json\n"
-                  "Exit status: 0 well, 1 a wrong result, 2 usage, 3 some cells failed,\n4 no "
-                  "device, 5 an invalid file, 6 I/O failed, 130 interrupted.\n");
+                  "Exit status: 0 well, 1 a wrong result or a regression, 2 usage, 3 some cells\n"
+                  "failed, 4 no device, 5 an invalid file, 6 I/O failed, 130 interrupted.\n");
 }

@@ -125,11 +125,12 @@ static void judge_times(struct change *change, double threshold, struct arena *a
     const struct row *base = change->base, *new_row = change->new_row;
     const struct comparison *times = &change->times;
     if (!same_clock(change)) {
+        const double hosts = new_row->time.host_median_s / base->time.host_median_s;
         change->kind = CHANGE_UNCLEAR;
         change->reason = arena_print(
-            arena, "timed by the %s's clock in BASE and the %s's in NEW; host's medians: %.3fx",
+            arena, "timed by the %s's clock in BASE and the %s's in NEW%s",
             text_or(base->time.clock, "?"), text_or(new_row->time.clock, "?"),
-            new_row->time.host_median_s / base->time.host_median_s);
+            isfinite(hosts) ? arena_print(arena, "; host's medians: %.3fx", hosts) : "");
         return;
     }
     compare_times(change, threshold);

@@ -47,7 +47,8 @@ static void add_head(const struct changes *changes, struct text *out)
                regressions == 1 ? "" : "s");
     text_add_bytes(out, css->data, css->length);
     text_add(out, "</style>\n</head>\n<body>\n<main>\n");
-    text_print(out, "<h1>%d regression%s</h1>\n", regressions, regressions == 1 ? "" : "s");
+    text_print(out, "<h1>attnbench: %d regression%s</h1>\n", regressions,
+               regressions == 1 ? "" : "s");
 }
 
 /* <element>words</element>, if there are words; these are used up. */

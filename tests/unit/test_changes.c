@@ -255,6 +255,24 @@ static void clocks_are_not_mixed(void **state)
     release(&f);
 }
 
+/* Another program may have kept more than a comparison takes: the latest count. */
+static void more_samples_than_are_compared(void **state)
+{
+    (void)state;
+    enum { MANY = SAMPLES_COMPARED_MAX + 500 };
+    static double before[MANY], after[MANY];
+    struct fixture f = {.base = sample_results(), .new_run = sample_results()};
+    for (int i = 0; i < MANY; ++i) {
+        before[i] = 1 + 1e-3 * (i * 37 % 11);
+        after[i] = i < 500 ? 5 : before[i];
+    }
+    f.base.rows[FUSED_512].time.samples_s = (struct number_list){MANY, before};
+    f.new_run.rows[FUSED_512].time.samples_s = (struct number_list){MANY, after};
+    build(&f);
+    assert_int_equal(find(&f.changes, "fused", 512)->kind, CHANGE_SAME);
+    release(&f);
+}
+
 /* The runs with every string hostile; the cells differ, so that broken and missing ones appear. */
 static void make_hostile(struct results *results, const char *hostile)
 {
@@ -395,6 +413,7 @@ int main(void)
         cmocka_unit_test(two_variants_of_a_run),
         cmocka_unit_test(devices_are_matched),
         cmocka_unit_test(clocks_are_not_mixed),
+        cmocka_unit_test(more_samples_than_are_compared),
         cmocka_unit_test(hostile_text_stays_text),
         cmocka_unit_test(the_table_fits),
         cmocka_unit_test(color_marks_the_verdict),
