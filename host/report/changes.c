@@ -142,7 +142,7 @@ static void judge_times(struct change *change, double threshold, struct arena *a
     else if (times->ratio_low > 1 || times->ratio_high < 1)
         change->reason = "it changed, but perhaps by less than the threshold";
     else
-        change->reason = "too noisy: no change is likely, and so is more than the threshold";
+        change->reason = "too noisy: it may be no change, it may be more than the threshold";
 }
 
 static void judge(struct change *change, double threshold, struct arena *arena)
