@@ -17,6 +17,7 @@ enum field_type {
     FIELD_COUNT,       /* int64_t or uint64_t, 0 to 2^53 - 1: what a double holds exactly */
     FIELD_INT,         /* int */
     FIELD_BOOL,        /* bool */
+    FIELD_NEW_BOOL,    /* the same, added by a minor version: older files do not have it */
     FIELD_REAL,        /* double >= 0, NaN: unknown */
     FIELD_NEW_REAL,    /* the same, added by a minor version: older files do not have it */
     FIELD_SIGNED,      /* double of any sign, NaN: unknown */
