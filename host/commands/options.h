@@ -21,16 +21,16 @@ enum {
     EXIT_INTERRUPTED = 130
 };
 
-enum { ARGS_LIMIT = 256, SETS_LIMIT = 32 };
+enum { ARGS_LIMIT = 4096, SETS_LIMIT = 32 };
 
 struct options {
     const char *device, *variants, *filter, *check, *out, *resume, *kernels, *isolate, *format,
-        *weights, *inputs, *cache, *peaks, *tuning;
+        *weights, *inputs, *cache, *peaks, *tuning, *shard, *emit, *simulate;
     const char *sets[SETS_LIMIT];
     int set_count;
     double budget_s, deadline_s; /* 0: not given */
-    int64_t seed, quarantine;
-    bool json, quiet, help, no_lock, no_program_cache, no_tuning, retune, no_quirks;
+    int64_t seed, quarantine, ranks;
+    bool json, quiet, help, no_lock, no_program_cache, no_tuning, retune, no_quirks, go_on, fom;
     const char *args[ARGS_LIMIT]; /* the command's own arguments: suites or files */
     int arg_count;
 };
@@ -54,6 +54,7 @@ void program_help(struct text *out);
 
 int command_check(const struct options *options);
 int command_devices(const struct options *options);
+int command_merge(const struct options *options);
 int command_plan(const struct options *options);
 int command_report(const struct options *options);
 int command_run(const struct options *given);

@@ -5,6 +5,7 @@
 #include "commands/common.h"
 #include "commands/interrupt.h"
 #include "commands/progress.h"
+#include "commands/shard.h"
 #include "report/report.h"
 #include "store/journal.h"
 #include "util/cache.h"
@@ -13,6 +14,7 @@
 #include "util/terminal.h"
 #include "version.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <math.h>
@@ -32,6 +34,7 @@ struct run_state {
     const char *out, *journal_path;
     bool *done;
     int row_capacity;
+    int cells; /* of the plan, those of this shard */
     double written_s;
     struct progress progress;
     struct account account;
@@ -96,6 +99,10 @@ static struct text_list recorded_argv(struct arena *arena, const struct setup *s
     const bool scripted = strcmp(setup->supervisor.backend, "null") == 0;
     const char *all = scripted ? "null-all" : "all";
     const char *device = setup->all_devices ? all : setup->devices[0].id;
+    const char *shard = setup->shard.count
+                            ? arena_print(arena, "%lld/%lld", (long long)setup->shard.index,
+                                          (long long)setup->shard.count)
+                            : NULL;
     const char **list = arena_array(arena, (size_t)options->arg_count + 64, sizeof *list);
     int n = 0;
     list[n++] = "run";
@@ -112,7 +119,8 @@ static struct text_list recorded_argv(struct arena *arena, const struct setup *s
                    {"--inputs", options->inputs},
                    {"--cache", options->cache},
                    {"--peaks", options->peaks && !*options->peaks ? "cached" : options->peaks},
-                   {"--tuning", options->tuning}};
+                   {"--tuning", options->tuning},
+                   {"--shard", shard}};
     for (size_t i = 0; i < sizeof strings / sizeof *strings; ++i)
         if (strings[i].value)
             list[n++] = arena_print(arena, "%s=%s", strings[i].name, strings[i].value);
@@ -140,7 +148,7 @@ static void fill_header(struct run_state *state, const struct options *options)
                             .git_commit = ATTNBENCH_COMMIT,
                             .seed = (uint64_t)options->seed,
                             .plan_id = state->setup.plan.id,
-                            .planned_cells = state->setup.plan.count,
+                            .planned_cells = state->cells,
                             .suite_name = join(arena, &state->setup, false),
                             .suite_sha256 = join(arena, &state->setup, true),
                             .host_name = "",
@@ -150,8 +158,14 @@ static void fill_header(struct run_state *state, const struct options *options)
                             .host_memory_bytes = pages > 0 && page > 0 ? (int64_t)pages * page : 0};
     for (int i = 0; i < ACTIVITIES; ++i)
         run->time_s[i] = NAN;
+    if (state->setup.shard.count) {
+        run->shard.index = state->setup.shard.index;
+        run->shard.count = state->setup.shard.count;
+        run->shard.plan_cells = state->setup.plan.count;
+        run->shard.source = state->setup.shard.source;
+    }
     if (uname(&os) == 0) {
-        run->host_name = arena_copy(arena, os.nodename);
+        run->host_name = host_name(arena);
         run->host_os = arena_print(arena, "%s %s %s", os.sysname, os.release, os.machine);
     }
 }
@@ -219,6 +233,7 @@ static int adopt_argv(const struct results *old, const struct options *given,
     recorded.deadline_s = given->deadline_s;
     recorded.quarantine = given->quarantine;
     recorded.no_lock = given->no_lock;
+    recorded.fom = given->fom;
     *options = recorded;
     return 0;
 }
@@ -256,18 +271,38 @@ static void adopt_peaks(struct run_state *state, const struct results *old)
         }
 }
 
-/* Cells with a row in the journal are done; the rows are taken over. */
-static int mark_done(struct run_state *state, const struct results *old)
+/* Is it of this plan, this shard of it and these devices? */
+static int check_earlier(const struct run_state *state, const struct results *old, const char *path)
+{
+    const struct setup *setup = &state->setup;
+    const struct plan *plan = &setup->plan;
+    struct err err;
+    bool same_devices = old->device_count == setup->device_count;
+    for (int d = 0; d < old->device_count && same_devices; ++d)
+        same_devices = strcmp(old->devices[d].id, setup->devices[d].id) == 0;
+    if (!old->run.plan_id || strcmp(old->run.plan_id, plan->id) != 0)
+        err_set(&err,
+                "%s belongs to another plan (%.12s..., this one is %.12s...); use the "
+                "same suites, options, device and version, or start afresh without --resume",
+                path, old->run.plan_id ? old->run.plan_id : "?", plan->id);
+    else if (old->run.shard.index != setup->shard.index ||
+             old->run.shard.count != setup->shard.count)
+        err_set(&err, "%s belongs to shard %lld/%lld, this is %lld/%lld (0/0: the whole plan)",
+                path, (long long)old->run.shard.index, (long long)old->run.shard.count,
+                (long long)setup->shard.index, (long long)setup->shard.count);
+    else if (!same_devices)
+        err_set(&err, "%s belongs to another device (%s, this is %s); give it with --device", path,
+                old->device_count ? old->devices[0].id : "none", setup->devices[0].id);
+    else
+        return EXIT_OK;
+    err_prefix(&err, "--resume");
+    return fail(EXIT_USAGE, &err);
+}
+
+/* Cells with a row in the journal are done; the rows are taken over if `keep`. */
+static void mark_done(struct run_state *state, const struct results *old, bool keep)
 {
     const struct plan *plan = &state->setup.plan;
-    struct err err;
-    if (!old->run.plan_id || strcmp(old->run.plan_id, plan->id) != 0) {
-        err_set(&err,
-                "--resume: %s belongs to another plan (%.12s..., this one is %.12s...); use the "
-                "same suites, options, device and version, or start afresh without --resume",
-                state->journal_path, old->run.plan_id ? old->run.plan_id : "?", plan->id);
-        return fail(EXIT_USAGE, &err);
-    }
     for (int r = 0; r < old->row_count; ++r)
         for (int c = 0; c < plan->count; ++c) {
             const struct cell *cell = &plan->cells[c];
@@ -276,26 +311,43 @@ static int mark_done(struct run_state *state, const struct results *old)
                 strcmp(plan->devices[cell->device].id, row->device) == 0 &&
                 strcmp(cell->id, row->cell) == 0) {
                 state->done[c] = true;
-                state->results.rows[state->results.row_count++] = *row;
+                if (keep)
+                    state->results.rows[state->results.row_count++] = *row;
                 break;
             }
         }
-    return EXIT_OK;
 }
 
 /* ---- the run --------------------------------------------------------------------------------- */
 
 static const char *default_out(struct run_state *state)
 {
+    const char *shard = state->setup.shard.count ? "--{shard}" : "";
     char stamp[32];
     const time_t now = time(NULL);
     struct tm utc;
     gmtime_r(&now, &utc);
     strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc);
     const struct setup *setup = &state->setup;
-    return arena_print(&state->setup.arena, "%s--%s--%s.json",
+    return arena_print(&state->setup.arena, "%s--%s%s--%s.json",
                        setup->device_count > 1 ? "all" : setup->devices[0].id,
-                       setup->suites[0].name, stamp);
+                       setup->suites[0].name, shard, stamp);
+}
+
+/* What is to be done: the shard's cells that have no row yet. */
+static void begin_rows(struct run_state *state)
+{
+    struct results *results = &state->results;
+    const struct plan *plan = &state->setup.plan;
+    state->row_capacity = plan->count;
+    results->rows = arena_array(&state->setup.arena, (size_t)plan->count + 1, sizeof(struct row));
+    state->done = arena_array(&state->setup.arena, (size_t)plan->count + 1, sizeof(bool));
+    for (int c = 0; c < plan->count; ++c) {
+        state->done[c] = !shard_has(&state->setup, c);
+        state->cells += !state->done[c];
+    }
+    results->devices = state->setup.devices;
+    results->device_count = state->setup.device_count;
 }
 
 static int open_journal(struct run_state *state, const struct options *options, struct results *old,
@@ -303,19 +355,15 @@ static int open_journal(struct run_state *state, const struct options *options, 
 {
     struct err err;
     struct results *results = &state->results;
-    const struct plan *plan = &state->setup.plan;
-    state->row_capacity = plan->count;
-    results->rows = arena_array(&state->setup.arena, (size_t)plan->count + 1, sizeof(struct row));
-    state->done = arena_array(&state->setup.arena, (size_t)plan->count + 1, sizeof(bool));
-    results->devices = state->setup.devices;
-    results->device_count = state->setup.device_count;
     if (options->resume) {
-        const int status = mark_done(state, old);
+        const int status = check_earlier(state, old, state->journal_path);
         if (status != EXIT_OK)
             return status;
+        mark_done(state, old, true);
         adopt_peaks(state, old);
         results->run.started_utc = old->run.started_utc;
         results->run.id = old->run.id;
+        results->run.shard.source = old->run.shard.source;
         if (journal_reopen(&state->journal, state->journal_path, valid_bytes, &err))
             return fail(EXIT_IO, &err);
     } else if (journal_create(&state->journal, state->journal_path, results, &err)) {
@@ -323,6 +371,74 @@ static int open_journal(struct run_state *state, const struct options *options, 
     }
     file_remove_temporaries(state->out); /* the journal is ours, so nobody else writes it */
     return write_results(state, &err) ? fail(EXIT_IO, &err) : EXIT_OK;
+}
+
+/* ---- --continue ------------------------------------------------------------------------------ */
+
+/* A journal of another node or device stays as it is, under a name that merge finds: rows of two
+ * devices are two series. What it holds is not run again. */
+static int set_aside(struct run_state *state, const struct results *old, size_t valid_bytes)
+{
+    struct err err;
+    const size_t stem =
+        strlen(state->out) - (text_ends(state->out, ".json") ? strlen(".json") : 0);
+    const char *aside = arena_print(&state->setup.arena, "%.*s-%.8s.journal", (int)stem, state->out,
+                                    old->run.id);
+    if (journal_reopen(&state->journal, state->journal_path, valid_bytes, &err))
+        return fail(EXIT_IO, &err);
+    const int failed = rename(state->journal_path, aside);
+    journal_close(&state->journal);
+    if (failed) {
+        err_set(&err, "cannot rename '%s' to '%s': %s", state->journal_path, aside,
+                strerror(errno));
+        return fail(EXIT_IO, &err);
+    }
+    fprintf(stderr, "attnbench: %s was begun on %s; what is done stays in %s\n", state->out,
+            old->run.host_name ? old->run.host_name : "another host", aside);
+    state->cells = 0;
+    mark_done(state, old, false);
+    for (int c = 0; c < state->setup.plan.count; ++c)
+        state->cells += !state->done[c];
+    return EXIT_OK;
+}
+
+static int exit_status(const struct results *results);
+
+/* Looks at what --out holds. *finished: nothing is left to do. */
+static int find_earlier(struct run_state *state, struct options *options, struct results *old,
+                        size_t *valid_bytes, bool *finished)
+{
+    struct err err;
+    if (!options->out) {
+        err_set(&err, "--continue needs --out FILE, where it looks for what was done");
+        return fail(EXIT_USAGE, &err);
+    }
+    if (access(state->journal_path, F_OK) == 0) {
+        int status = read_journal(state, old, valid_bytes);
+        if (status != EXIT_OK)
+            return status;
+        const struct setup *setup = &state->setup;
+        const char *host = host_name(&state->setup.arena);
+        const bool here = old->run.host_name && strcmp(old->run.host_name, host) == 0 &&
+                          old->device_count == setup->device_count &&
+                          strcmp(old->devices[0].id, setup->devices[0].id) == 0;
+        if (here)
+            options->resume = state->out;
+        return here ? EXIT_OK : set_aside(state, old, *valid_bytes);
+    }
+    if (access(state->out, F_OK) != 0)
+        return EXIT_OK;
+    struct results there;
+    int status = load_results(state->out, &there);
+    if (status == EXIT_OK)
+        status = check_earlier(state, &there, state->out);
+    *finished = status == EXIT_OK && there.run.finished_utc;
+    if (*finished) {
+        fprintf(stderr, "attnbench: %s is finished already\n", state->out);
+        status = exit_status(&there);
+    }
+    results_free(&there);
+    return status;
 }
 
 static int parse_modes(const struct options *options, struct setup *setup, enum check_mode *mode)
@@ -370,6 +486,18 @@ static int exit_status(const struct results *results)
                : EXIT_OK;
 }
 
+/* For programs that read a benchmark's output by a regular expression. */
+static void add_figures(const struct run_state *state, struct text *out)
+{
+    for (int i = 0; i < state->results.row_count; ++i) {
+        const struct row *row = &state->results.rows[i];
+        if (row->status == ROW_OK)
+            text_print(out, "FOM %s@%s%s%s %.9g s\n", row->cell, row->variant,
+                       state->setup.device_count > 1 ? "@" : "",
+                       state->setup.device_count > 1 ? row->device : "", row->time.median_s);
+    }
+}
+
 static int finish(struct run_state *state, const struct options *options, bool interrupted)
 {
     struct err err;
@@ -386,6 +514,8 @@ static int finish(struct run_state *state, const struct options *options, bool i
     if (!options->quiet)
         report_table(&state->results, terminal_width(STDOUT_FILENO), terminal_color(STDOUT_FILENO),
                      &table);
+    if (options->fom)
+        add_figures(state, &table);
     text_print(&table, "results: %s\n", state->out);
     const int status = write_output(NULL, text_get(&table), table.length);
     text_free(&table);
@@ -407,7 +537,8 @@ static int run_plan(struct run_state *state, const struct options *options)
     supervisor->quarantine = options->quarantine > INT_MAX ? INT_MAX : (int)options->quarantine;
     supervisor->seed = state->results.run.seed;
     setup_locks(&state->setup, options);
-    if (!setup_peaks(&state->setup, state->setup.devices, state->setup.device_count, options->peaks,
+    const bool anything = state->results.row_count < state->cells;
+    if (anything && !setup_peaks(&state->setup, state->setup.devices, state->setup.device_count, options->peaks,
                      true, options->quiet))
         return finish(state, options, true);
     if (on_device(state, 0, &err))
@@ -416,7 +547,7 @@ static int run_plan(struct run_state *state, const struct options *options)
     supervisor->on_device = on_device;
     supervisor->on_progress = on_progress;
     supervisor->context = state;
-    progress_start(&state->progress, state->setup.plan.count, options->quiet);
+    progress_start(&state->progress, state->cells, options->quiet);
     const int result = supervisor_run(supervisor, &state->setup.plan, state->setup.devices,
                                       state->done, &state->setup.arena, &interrupted, &err);
     progress_end(&state->progress);
@@ -431,11 +562,15 @@ static int prepare_setup(struct run_state *state, const struct options *options)
 {
     int status = setup_suites(&state->setup, options);
     if (status == EXIT_OK)
+        status = setup_shard(&state->setup, options);
+    if (status == EXIT_OK)
         status = setup_kernels(&state->setup, options);
     if (status == EXIT_OK)
         status = setup_devices(&state->setup, options);
     if (status == EXIT_OK)
         status = setup_plan(&state->setup, options);
+    if (status == EXIT_OK && state->setup.shard.count)
+        setup_shares(&state->setup, state->setup.shard.count);
     return status;
 }
 
@@ -447,6 +582,7 @@ int command_run(const struct options *given)
     struct err err;
     enum check_mode mode = CHECK_AUTO;
     size_t valid_bytes = 0;
+    bool finished = false;
     int status = EXIT_OK;
     state.setup.supervisor.account = &state.account;
     if (!options.arg_count && !options.resume) {
@@ -466,15 +602,22 @@ int command_run(const struct options *given)
         status = parse_modes(&options, &state.setup, &mode);
     state.setup.supervisor.stop = interrupt_catch();
     if (status == EXIT_OK) {
-        fill_header(&state, &options);
+        begin_rows(&state);
         if (!state.out)
-            state.out = options.out ? options.out : default_out(&state);
+            state.out = shard_path(&state.setup, options.out ? options.out : default_out(&state));
         state.journal_path = arena_print(&state.setup.arena, "%s.journal", state.out);
+    }
+    if (status == EXIT_OK && options.go_on)
+        status = find_earlier(&state, &options, &old, &valid_bytes, &finished);
+    if (status == EXIT_OK && !finished) {
+        fill_header(&state, &options);
         status = open_journal(&state, &options, &old, valid_bytes);
     }
-    if (status == EXIT_OK)
+    if (status == EXIT_OK && !finished && !options.quiet)
+        shard_tell(&state.setup);
+    if (status == EXIT_OK && !finished)
         setup_show_quirks(&state.setup);
-    if (status == EXIT_OK)
+    if (status == EXIT_OK && !finished)
         status = run_plan(&state, &options);
     journal_close(&state.journal);
     results_free(&old);

@@ -102,6 +102,9 @@ cJSON *field_to_json(const struct field *field, const void *record)
         return string(*(const char *const *)value);
     case FIELD_COUNT:
         return count_number(*(const int64_t *)value);
+    case FIELD_NEW_COUNT:
+        return *(const int64_t *)value ? count_number(*(const int64_t *)value)
+                                       : cJSON_CreateNull();
     case FIELD_INT:
         return count_number(*(const int *)value);
     case FIELD_BOOL:
@@ -328,6 +331,10 @@ static int read_field(const struct field *field, const struct reader *reader, co
         return read_string(reader, node, value);
     case FIELD_NAME:
         return read_string(reader, node, value);
+    case FIELD_NEW_COUNT:
+        if (cJSON_IsNull(node))
+            return 0;
+        return json_as_int(reader->json, node, 0, COUNT_MAX, value, reader->err);
     case FIELD_COUNT:
         return json_as_int(reader->json, node, 0, COUNT_MAX, value, reader->err);
     case FIELD_INT:
@@ -369,6 +376,12 @@ static int read_field(const struct field *field, const struct reader *reader, co
     return 0;
 }
 
+static bool is_new(const struct field *field)
+{
+    return field->type == FIELD_NEW_STRING || field->type == FIELD_NEW_REAL ||
+           field->type == FIELD_NEW_COUNT;
+}
+
 int fields_from_json(const struct field *fields, int count, void *record, const struct json *json,
                      const cJSON *object, struct arena *arena, struct err *err)
 {
@@ -385,14 +398,13 @@ int fields_from_json(const struct field *fields, int count, void *record, const 
             parent = cJSON_GetObjectItemCaseSensitive(object, group);
             if (!parent && fields[i].type == FIELD_NAME)
                 return json_fail(json, object, err, "the key \"%s\" is missing", group);
-            if (!parent)
+            if (!parent || (is_new(fields + i) && cJSON_IsNull(parent)))
                 continue;
             if (!cJSON_IsObject(parent))
                 return expected(&reader, parent, "an object");
         }
         const cJSON *node = cJSON_GetObjectItemCaseSensitive(parent, key);
-        const bool is_new = fields[i].type == FIELD_NEW_STRING || fields[i].type == FIELD_NEW_REAL;
-        if (!node && is_new)
+        if (!node && is_new(fields + i))
             continue;
         if (!node)
             return json_fail(json, parent, err, "the key \"%s\" is missing", key);

@@ -94,6 +94,9 @@ static const struct field fields[] = {
     {"build.time_s", FIELD_REAL, AT(build.time_s)},
     {"build.options", FIELD_STRING, AT(build.options)},
     {"build.origin", FIELD_NEW_STRING, AT(build.origin)},
+    {"part.run", FIELD_NEW_STRING, AT(part.run)},
+    {"part.repeat", FIELD_NEW_STRING, AT(part.repeat)},
+    {"part.ratio", FIELD_NEW_REAL, AT(part.ratio)},
     {"worker_output", FIELD_STRING, AT(worker_output)},
     {"problem", FIELD_PROBLEM, AT(problem)}, /* last: its keys are the columns */
 };

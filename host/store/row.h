@@ -96,6 +96,12 @@ struct row {
         const char *options;
         const char *origin; /* source, cache (an earlier run's binary), session (built before) */
     } build;
+    struct { /* in a merged file */
+        const char *run;    /* id of the run that it comes from; NULL: the file is of one run */
+        const char *repeat; /* the cell's times beside those of its first row on this device:
+                               same, faster, slower, unclear; NULL: it is the first */
+        double ratio;       /* of times, to the first row's */
+    } part;
     const char *worker_output; /* what the driver printed meanwhile, truncated; NULL: nothing */
     enum row_digest digest;    /* not a field: written anew each time */
 };

@@ -26,6 +26,10 @@ double estimate_launch(const struct estimate *estimate, const struct plan *plan,
 double estimate_cell(const struct estimate *estimate, const struct plan *plan,
                      const struct cell *cell);
 
+/* By cell of the plan, in whole milliseconds, 0 for one that will not run: a guess from the plan
+ * alone, so that every rank of a fleet comes to the same. Only ratios are of any worth. */
+int64_t *estimate_costs_ms(const struct plan *plan, struct arena *arena);
+
 /* A smaller problem of the same kind (fewer queries and keys, one batch entry, the same build) with
  * at most `flops` operations, for a first measurement of a rate. It may point into `lengths`. */
 struct problem estimate_pilot(const struct problem *problem, double flops, int64_t lengths[2]);
