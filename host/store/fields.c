@@ -16,7 +16,10 @@
 static const char *split(const char *path, char group[32])
 {
     const char *dot = strchr(path, '.');
-    snprintf(group, 32, "%.*s", dot ? (int)(dot - path) : 0, path);
+    const size_t length = dot ? (size_t)(dot - path) : 0;
+    assert(length < 32);
+    memcpy(group, path, length);
+    group[length] = '\0';
     return dot ? dot + 1 : path;
 }
 

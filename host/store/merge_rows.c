@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Two rows of a cell that differ by more than this, beyond noise, are told of. */
 static const double repeat_threshold = 0.03;
@@ -63,6 +64,15 @@ static struct merge_record *new_record(struct merge *merge)
     return &merge->records[merge->record_count++];
 }
 
+/* Under the roofs of this device. The rates themselves stay as they were read. */
+static void place(struct row *row, const struct device_info *device)
+{
+    const double gflop_s = row->rates.gflop_s, gb_s = row->rates.gb_s;
+    row_rates(row, device);
+    row->rates.gflop_s = gflop_s;
+    row->rates.gb_s = gb_s;
+}
+
 /* Makes the row the merged file's: its device, its run, its rates. */
 static int add_row(struct merge *merge, const struct merge_input *input, struct row *row,
                    struct merge_record *record, struct err *err)
@@ -81,7 +91,7 @@ static int add_row(struct merge *merge, const struct merge_input *input, struct 
     row->part.repeat = NULL;
     row->part.ratio = NAN;
     if (row->time.samples_s.count > 0)
-        row_rates(row, &merge->devices[device]);
+        place(row, &merge->devices[device]);
     *record = (struct merge_record){.cell = cell_number(merge, row),
                                     .variant = names_add(&merge->variant_names, row->variant),
                                     .device = device,
@@ -95,8 +105,34 @@ static int add_row(struct merge *merge, const struct merge_input *input, struct 
     return 0;
 }
 
+/* Threads read inputs side by side; what they share they change one at a time. */
+static int take_row(struct merge *merge, const struct merge_input *input, struct row *row,
+                    struct merge_record *record, struct err *err)
+{
+    int result;
+#pragma omp critical(merge_tables)
+    result = add_row(merge, input, row, record, err);
+    return result;
+}
+
+static int spool_row(struct merge *merge, struct merge_record *record, const struct text *line,
+                     FILE *spool, int64_t *offset, struct err *err)
+{
+    int result = 0;
+#pragma omp critical(merge_spool)
+    {
+        record->offset = *offset;
+        record->length = (int64_t)line->length;
+        *offset += record->length;
+        *new_record(merge) = *record;
+        if (fwrite(line->data, 1, line->length, spool) != line->length)
+            result = err_set(err, "cannot write a temporary file: %s", strerror(errno));
+    }
+    return result;
+}
+
 static int read_input(struct merge *merge, const struct merge_input *input, FILE *spool,
-                      int64_t *offset, merge_report *report, void *context, struct err *err)
+                      int64_t *offset, bool *torn, struct err *err)
 {
     struct part_reader reader;
     struct text line = {0};
@@ -108,25 +144,22 @@ static int read_input(struct merge *merge, const struct merge_input *input, FILE
         struct row row;
         struct merge_record record;
         found = part_next(&reader, &row, &arena, err);
-        if (found == 1 && add_row(merge, input, &row, &record, err))
+        if (found == 1 && take_row(merge, input, &row, &record, err))
             found = -1;
         if (found == 1) {
             line.length = 0;
-            results_print_row(&row, true, &line);
-            record.offset = *offset;
-            record.length = (int64_t)line.length;
-            *offset += record.length;
-            *new_record(merge) = record;
-            if (fwrite(line.data, 1, line.length, spool) != line.length)
-                found = err_set(err, "cannot write a temporary file: %s", strerror(errno));
+            text_add(&line, "    ");
+            if (row_relabel(&row, &reader.line, &line)) {
+                text_add(&line, "\n");
+            } else {
+                line.length = 0;
+                results_print_row(&row, true, &line);
+            }
+            found = spool_row(merge, &record, &line, spool, offset, err) ? -1 : 1;
         }
         arena_free(&arena);
     } while (found == 1);
-    if (found == 0 && reader.torn) {
-        struct err told;
-        err_set(&told, "%s: the last line was cut off and is left out", input->path);
-        report(context, told.message);
-    }
+    *torn = found == 0 && reader.torn;
     text_free(&line);
     part_close(&reader);
     return found;
@@ -319,9 +352,26 @@ int merge_read_rows(struct merge *merge, FILE *spool, merge_report *report, void
                     struct err *err)
 {
     int64_t offset = 0;
-    for (int i = 0; i < merge->input_count; ++i)
-        if (read_input(merge, &merge->inputs[i], spool, &offset, report, context, err))
-            return -1;
+    int failed = 0;
+#pragma omp parallel for schedule(dynamic) reduction(+ : failed)
+    for (int i = 0; i < merge->input_count; ++i) {
+        struct err why;
+        bool torn = false;
+        if (failed)
+            continue;
+        if (read_input(merge, &merge->inputs[i], spool, &offset, &torn, &why)) {
+            ++failed;
+#pragma omp critical(merge_tables)
+            *err = why;
+        }
+        if (torn) {
+            err_set(&why, "%s: the last line was cut off and is left out", merge->inputs[i].path);
+#pragma omp critical(merge_tables)
+            report(context, why.message);
+        }
+    }
+    if (failed)
+        return -1;
     if (fflush(spool))
         return err_set(err, "cannot write a temporary file: %s", strerror(errno));
     sort_all(merge);
@@ -331,18 +381,19 @@ int merge_read_rows(struct merge *merge, FILE *spool, merge_report *report, void
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
+/* Without its newline. */
 static int fetch(FILE *spool, const struct merge_record *record, struct text *line, struct err *err)
 {
-    static const size_t newline = 1;
-    char chunk[65536];
+    char chunk[16384];
     line->length = 0;
-    if (fseek(spool, (long)record->offset, SEEK_SET))
-        return err_set(err, "cannot read the temporary file: %s", strerror(errno));
-    for (size_t left = (size_t)record->length - newline, got; left; left -= got) {
-        got = fread(chunk, 1, left < sizeof chunk ? left : sizeof chunk, spool);
-        if (!got)
-            return err_set(err, "cannot read the temporary file: %s", strerror(errno));
-        text_add_bytes(line, chunk, got);
+    for (int64_t done = 0, got; done < record->length - 1; done += got) {
+        const size_t left = (size_t)(record->length - 1 - done);
+        got = pread(fileno(spool), chunk, left < sizeof chunk ? left : sizeof chunk,
+                    record->offset + done);
+        if (got <= 0)
+            return err_set(err, "cannot read the temporary file: %s",
+                           got ? strerror(errno) : "it was cut off");
+        text_add_bytes(line, chunk, (size_t)got);
     }
     return 0;
 }

@@ -122,6 +122,12 @@ cJSON *row_to_json(const struct row *row);
 int row_from_json(struct row *row, const struct json *json, const cJSON *object,
                   struct arena *arena, struct err *err);
 
+/* Adds to `out` what row_to_json would print, for a row of which only device, part.run, digest
+ * and the rates that depend on peaks differ from the line that it was read from: without printing
+ * its other numbers again, most of the work where there are many rows. False, with nothing added:
+ * the line is laid out otherwise. */
+bool row_relabel(const struct row *row, const struct text *line, struct text *out);
+
 /* The table, for formats with columns: "problem.n_q" and the other keys of the problem are columns
  * too. row_field_text adds a field as plain text, nothing when it is unknown. */
 int row_field_count(void);
