@@ -267,6 +267,8 @@ int results_header_from_json(struct results *results, const struct json *json, c
         fields_from_json(run_fields, RUN_FIELDS, &results->run, json, run, &results->arena, err) ||
         read_parts(&results->run, json, run, &results->arena, err))
         return -1;
+    if (!cJSON_HasObjectItem(run, "shard")) /* null for all of a plan */
+        return json_fail(json, run, err, "the key \"shard\" is missing");
     return json_node(json, json->root, "devices", true, cJSON_Array, &devices, err)
                ? -1
                : results_devices_from_json(results, json, devices, err);
