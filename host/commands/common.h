@@ -29,7 +29,7 @@ struct setup {
     struct plan plan;
     int64_t host_bytes; /* memory that the plan counts with; 0: this machine's */
     struct shard shard;
-    struct shards shards; /* of the plan, when there is a shard */
+    struct shards shards;         /* of the plan, when there is a shard */
     struct supervisor supervisor; /* program, backend and kernels_dir are set by setup_devices */
 };
 

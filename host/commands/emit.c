@@ -38,8 +38,8 @@ static const char *safe_name(const struct setup *setup, struct arena *arena)
 static struct text_list words(const struct job *job, const char *shard, struct arena *arena)
 {
     const struct options *options = job->options;
-    const char **list = arena_array(arena, (size_t)options->arg_count + SETS_LIMIT + 16,
-                                    sizeof *list);
+    const char **list =
+        arena_array(arena, (size_t)options->arg_count + SETS_LIMIT + 16, sizeof *list);
     int n = 0;
     list[n++] = "run";
     for (int i = 0; i < options->arg_count; ++i)
@@ -199,24 +199,25 @@ static void emit_reframe(const struct job *job, struct text *out)
                "# Each FOM line of the output becomes a performance variable; seconds.\n",
                job->ranks, job->setup->plan.id);
     add_merge_hint(job, "#", out);
-    text_print(out,
-               "import re\n\n"
-               "import reframe as rfm\n"
-               "import reframe.utility.sanity as sn\n\n"
-               "FOM = re.compile(r'^FOM (?P<cell>\\S+) (?P<value>\\S+) (?P<unit>\\S+)$', re.M)\n\n\n"
-               "@rfm.simple_test\n"
-               "class Attnbench(rfm.RunOnlyRegressionTest):\n"
-               "    shard = parameter(range(1, %lld + 1))\n"
-               "    valid_systems = ['*']\n"
-               "    valid_prog_environs = ['*']\n"
-               "    executable = 'attnbench'\n"
-               "    time_limit = '%lldm'\n"
-               "    prerun_cmds = ['mkdir -p parts']\n"
-               "    keep_files = ['parts']\n\n"
-               "    @run_after('init')\n"
-               "    def set_options(self):\n"
-               "        self.executable_opts = [o.replace('SHARD', f'{self.shard}/%lld') for o in ",
-               job->ranks, job->minutes, job->ranks);
+    text_print(
+        out,
+        "import re\n\n"
+        "import reframe as rfm\n"
+        "import reframe.utility.sanity as sn\n\n"
+        "FOM = re.compile(r'^FOM (?P<cell>\\S+) (?P<value>\\S+) (?P<unit>\\S+)$', re.M)\n\n\n"
+        "@rfm.simple_test\n"
+        "class Attnbench(rfm.RunOnlyRegressionTest):\n"
+        "    shard = parameter(range(1, %lld + 1))\n"
+        "    valid_systems = ['*']\n"
+        "    valid_prog_environs = ['*']\n"
+        "    executable = 'attnbench'\n"
+        "    time_limit = '%lldm'\n"
+        "    prerun_cmds = ['mkdir -p parts']\n"
+        "    keep_files = ['parts']\n\n"
+        "    @run_after('init')\n"
+        "    def set_options(self):\n"
+        "        self.executable_opts = [o.replace('SHARD', f'{self.shard}/%lld') for o in ",
+        job->ranks, job->minutes, job->ranks);
     struct text list = {0};
     add_strings(job, "SHARD", 0, &list);
     text_add(out, text_get(&list));
@@ -242,10 +243,8 @@ int emit_job(const struct setup *setup, const struct options *options, struct te
     static const struct {
         const char *name;
         void (*emit)(const struct job *job, struct text *out);
-    } kinds[] = {{"slurm", emit_slurm},
-                 {"mpi", emit_mpi},
-                 {"k8s", emit_k8s},
-                 {"reframe", emit_reframe}};
+    } kinds[] = {
+        {"slurm", emit_slurm}, {"mpi", emit_mpi}, {"k8s", emit_k8s}, {"reframe", emit_reframe}};
     struct arena arena = {0};
     const double longest_s = 1e-3 * (double)setup->shards.cost_ms[setup->shards.longest];
     const struct job job = {.setup = setup,
@@ -299,8 +298,9 @@ int simulate(struct setup *setup, const char *counts, struct text *out, struct e
         int64_t ranks = 0;
         if (!text_to_int64(arena_copy_bytes(&arena, at, length), &ranks) || ranks < 1 ||
             ranks > RANKS_MAX)
-            result = err_set(err, "--simulate: expected numbers of ranks such as 1,16,1000, found "
-                                  "'%.40s'",
+            result = err_set(err,
+                             "--simulate: expected numbers of ranks such as 1,16,1000, found "
+                             "'%.40s'",
                              counts);
         else
             simulate_one(setup, ranks, out);

@@ -133,8 +133,7 @@ static bool rebuild(struct setup *setup, const struct results *results)
         return false;
     setup->host_bytes = results->run.host_memory_bytes;
     return setup_suites(setup, &options) == EXIT_OK && setup_kernels(setup, &options) == EXIT_OK &&
-           rebuild_devices(setup, results) == EXIT_OK &&
-           setup_plan(setup, &options) == EXIT_OK &&
+           rebuild_devices(setup, results) == EXIT_OK && setup_plan(setup, &options) == EXIT_OK &&
            strcmp(setup->plan.id, results->run.plan_id) == 0;
 }
 
@@ -192,8 +191,8 @@ static void print_command(const struct run_header *run, int64_t index, int64_t c
         add_shell_word(&line, run->argv.values[i]);
     }
     if (count)
-        text_print(&line, " --shard %lld/%lld --out %lld-of-%lld.json --continue",
-                   (long long)index, (long long)count, (long long)index, (long long)count);
+        text_print(&line, " --shard %lld/%lld --out %lld-of-%lld.json --continue", (long long)index,
+                   (long long)count, (long long)index, (long long)count);
     fprintf(stderr, "%s\n", text_get(&line));
     text_free(&line);
 }

@@ -19,8 +19,8 @@ const struct command commands[] = {
     {"report", "RESULT", "show a results file as Markdown or CSV", command_report, 1, 1, false},
     {"check", "RESULT...", "is a results file (or a journal) valid and believable", command_check,
      1, ARGS_LIMIT, false},
-    {"merge", "PART...", "join results of shards (or a folder of them)",
-     command_merge, 1, ARGS_LIMIT, false},
+    {"merge", "PART...", "join results of shards (or a folder of them)", command_merge, 1,
+     ARGS_LIMIT, false},
     {"worker", "", "serve a supervisor (internal)", command_worker, 0, 0, true},
     {NULL, NULL, NULL, NULL, 0, 0, false}};
 

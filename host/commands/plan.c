@@ -43,8 +43,8 @@ static void add_text(const struct setup *setup, struct text *out)
         flops += cell->fate == CELL_RUN ? cell->flops : 0;
     }
     text_print(out, "%d cells: %d to run (%.3g GFLOP a pass), %d unsupported, %d skipped\n",
-               counts[0] + counts[1] + counts[2], counts[CELL_RUN], flops * 1e-9, counts[CELL_UNSUPPORTED],
-               counts[CELL_SKIPPED]);
+               counts[0] + counts[1] + counts[2], counts[CELL_RUN], flops * 1e-9,
+               counts[CELL_UNSUPPORTED], counts[CELL_SKIPPED]);
     text_print(out, "plan %s\n", plan->id);
     const struct shard *shard = &setup->shard;
     if (shard->count)

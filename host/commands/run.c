@@ -380,10 +380,9 @@ static int open_journal(struct run_state *state, const struct options *options, 
 static int set_aside(struct run_state *state, const struct results *old, size_t valid_bytes)
 {
     struct err err;
-    const size_t stem =
-        strlen(state->out) - (text_ends(state->out, ".json") ? strlen(".json") : 0);
-    const char *aside = arena_print(&state->setup.arena, "%.*s-%.8s.journal", (int)stem, state->out,
-                                    old->run.id);
+    const size_t stem = strlen(state->out) - (text_ends(state->out, ".json") ? strlen(".json") : 0);
+    const char *aside =
+        arena_print(&state->setup.arena, "%.*s-%.8s.journal", (int)stem, state->out, old->run.id);
     if (journal_reopen(&state->journal, state->journal_path, valid_bytes, &err))
         return fail(EXIT_IO, &err);
     const int failed = rename(state->journal_path, aside);
@@ -538,8 +537,8 @@ static int run_plan(struct run_state *state, const struct options *options)
     supervisor->seed = state->results.run.seed;
     setup_locks(&state->setup, options);
     const bool anything = state->results.row_count < state->cells;
-    if (anything && !setup_peaks(&state->setup, state->setup.devices, state->setup.device_count, options->peaks,
-                     true, options->quiet))
+    if (anything && !setup_peaks(&state->setup, state->setup.devices, state->setup.device_count,
+                                 options->peaks, true, options->quiet))
         return finish(state, options, true);
     if (on_device(state, 0, &err))
         return fail(EXIT_IO, &err);

@@ -37,13 +37,12 @@ static int parse(struct shard *shard, const char *given, struct arena *arena, st
     if (strcmp(given, "auto") == 0 || text_starts(given, "auto/"))
         return find(shard, slash ? slash + 1 : "", arena, err);
     *shard = (struct shard){.local = -1, .source = "--shard"};
-    if (!slash || !text_to_int64(arena_copy_bytes(arena, given, (size_t)(slash - given)),
-                                 &shard->index) ||
+    if (!slash ||
+        !text_to_int64(arena_copy_bytes(arena, given, (size_t)(slash - given)), &shard->index) ||
         !text_to_int64(slash + 1, &shard->count) || shard->index < 1 ||
         shard->index > shard->count || shard->count > RANKS_MAX)
-        return err_set(err,
-                       "--shard: expected I/N with I from 1 to N, auto, or auto/N, found '%.40s'",
-                       given);
+        return err_set(
+            err, "--shard: expected I/N with I from 1 to N, auto, or auto/N, found '%.40s'", given);
     return 0;
 }
 

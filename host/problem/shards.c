@@ -72,12 +72,11 @@ void shards_build(struct shards *shards, const struct plan *plan, const int64_t 
     const size_t n = (size_t)count;
     struct item *items = arena_array(&scratch, (size_t)plan->count, sizeof *items);
     int *heap = arena_array(&scratch, n, sizeof *heap);
-    *shards =
-        (struct shards){.count = count,
-                        .of_cell = arena_array(arena, (size_t)plan->count, sizeof(int)),
-                        .cost_ms = arena_array(arena, n, sizeof(int64_t)),
-                        .cells = arena_array(arena, n, sizeof(int)),
-                        .total_ms = cost_of(cost_ms, 0, plan->count)};
+    *shards = (struct shards){.count = count,
+                              .of_cell = arena_array(arena, (size_t)plan->count, sizeof(int)),
+                              .cost_ms = arena_array(arena, n, sizeof(int64_t)),
+                              .cells = arena_array(arena, n, sizeof(int)),
+                              .total_ms = cost_of(cost_ms, 0, plan->count)};
     for (int s = 0; s < count; ++s)
         heap[s] = s;
     const int item_count = make_items(plan, cost_ms, shards->total_ms / count, items);

@@ -106,8 +106,7 @@ cJSON *field_to_json(const struct field *field, const void *record)
     case FIELD_COUNT:
         return count_number(*(const int64_t *)value);
     case FIELD_NEW_COUNT:
-        return *(const int64_t *)value ? count_number(*(const int64_t *)value)
-                                       : cJSON_CreateNull();
+        return *(const int64_t *)value ? count_number(*(const int64_t *)value) : cJSON_CreateNull();
     case FIELD_INT:
         return count_number(*(const int *)value);
     case FIELD_BOOL:

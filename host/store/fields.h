@@ -1,9 +1,8 @@
 /* Fields: a struct described by a table, so that writer, reader and columns cannot disagree.
  *
  * A path is "key" or "group.key". Every field is written, null when unknown; a group of which
- * nothing is known is left out, and reads back as all unknown (unless it holds a name), as does null
- * for a group of new fields. The unit is
- * the end of the name
+ * nothing is known is left out, and reads back as all unknown (unless it holds a name), as does
+ * null for a group of new fields. The unit is the end of the name
  * (_s seconds, _bytes, gflop_s ...). Shared by the files of store/. */
 #ifndef ATTNBENCH_STORE_FIELDS_H
 #define ATTNBENCH_STORE_FIELDS_H

@@ -60,8 +60,9 @@ static int compare_plans(const struct merge *merge, const struct results *other,
                      {"driver", a->driver, b->driver}};
         for (size_t i = 0; i < sizeof texts / sizeof *texts; ++i)
             if (strcmp(texts[i].a, texts[i].b) != 0)
-                return err_set(err, "the devices' %ss are '%.100s' and '%.100s'; run a plan for "
-                                    "each kind of device",
+                return err_set(err,
+                               "the devices' %ss are '%.100s' and '%.100s'; run a plan for "
+                               "each kind of device",
                                texts[i].what, texts[i].a, texts[i].b);
         if (a->compute_units != b->compute_units)
             return err_set(err,
@@ -113,7 +114,8 @@ static int add_part(struct merge *merge, const struct part *part)
     }
     struct part *mine = &merge->parts[number];
     const char *finished = mine->finished_utc;
-    if (mine->id && (!part->finished_utc || (finished && strcmp(finished, part->finished_utc) >= 0)))
+    if (mine->id &&
+        (!part->finished_utc || (finished && strcmp(finished, part->finished_utc) >= 0)))
         return number; /* the same run, seen at an earlier time */
     struct arena *arena = &merge->arena;
     *mine = *part;
@@ -159,8 +161,8 @@ static int add_device(struct merge *merge, const struct run_header *run,
         device.host_os = run->host_os ? arena_copy(&merge->arena, run->host_os) : NULL;
         device.host_cpu = run->host_cpu ? arena_copy(&merge->arena, run->host_cpu) : NULL;
         device.slot = index + 1;
-        device.id = arena_print(&merge->arena, "%s@%s", device_unit(&device, &merge->arena),
-                                device.host);
+        device.id =
+            arena_print(&merge->arena, "%s@%s", device_unit(&device, &merge->arena), device.host);
         /* What differs between ranks that see the same device in different places. */
         device.index = "";
         device.visible = NULL;

@@ -53,8 +53,8 @@ struct merge {
     struct part *parts;
     int device_capacity, part_capacity;
     const char *device_option; /* "--device=..." of all inputs, or NULL */
-    struct merge_cell *cells; /* by number, from merge_write on in order */
-    int *cell_places;         /* where a number's cell is then */
+    struct merge_cell *cells;  /* by number, from merge_write on in order */
+    int *cell_places;          /* where a number's cell is then */
     int cell_capacity;
     struct merge_record *records;
     size_t record_count, record_capacity;

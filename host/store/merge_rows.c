@@ -23,8 +23,8 @@ static int cell_number(struct merge *merge, const struct row *row)
         return number;
     if (number == merge->cell_capacity) {
         const int more = merge->cell_capacity ? 2 * merge->cell_capacity : 256;
-        merge->cells = arena_grow(arena, merge->cells, (size_t)number, (size_t)more,
-                                  sizeof *merge->cells);
+        merge->cells =
+            arena_grow(arena, merge->cells, (size_t)number, (size_t)more, sizeof *merge->cells);
         merge->cell_capacity = more;
     }
     const char **sweeps = arena_array(arena, (size_t)row->sweeps.count, sizeof *sweeps);
@@ -172,10 +172,10 @@ static int compare_problems(const void *left, const void *right)
 {
     const struct merge_cell *a = left, *b = right;
     const struct problem *p = &a->problem, *q = &b->problem;
-    const int64_t x[] = {p->dtype, p->layout,   p->mask, p->bias, p->batch,
-                         p->heads_q, p->heads_kv, p->d_k,  p->d_v,  p->n_q, p->n_kv};
-    const int64_t y[] = {q->dtype, q->layout,   q->mask, q->bias, q->batch,
-                         q->heads_q, q->heads_kv, q->d_k,  q->d_v,  q->n_q, q->n_kv};
+    const int64_t x[] = {p->dtype,    p->layout, p->mask, p->bias, p->batch, p->heads_q,
+                         p->heads_kv, p->d_k,    p->d_v,  p->n_q,  p->n_kv};
+    const int64_t y[] = {q->dtype,    q->layout, q->mask, q->bias, q->batch, q->heads_q,
+                         q->heads_kv, q->d_k,    q->d_v,  q->n_q,  q->n_kv};
     for (size_t i = 0; i < sizeof x / sizeof *x; ++i)
         if (x[i] != y[i])
             return x[i] < y[i] ? -1 : 1;
@@ -326,8 +326,8 @@ static void note_covered(struct merge *merge)
     }
     for (size_t i = 0; i < count; ++i) {
         const struct merge_record *record = &merge->records[i];
-        keys[i] = covered_key(merge, record->cell, record->variant,
-                              merge->devices[record->device].slot);
+        keys[i] =
+            covered_key(merge, record->cell, record->variant, merge->devices[record->device].slot);
     }
     qsort(keys, count, sizeof *keys, by_number);
     size_t distinct = 0;
@@ -427,7 +427,8 @@ static int compare_repeat(struct merge *merge, FILE *spool, const struct merge_r
     struct arena arena = {0};
     struct row base, row;
     struct comparison comparison;
-    if (fetch_row(spool, first, &base, &arena, err) || fetch_row(spool, record, &row, &arena, err)) {
+    if (fetch_row(spool, first, &base, &arena, err) ||
+        fetch_row(spool, record, &row, &arena, err)) {
         arena_free(&arena);
         return -1;
     }

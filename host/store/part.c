@@ -254,12 +254,13 @@ static int read_row(struct part_reader *reader, struct row *row, struct arena *a
     if (reader->is_journal)
         node = cJSON_GetObjectItemCaseSensitive(json.root, "row");
     if (!node && !cJSON_GetObjectItemCaseSensitive(json.root, "devices"))
-        result = json_fail(&json, json.root, err, "expected {\"row\": ...} or {\"devices\": [...]}");
+        result =
+            json_fail(&json, json.root, err, "expected {\"row\": ...} or {\"devices\": [...]}");
     if (result == 0 && node && row_from_json(row, &json, node, arena, err))
         result = -1;
     if (result == 0 && node && row->digest == DIGEST_BROKEN)
-        result = json_fail(&json, node, err,
-                           "the row was edited or damaged: its digest does not fit");
+        result =
+            json_fail(&json, node, err, "the row was edited or damaged: its digest does not fit");
     json_free(&json);
     return result ? -1 : node != NULL;
 }

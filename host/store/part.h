@@ -16,7 +16,7 @@ struct part_reader {
     bool is_journal;
     FILE *file;
     struct text head, line; /* what stands before the rows; one row */
-    char *buffer; /* of getline */
+    char *buffer;           /* of getline */
     size_t buffer_bytes;
     int line_number;
     int64_t rows;

@@ -95,8 +95,8 @@ int results_devices_from_json(struct results *results, const struct json *json,
 
 /* The whole file as text, to be freed with free(). */
 char *results_print(const struct results *results);
-/* Its pieces, for who does not hold all rows: until "rows": [, a row's line, the fits (each call adds
- * some; `first`: none were before), and the rest. */
+/* Its pieces, for who does not hold all rows: until "rows": [, a row's line, the fits (each call
+ * adds some; `first`: none were before), and the rest. */
 void results_print_head(const struct results *results, struct text *out);
 void results_print_row(const struct row *row, bool last, struct text *out);
 void results_print_fits(const struct results *results, bool first, struct text *out);
@@ -109,12 +109,13 @@ int results_load(struct results *results, const char *file_name, const char *tex
 void results_free(struct results *results);
 
 /* The rules behind `attnbench check`, beyond types: every broken one is reported to `report`.
- * Returns their number. Rules: as many rows as planned_cells (when finished; in a merged file as many
- * cells of the plan), no cell twice on one device (by one run), each row as its digest says (where there are digests), counts equal to the rows', a
- * reason for each row that is not ok and none for ok ones, ok rows timed and checked (unless check
- * mode none) with err_over_tolerance <= 1, median/min/p10/p90 and interval equal to what the
- * samples say (to 1e-9), samples positive, device and cell ids known and equal to the problem's,
- * rates and roofline fractions equal to what problem, times and the device's peaks say. */
+ * Returns their number. Rules: as many rows as planned_cells (when finished; in a merged file as
+ * many cells of the plan), no cell twice on one device (by one run), each row as its digest says
+ * (where there are digests), counts equal to the rows', a reason for each row that is not ok and
+ * none for ok ones, ok rows timed and checked (unless check mode none) with err_over_tolerance <=
+ * 1, median/min/p10/p90 and interval equal to what the samples say (to 1e-9), samples positive,
+ * device and cell ids known and equal to the problem's, rates and roofline fractions equal to what
+ * problem, times and the device's peaks say. */
 typedef void results_report(void *context, const char *message);
 int results_check(const struct results *results, results_report *report, void *context);
 /* What breaks no rule but should be looked at: rows faster than the device's measured roofs.

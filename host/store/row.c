@@ -143,7 +143,8 @@ static const char *find_digest(const char *line, size_t length)
 {
     const size_t tail = strlen(DIGEST_KEY) + DIGEST_DIGITS + strlen("\"}");
     const char *at = length > tail ? line + length - tail : NULL;
-    return at && strncmp(at, DIGEST_KEY, strlen(DIGEST_KEY)) == 0 && at[tail - 1] == '}' ? at : NULL;
+    return at && strncmp(at, DIGEST_KEY, strlen(DIGEST_KEY)) == 0 && at[tail - 1] == '}' ? at
+                                                                                         : NULL;
 }
 
 /* The digest of line[0, end) and a closing brace. */
@@ -177,7 +178,8 @@ static const char *string_end(const char *quote)
     return at + (*at == '"');
 }
 
-/* In a line without other white space than in strings, a key with its quotes is no string's part. */
+/* In a line without other white space than in strings, a key with its quotes is no string's part.
+ */
 static const char *last_key(const char *line, const char *key)
 {
     const char *found = NULL;
@@ -282,8 +284,8 @@ int row_from_json(struct row *row, const struct json *json, const cJSON *object,
     *row = row_default();
     if (fields_from_json(fields, FIELDS, row, json, object, arena, err))
         return -1;
-    row->digest = object == json->root && line_fits(json->text) ? DIGEST_FITS
-                                                                 : compare_digest(object);
+    row->digest =
+        object == json->root && line_fits(json->text) ? DIGEST_FITS : compare_digest(object);
     return 0;
 }
 

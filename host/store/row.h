@@ -96,7 +96,7 @@ struct row {
         const char *options;
         const char *origin; /* source, cache (an earlier run's binary), session (built before) */
     } build;
-    struct { /* in a merged file */
+    struct {                /* in a merged file */
         const char *run;    /* id of the run that it comes from; NULL: the file is of one run */
         const char *repeat; /* the cell's times beside those of its first row on this device:
                                same, faster, slower, unclear; NULL: it is the first */

@@ -80,8 +80,7 @@ static int find_inner(struct level *inner, int64_t given, rank_lookup *lookup, s
         return err_set(err, "--shard auto: PMIX_RANK is set, but nothing says how many ranks there "
                             "are; use --shard auto/N");
     if (has_pmix)
-        return has_pmix < 0 ? -1
-                            : set(inner, "PMIX_RANK", index, name, tasks ? tasks : given, err);
+        return has_pmix < 0 ? -1 : set(inner, "PMIX_RANK", index, name, tasks ? tasks : given, err);
     if (!tasks)
         return 0;
     const int has_task = number(lookup, "SLURM_PROCID", 0, &index, err);
@@ -110,8 +109,8 @@ static int find_array(struct level *outer, rank_lookup *lookup, struct err *err)
         high = low + (count - 1) * step;
     if (id < low || (id - low) % step || (high - low) / step + 1 != count)
         return err_set(err,
-                       "--shard auto: task %" PRId64 " of an array of %" PRId64
-                       " from %" PRId64 " to %" PRId64 " by %" PRId64
+                       "--shard auto: task %" PRId64 " of an array of %" PRId64 " from %" PRId64
+                       " to %" PRId64 " by %" PRId64
                        " has no place that its environment tells; use --shard auto/N with "
                        "--array=1-N, or with some of 1-N",
                        id, count, low, high, step);
@@ -186,10 +185,9 @@ int rank_find(struct rank *rank, int64_t count, rank_lookup *lookup, struct err 
         return -1;
     const int64_t ranks = inner.size ? inner.size : 1;
     if (count && count % ranks)
-        return err_set(err,
-                       "--shard auto/%" PRId64 ": %s makes %" PRId64
-                       " ranks, which do not divide it",
-                       count, inner.source, ranks);
+        return err_set(
+            err, "--shard auto/%" PRId64 ": %s makes %" PRId64 " ranks, which do not divide it",
+            count, inner.source, ranks);
     if (count && count > ranks ? find_numbered(&outer, count / ranks, lookup, err)
                                : (!count && find_array(&outer, lookup, err)))
         return -1;

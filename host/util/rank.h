@@ -4,9 +4,9 @@
  * (PMIX_RANK, whose size comes from a Slurm step or is given), a Slurm step (SLURM_PROCID of
  * SLURM_STEP_NUM_TASKS or SLURM_NTASKS, only where SLURM_STEP_ID is a real step's: a batch script
  * carries SLURM_PROCID=0 too, and believing it would run one part and silently lose the rest). A
- * Slurm array multiplies these: task t of T, with ranks r of R in each, is rank t R + r of T R. With
- * a given count, the array's ids count from 1, so that some of them can be run again alone, and
- * Kubernetes' JOB_COMPLETION_INDEX (from 0) stands for an array. */
+ * Slurm array multiplies these: task t of T, with ranks r of R in each, is rank t R + r of T R.
+ * With a given count, the array's ids count from 1, so that some of them can be run again alone,
+ * and Kubernetes' JOB_COMPLETION_INDEX (from 0) stands for an array. */
 #ifndef ATTNBENCH_UTIL_RANK_H
 #define ATTNBENCH_UTIL_RANK_H
 
