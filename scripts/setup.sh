@@ -28,6 +28,9 @@ python       cmd:python3          python3             python3             python
 jsonschema   python:jsonschema    python3-jsonschema  python3-jsonschema  python3-jsonschema  python-jsonschema  -
 numpy        python:numpy         python3-numpy       python3-numpy       python3-numpy       python-numpy       numpy
 openblas     lib:openblas         libopenblas-dev     openblas-devel      openblas-devel      openblas           openblas
+slurm        cmd:slurmd           slurm-wlm           slurm-slurmctld,slurm-slurmd slurm  slurm-llnl          -
+munge        cmd:munged           munge               munge               munge               munge              munge
+mpi          cmd:mpirun           openmpi-bin         openmpi             openmpi4            openmpi            open-mpi
 clang        cmd:clang            clang               clang               clang               clang              llvm
 clang-rt     fuzzer:clang         libclang-rt-dev     compiler-rt         clang               compiler-rt        -
 omp          clang:omp.h          libomp-dev          libomp-devel        libomp-devel        openmp             libomp

@@ -204,7 +204,8 @@ int rank_find(struct rank *rank, int64_t count, rank_lookup *lookup, struct err 
     *rank = (struct rank){.index = outer.index * ranks + inner.index,
                           .count = arrays * ranks,
                           .local = local_rank(lookup, &inner)};
-    snprintf(rank->source, sizeof rank->source, "%s%s%s", outer.source,
-             *outer.source && *inner.source ? ", " : "", inner.source);
+    const bool both = outer.size && inner.size > 1; /* srun in each task of an array is no news */
+    snprintf(rank->source, sizeof rank->source, "%s%s%s", outer.source, both ? ", " : "",
+             both || !outer.size ? inner.source : "");
     return 0;
 }

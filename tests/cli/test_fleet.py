@@ -82,6 +82,8 @@ DETECTION = [
     ({**ARRAY, "SLURM_ARRAY_TASK_ID": "17"}, "auto/16", None, "submit with --array=1-16"),
     ({**ARRAY, **STEP}, "auto", "19/64", "SLURM_ARRAY_TASK_ID=5 of 16 from 1 by 1, SLURM_PROCID=2"),
     ({**ARRAY, **STEP}, "auto/64", "19/64", "SLURM_ARRAY_TASK_ID=5, SLURM_PROCID=2"),
+    ({**ARRAY, **STEP, "SLURM_PROCID": "0", "SLURM_NTASKS": "1"}, "auto/16", "5/16",
+     "SLURM_ARRAY_TASK_ID=5"),
     ({**ARRAY, **OMPI}, "auto", "36/128", "OMPI_COMM_WORLD_RANK=3"),
     ({"JOB_COMPLETION_INDEX": "0"}, "auto/16", "1/16", "JOB_COMPLETION_INDEX=0"),
     ({"JOB_COMPLETION_INDEX": "15"}, "auto/16", "16/16", "JOB_COMPLETION_INDEX=15"),
