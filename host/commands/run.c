@@ -2,12 +2,10 @@
  *
  * The journal beside the results file gets every row the moment it is known; the results file is
  * brought up to date every few seconds and at the end, when the journal is removed. */
-#include "commands/common.h"
 #include "commands/interrupt.h"
-#include "commands/progress.h"
+#include "commands/run_state.h"
 #include "commands/shard.h"
 #include "report/report.h"
-#include "store/journal.h"
 #include "util/cache.h"
 #include "util/clock.h"
 #include "util/file.h"
@@ -26,149 +24,6 @@
 #include <unistd.h>
 
 static const double rewrite_every_s = 5;
-
-struct run_state {
-    struct setup setup;
-    struct results results; /* rows and devices borrow from the setup's arena */
-    struct journal journal;
-    const char *out, *journal_path;
-    bool *done;
-    int row_capacity;
-    int cells; /* of the plan, those of this shard */
-    double written_s;
-    struct progress progress;
-    struct account account;
-    double begun_s;
-};
-
-/* ---- the header ------------------------------------------------------------------------------ */
-
-static const char *random_id(struct arena *arena)
-{
-    unsigned char bytes[16] = {0};
-    const int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || read(fd, bytes, sizeof bytes) != sizeof bytes) {
-        const uint64_t fallback[2] = {(uint64_t)time(NULL), (uint64_t)getpid()};
-        memcpy(bytes, fallback, sizeof bytes);
-    }
-    if (fd >= 0)
-        close(fd);
-    struct text hex = {0};
-    for (size_t i = 0; i < sizeof bytes; ++i)
-        text_print(&hex, "%02x", bytes[i]);
-    const char *id = arena_copy(arena, text_get(&hex));
-    text_free(&hex);
-    return id;
-}
-
-static const char *cpu_name(struct arena *arena)
-{
-    struct text info = {0};
-    const char *name = "";
-    if (file_read("/proc/cpuinfo", 1 << 22, &info, NULL) == 0) {
-        const char *line = strstr(text_get(&info), "model name");
-        const char *colon = line ? strchr(line, ':') : NULL;
-        if (colon)
-            name = arena_copy_bytes(arena, colon + 2, strcspn(colon + 2, "\n"));
-    }
-    text_free(&info);
-    return name;
-}
-
-static const char *utc_now(struct arena *arena)
-{
-    char text[32];
-    text_utc((int64_t)time(NULL), text);
-    return arena_copy(arena, text);
-}
-
-static const char *join(struct arena *arena, const struct setup *setup, bool hashes)
-{
-    const char *all = "";
-    for (int i = 0; i < setup->suite_count; ++i)
-        all = arena_print(arena, "%s%s%s", all, i ? "+" : "",
-                          hashes ? setup->suites[i].sha256 : setup->suites[i].name);
-    return all;
-}
-
-/* The command line without what only says where to continue. */
-static struct text_list recorded_argv(struct arena *arena, const struct setup *setup,
-                                      const struct options *options)
-{
-    /* The device that was chosen, not how: ATTNBENCH_DEVICE may say something else next time. */
-    const bool scripted = strcmp(setup->supervisor.backend, "null") == 0;
-    const char *all = scripted ? "null-all" : "all";
-    const char *device = setup->all_devices ? all : setup->devices[0].id;
-    const char *shard = setup->shard.count
-                            ? arena_print(arena, "%lld/%lld", (long long)setup->shard.index,
-                                          (long long)setup->shard.count)
-                            : NULL;
-    const char **list = arena_array(arena, (size_t)options->arg_count + 64, sizeof *list);
-    int n = 0;
-    list[n++] = "run";
-    for (int i = 0; i < options->arg_count; ++i)
-        list[n++] = options->args[i];
-    const struct {
-        const char *name, *value;
-    } strings[] = {{"--device", device},
-                   {"--variants", options->variants},
-                   {"--filter", options->filter},
-                   {"--check", options->check},
-                   {"--kernels", options->kernels},
-                   {"--isolate", options->isolate},
-                   {"--inputs", options->inputs},
-                   {"--cache", options->cache},
-                   {"--peaks", options->peaks && !*options->peaks ? "cached" : options->peaks},
-                   {"--tuning", options->tuning},
-                   {"--shard", shard}};
-    for (size_t i = 0; i < sizeof strings / sizeof *strings; ++i)
-        if (strings[i].value)
-            list[n++] = arena_print(arena, "%s=%s", strings[i].name, strings[i].value);
-    for (int i = 0; i < options->set_count; ++i)
-        list[n++] = arena_print(arena, "--set=%s", options->sets[i]);
-    if (options->no_program_cache)
-        list[n++] = "--no-program-cache";
-    if (options->no_tuning)
-        list[n++] = "--no-tuning";
-    list[n++] = arena_print(arena, "--seed=%lld", (long long)options->seed);
-    return (struct text_list){n, list};
-}
-
-static void fill_header(struct run_state *state, const struct options *options)
-{
-    struct arena *arena = &state->setup.arena;
-    struct run_header *run = &state->results.run;
-    struct utsname os;
-    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    *run =
-        (struct run_header){.id = random_id(arena),
-                            .started_utc = utc_now(arena),
-                            .argv = recorded_argv(arena, &state->setup, options),
-                            .tool_version = ATTNBENCH_VERSION,
-                            .git_commit = ATTNBENCH_COMMIT,
-                            .seed = (uint64_t)options->seed,
-                            .plan_id = state->setup.plan.id,
-                            .planned_cells = state->cells,
-                            .suite_name = join(arena, &state->setup, false),
-                            .suite_sha256 = join(arena, &state->setup, true),
-                            .host_name = "",
-                            .host_os = "",
-                            .host_cpu = cpu_name(arena),
-                            .host_cpus = sysconf(_SC_NPROCESSORS_ONLN),
-                            .host_memory_bytes = pages > 0 && page > 0 ? (int64_t)pages * page : 0};
-    for (int i = 0; i < ACTIVITIES; ++i)
-        run->time_s[i] = NAN;
-    if (state->setup.shard.count) {
-        run->shard.index = state->setup.shard.index;
-        run->shard.count = state->setup.shard.count;
-        run->shard.plan_cells = state->setup.plan.count;
-        run->shard.source = state->setup.shard.source;
-    }
-    if (uname(&os) == 0) {
-        run->host_name = host_name(arena);
-        run->host_os = arena_print(arena, "%s %s %s", os.sysname, os.release, os.machine);
-    }
-}
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
@@ -209,115 +64,6 @@ static void on_progress(void *context, const struct cell *cell, const char *phas
     progress_step(&state->progress, cell, phase, eta_s, state->results.row_count);
 }
 
-/* ---- resume ---------------------------------------------------------------------------------- */
-
-/* What --resume was given, as the results file's path: it may also name the journal. */
-static const char *resumed_out(struct arena *arena, const char *path)
-{
-    return text_ends(path, ".journal")
-               ? arena_copy_bytes(arena, path, strlen(path) - strlen(".journal"))
-               : path;
-}
-
-/* A run without suites takes its command line from the journal. */
-static int adopt_argv(const struct results *old, const struct options *given,
-                      struct options *options, struct err *err)
-{
-    struct options recorded;
-    if (options_parse(&recorded, command_find("run"), old->run.argv.count, old->run.argv.values,
-                      err))
-        return err_prefix(err, "the journal's command line");
-    recorded.resume = given->resume;
-    recorded.quiet = given->quiet;
-    recorded.budget_s = given->budget_s;
-    recorded.deadline_s = given->deadline_s;
-    recorded.quarantine = given->quarantine;
-    recorded.no_lock = given->no_lock;
-    recorded.fom = given->fom;
-    *options = recorded;
-    return 0;
-}
-
-static int read_journal(struct run_state *state, struct results *old, size_t *valid_bytes)
-{
-    struct err err;
-    struct text text = {0};
-    bool torn = false;
-    int status = EXIT_OK;
-    if (file_read(state->journal_path, JOURNAL_BYTES_MAX, &text, &err)) {
-        err_prefix(&err, "--resume: nothing to continue (a finished run has no journal)");
-        status = fail(EXIT_BAD_INPUT, &err);
-    } else if (journal_read(old, state->journal_path, text_get(&text), text.length, &torn,
-                            valid_bytes, &err)) {
-        status = fail(EXIT_BAD_INPUT, &err);
-    }
-    if (torn)
-        fprintf(stderr, "attnbench: %s: the last line was cut off and is dropped\n",
-                state->journal_path);
-    text_free(&text);
-    return status;
-}
-
-/* The rows there stand under these roofs, so the others must too. */
-static void adopt_peaks(struct run_state *state, const struct results *old)
-{
-    for (int i = 0; i < state->setup.device_count; ++i)
-        for (int k = 0; k < old->device_count; ++k) {
-            struct device_info *device = &state->setup.devices[i];
-            if (strcmp(device->id, old->devices[k].id) == 0 && old->devices[k].launch_us > 0) {
-                device->peaks = old->devices[k].peaks;
-                device->launch_us = old->devices[k].launch_us;
-            }
-        }
-}
-
-/* Is it of this plan, this shard of it and these devices? */
-static int check_earlier(const struct run_state *state, const struct results *old, const char *path)
-{
-    const struct setup *setup = &state->setup;
-    const struct plan *plan = &setup->plan;
-    struct err err;
-    bool same_devices = old->device_count == setup->device_count;
-    for (int d = 0; d < old->device_count && same_devices; ++d)
-        same_devices = strcmp(old->devices[d].id, setup->devices[d].id) == 0;
-    if (!old->run.plan_id || strcmp(old->run.plan_id, plan->id) != 0)
-        err_set(&err,
-                "%s belongs to another plan (%.12s..., this one is %.12s...); use the "
-                "same suites, options, device and version, or start afresh without --resume",
-                path, old->run.plan_id ? old->run.plan_id : "?", plan->id);
-    else if (old->run.shard.index != setup->shard.index ||
-             old->run.shard.count != setup->shard.count)
-        err_set(&err, "%s belongs to shard %lld/%lld, this is %lld/%lld (0/0: the whole plan)",
-                path, (long long)old->run.shard.index, (long long)old->run.shard.count,
-                (long long)setup->shard.index, (long long)setup->shard.count);
-    else if (!same_devices)
-        err_set(&err, "%s belongs to another device (%s, this is %s); give it with --device", path,
-                old->device_count ? old->devices[0].id : "none", setup->devices[0].id);
-    else
-        return EXIT_OK;
-    err_prefix(&err, "--resume");
-    return fail(EXIT_USAGE, &err);
-}
-
-/* Cells with a row in the journal are done; the rows are taken over if `keep`. */
-static void mark_done(struct run_state *state, const struct results *old, bool keep)
-{
-    const struct plan *plan = &state->setup.plan;
-    for (int r = 0; r < old->row_count; ++r)
-        for (int c = 0; c < plan->count; ++c) {
-            const struct cell *cell = &plan->cells[c];
-            const struct row *row = &old->rows[r];
-            if (!state->done[c] && strcmp(cell->variant->name, row->variant) == 0 &&
-                strcmp(plan->devices[cell->device].id, row->device) == 0 &&
-                strcmp(cell->id, row->cell) == 0) {
-                state->done[c] = true;
-                if (keep)
-                    state->results.rows[state->results.row_count++] = *row;
-                break;
-            }
-        }
-}
-
 /* ---- the run --------------------------------------------------------------------------------- */
 
 static const char *default_out(struct run_state *state)
@@ -356,11 +102,10 @@ static int open_journal(struct run_state *state, const struct options *options, 
     struct err err;
     struct results *results = &state->results;
     if (options->resume) {
-        const int status = check_earlier(state, old, state->journal_path);
+        const int status = resume_check(state, old, state->journal_path);
         if (status != EXIT_OK)
             return status;
-        mark_done(state, old, true);
-        adopt_peaks(state, old);
+        resume_mark(state, old, true);
         results->run.started_utc = old->run.started_utc;
         results->run.id = old->run.id;
         results->run.shard.source = old->run.shard.source;
@@ -371,73 +116,6 @@ static int open_journal(struct run_state *state, const struct options *options, 
     }
     file_remove_temporaries(state->out); /* the journal is ours, so nobody else writes it */
     return write_results(state, &err) ? fail(EXIT_IO, &err) : EXIT_OK;
-}
-
-/* ---- --continue ------------------------------------------------------------------------------ */
-
-/* A journal of another node or device stays as it is, under a name that merge finds: rows of two
- * devices are two series. What it holds is not run again. */
-static int set_aside(struct run_state *state, const struct results *old, size_t valid_bytes)
-{
-    struct err err;
-    const size_t stem = strlen(state->out) - (text_ends(state->out, ".json") ? strlen(".json") : 0);
-    const char *aside =
-        arena_print(&state->setup.arena, "%.*s-%.8s.journal", (int)stem, state->out, old->run.id);
-    if (journal_reopen(&state->journal, state->journal_path, valid_bytes, &err))
-        return fail(EXIT_IO, &err);
-    const int failed = rename(state->journal_path, aside);
-    journal_close(&state->journal);
-    if (failed) {
-        err_set(&err, "cannot rename '%s' to '%s': %s", state->journal_path, aside,
-                strerror(errno));
-        return fail(EXIT_IO, &err);
-    }
-    fprintf(stderr, "attnbench: %s was begun on %s; what is done stays in %s\n", state->out,
-            old->run.host_name ? old->run.host_name : "another host", aside);
-    state->cells = 0;
-    mark_done(state, old, false);
-    for (int c = 0; c < state->setup.plan.count; ++c)
-        state->cells += !state->done[c];
-    return EXIT_OK;
-}
-
-static int exit_status(const struct results *results);
-
-/* Looks at what --out holds. *finished: nothing is left to do. */
-static int find_earlier(struct run_state *state, struct options *options, struct results *old,
-                        size_t *valid_bytes, bool *finished)
-{
-    struct err err;
-    if (!options->out) {
-        err_set(&err, "--continue needs --out FILE, where it looks for what was done");
-        return fail(EXIT_USAGE, &err);
-    }
-    if (access(state->journal_path, F_OK) == 0) {
-        int status = read_journal(state, old, valid_bytes);
-        if (status != EXIT_OK)
-            return status;
-        const struct setup *setup = &state->setup;
-        const char *host = host_name(&state->setup.arena);
-        const bool here = old->run.host_name && strcmp(old->run.host_name, host) == 0 &&
-                          old->device_count == setup->device_count &&
-                          strcmp(old->devices[0].id, setup->devices[0].id) == 0;
-        if (here)
-            options->resume = state->out;
-        return here ? EXIT_OK : set_aside(state, old, *valid_bytes);
-    }
-    if (access(state->out, F_OK) != 0)
-        return EXIT_OK;
-    struct results there;
-    int status = load_results(state->out, &there);
-    if (status == EXIT_OK)
-        status = check_earlier(state, &there, state->out);
-    *finished = status == EXIT_OK && there.run.finished_utc;
-    if (*finished) {
-        fprintf(stderr, "attnbench: %s is finished already\n", state->out);
-        status = exit_status(&there);
-    }
-    results_free(&there);
-    return status;
 }
 
 static int parse_modes(const struct options *options, struct setup *setup, enum check_mode *mode)
@@ -474,7 +152,7 @@ static int parse_modes(const struct options *options, struct setup *setup, enum 
     return EXIT_OK;
 }
 
-static int exit_status(const struct results *results)
+int run_exit_status(const struct results *results)
 {
     const int64_t *counts = results->counts;
     if (counts[ROW_WRONG])
@@ -502,7 +180,7 @@ static int finish(struct run_state *state, const struct options *options, bool i
     struct err err;
     struct text table = {0};
     if (!interrupted)
-        state->results.run.finished_utc = utc_now(&state->setup.arena);
+        state->results.run.finished_utc = run_utc_now(&state->setup.arena);
     account_close(&state->account, clock_now_s() - state->begun_s);
     memcpy(state->results.run.time_s, state->account.spent_s, sizeof state->account.spent_s);
     if (write_results(state, &err))
@@ -523,7 +201,7 @@ static int finish(struct run_state *state, const struct options *options, bool i
                 state->out);
         return EXIT_INTERRUPTED;
     }
-    return status != EXIT_OK ? status : exit_status(&state->results);
+    return status != EXIT_OK ? status : run_exit_status(&state->results);
 }
 
 static int run_plan(struct run_state *state, const struct options *options)
@@ -589,10 +267,10 @@ int command_run(const struct options *given)
         return fail(EXIT_USAGE, &err);
     }
     if (options.resume) {
-        state.out = resumed_out(&state.setup.arena, options.resume);
+        state.out = resume_out(&state.setup.arena, options.resume);
         state.journal_path = arena_print(&state.setup.arena, "%s.journal", state.out);
-        status = read_journal(&state, &old, &valid_bytes);
-        if (status == EXIT_OK && !options.arg_count && adopt_argv(&old, given, &options, &err))
+        status = resume_read(&state, &old, &valid_bytes);
+        if (status == EXIT_OK && !options.arg_count && resume_argv(&old, given, &options, &err))
             status = fail(EXIT_BAD_INPUT, &err);
     }
     if (status == EXIT_OK)
@@ -607,9 +285,9 @@ int command_run(const struct options *given)
         state.journal_path = arena_print(&state.setup.arena, "%s.journal", state.out);
     }
     if (status == EXIT_OK && options.go_on)
-        status = find_earlier(&state, &options, &old, &valid_bytes, &finished);
+        status = resume_find(&state, &options, &old, &valid_bytes, &finished);
     if (status == EXIT_OK && !finished) {
-        fill_header(&state, &options);
+        run_fill_header(&state, &options);
         status = open_journal(&state, &options, &old, valid_bytes);
     }
     if (status == EXIT_OK && !finished && !options.quiet)

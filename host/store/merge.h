@@ -81,9 +81,14 @@ int64_t merge_part_rows(const struct merge *merge, int part);
 
 void merge_free(struct merge *merge);
 
-/* merge_rows.c */
+/* Between the files of this module. */
 int merge_read_rows(struct merge *merge, FILE *spool, merge_report *report, void *context,
                     struct err *err);
+/* Afterwards all numbers are places in sorted tables, copies of one row are gone, and what the rows
+ * cover is known. */
+void merge_sort(struct merge *merge);
+/* By device, problem and variant: 0 for two rows of a cell. */
+int merge_compare_cells(const struct merge_record *a, const struct merge_record *b);
 int merge_write_rows(struct merge *merge, FILE *spool, FILE *out, merge_report *report,
                      void *context, struct err *err);
 
