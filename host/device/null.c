@@ -22,7 +22,7 @@ struct null_buffer {
 
 struct session {
     const char *device;
-    uint64_t launches;
+    uint64_t launches, writes;
     char variant[64], cell[512], tuning[1024]; /* launched last: what is read is its output */
 };
 
@@ -33,8 +33,9 @@ struct kernels {
     char *cell, *tuning_text;
     struct null_buffer *q, *k, *v, *o, *bias, *sinks;
     struct null_buffer *returns; /* of the second output, or NULL */
-    float *output;               /* the reference's results, made at the first launch */
+    float *output;               /* the reference's results for what was written last */
     float *scores;
+    uint64_t writes; /* of the session when they were made */
 };
 
 static struct null_script script;
@@ -138,7 +139,8 @@ static void null_buffer_free(struct session *session, struct buffer *buffer)
 static int null_write(struct session *session, struct buffer *buffer, size_t offset, size_t bytes,
                       const void *data, struct failure *failure)
 {
-    (void)session, (void)failure;
+    (void)failure;
+    ++session->writes;
     memcpy(((struct null_buffer *)buffer)->memory + offset, data, bytes);
     return 0;
 }
@@ -288,8 +290,12 @@ static void write_output(struct session *session, struct kernels *kernels, const
     const struct problem_sizes sizes = problem_sizes(&kernels->problem);
     const enum dtype dtype = (enum dtype)kernels->problem.dtype;
     unsigned char *out = kernels->o->memory + kernels->o->base.guard;
-    if (!kernels->output)
+    if (!kernels->output || (kernels->writes != session->writes && strcmp(fault, "stale") != 0)) {
+        free(kernels->output);
+        free(kernels->scores);
         compute_output(kernels);
+        kernels->writes = session->writes;
+    }
     if (strcmp(fault, "unwritten") == 0)
         return;
     dtype_encode(dtype, kernels->output, out, sizes.o);

@@ -12,8 +12,9 @@
  * evict (of the variant that was launched last), peak (its name stands for the variant's); "nth"
  * (from 1) makes it happen only at that call of the process. It does one of crash (SIGSEGV), abort,
  * exit (status 0), hang, fail (an error), oom, fatal (CL_OUT_OF_RESOURCES), wrong (output 1 % off),
- * nan, unwritten, overrun (guard zone), flaky (other bits each time), bad_timer, print (chatter on
- * stdout and stderr). Noise is a fixed sequence, so that the same script gives the same times. */
+ * nan, unwritten, overrun (guard zone), flaky (other bits each time), stale (the first output for
+ * ever), bad_timer, print (chatter on stdout and stderr). Noise is a fixed sequence, so that the
+ * same script gives the same times. */
 #ifndef ATTNBENCH_DEVICE_NULL_H
 #define ATTNBENCH_DEVICE_NULL_H
 

@@ -45,6 +45,7 @@ struct runner {
     struct buffer *scratch[SCRATCH_MAX];
     int scratch_generation;
     struct slot slots[SLOTS_MAX];
+    enum sign { AS_THEY_ARE, NEGATED, UNKNOWN } sign; /* of q, k and v on the device */
 };
 
 struct runner *runner_open(const struct backend *backend, struct device_info *device,
@@ -116,7 +117,8 @@ static int write_input(struct runner *runner, enum input input, const void *data
         data = &nothing;
         bytes = sizeof nothing;
     }
-    *buffer = runner->backend->buffer_create(runner->session, bytes, failure);
+    if (!*buffer)
+        *buffer = runner->backend->buffer_create(runner->session, bytes, failure);
     return *buffer ? runner->backend->buffer_write(runner->session, *buffer, (*buffer)->guard,
                                                    bytes, data, failure)
                    : -1;
@@ -137,6 +139,36 @@ static int write_tensor(struct runner *runner, enum input input, const float *va
     const int result = write_input(runner, input, storage, bytes, failure);
     free(storage);
     return result;
+}
+
+static int write_negated(struct runner *runner, enum input input, const float *values,
+                         int64_t count, struct failure *failure)
+{
+    float *minus = malloc((size_t)count * sizeof *minus);
+    if (!minus)
+        return failure_set(failure, FAILURE_OOM, "out of memory on the host");
+    for (int64_t i = 0; i < count; ++i)
+        minus[i] = -values[i];
+    const int result = write_tensor(runner, input, minus, count, failure);
+    free(minus);
+    return result;
+}
+
+int runner_negate(struct runner *runner, bool negated, struct failure *failure)
+{
+    const struct attention_inputs *inputs = &runner->host_inputs;
+    const enum sign sign = negated ? NEGATED : AS_THEY_ARE;
+    int (*const write)(struct runner *, enum input, const float *, int64_t, struct failure *) =
+        negated ? write_negated : write_tensor;
+    if (runner->sign == sign)
+        return 0;
+    runner->sign = UNKNOWN;
+    if (write(runner, INPUT_Q, inputs->q, runner->sizes.q, failure) ||
+        write(runner, INPUT_K, inputs->k, runner->sizes.k, failure) ||
+        write(runner, INPUT_V, inputs->v, runner->sizes.v, failure))
+        return -1;
+    runner->sign = sign;
+    return 0;
 }
 
 static void generate(struct runner *runner, enum input_kind kind, uint64_t seed)
@@ -203,6 +235,7 @@ int runner_problem(struct runner *runner, const struct problem *problem,
     runner_release(runner);
     runner->problem = *problem;
     runner->sizes = problem_sizes(problem);
+    runner->sign = AS_THEY_ARE;
     if (given)
         runner->host_inputs = *given;
     else

@@ -110,6 +110,7 @@ cJSON *field_to_json(const struct field *field, const void *record)
     case FIELD_INT:
         return count_number(*(const int *)value);
     case FIELD_BOOL:
+    case FIELD_NEW_BOOL:
         return cJSON_CreateBool(*(const bool *)value);
     case FIELD_REAL:
     case FIELD_NEW_REAL:
@@ -145,7 +146,7 @@ static bool is_known(const struct field *field, const void *record)
     bool known = !cJSON_IsNull(value);
     if (field->type == FIELD_COUNT || field->type == FIELD_INT)
         known = strcmp(value->valuestring, "0") != 0;
-    else if (field->type == FIELD_BOOL)
+    else if (cJSON_IsBool(value))
         known = cJSON_IsTrue(value);
     else if (cJSON_IsArray(value))
         known = value->child != NULL;
@@ -345,6 +346,7 @@ static int read_field(const struct field *field, const struct reader *reader, co
         *(int *)value = (int)whole;
         return 0;
     case FIELD_BOOL:
+    case FIELD_NEW_BOOL:
         if (!cJSON_IsBool(node))
             return expected(reader, node, "true or false");
         *(bool *)value = cJSON_IsTrue(node);
@@ -381,7 +383,7 @@ static int read_field(const struct field *field, const struct reader *reader, co
 static bool is_new(const struct field *field)
 {
     return field->type == FIELD_NEW_STRING || field->type == FIELD_NEW_REAL ||
-           field->type == FIELD_NEW_COUNT;
+           field->type == FIELD_NEW_COUNT || field->type == FIELD_NEW_BOOL;
 }
 
 int fields_from_json(const struct field *fields, int count, void *record, const struct json *json,

@@ -18,6 +18,7 @@ enum field_type {
     FIELD_NEW_COUNT,   /* int64_t, 0: unknown; added by a minor version */
     FIELD_INT,         /* int */
     FIELD_BOOL,        /* bool */
+    FIELD_NEW_BOOL,    /* the same, added by a minor version: older files do not have it */
     FIELD_REAL,        /* double >= 0, NaN: unknown */
     FIELD_NEW_REAL,    /* the same, added by a minor version: older files do not have it */
     FIELD_SIGNED,      /* double of any sign, NaN: unknown */

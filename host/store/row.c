@@ -87,6 +87,7 @@ static const struct field fields[] = {
     {"check.err_over_tolerance", FIELD_REAL, AT(check.err_over_tolerance)},
     {"check.repeatable", FIELD_BOOL, AT(check.repeatable)},
     {"check.rechecked", FIELD_BOOL, AT(check.rechecked)},
+    {"check.inputs_changed", FIELD_NEW_BOOL, AT(check.inputs_changed)},
     {"memory.inputs_bytes", FIELD_REAL, AT(memory.inputs_bytes)},
     {"memory.scratch_bytes", FIELD_REAL, AT(memory.scratch_bytes)},
     {"memory.output_bytes", FIELD_REAL, AT(memory.output_bytes)},

@@ -62,13 +62,15 @@ struct row {
     struct problem problem;
     enum row_status status;
     const char *reason; /* NULL when ok */
-    const char *phase;  /* how far it came: plan, open, prepare, check, measure, recheck, done */
+    const char *phase;  /* how far it came: plan, open, prepare, check, measure, recheck, change,
+                          done */
     struct {
         const char *mode; /* full, sample, none */
         int64_t rows_checked;
         double max_abs_err, max_rel_err, nmse, tolerance, err_over_tolerance;
-        bool repeatable; /* two launches on the same input gave the same bits */
-        bool rechecked;  /* the output of the last timed launch was judged again */
+        bool repeatable;     /* two launches on the same input gave the same bits */
+        bool rechecked;      /* the output of the last timed launch was judged again */
+        bool inputs_changed; /* so was one for other inputs, after it */
     } check;
     struct {
         const char *clock;        /* device, host; NULL: not timed */

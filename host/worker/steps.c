@@ -267,10 +267,12 @@ static bool read_output(struct run *run, struct job *job, const char *phase, boo
 }
 
 /* seconds: by the device's clock, where it is believable; the host's counts a lazy compiler too. */
-static bool launch(struct run *run, struct job *job, const char *phase, double *seconds)
+static bool launch(struct run *run, struct job *job, const char *phase, bool negated,
+                   double *seconds)
 {
-    cJSON *reply = NULL;
-    if (!steps_ask_job(run, job, steps_request("launch", job->slot), phase, &reply))
+    cJSON *request = steps_request("launch", job->slot), *reply = NULL;
+    cJSON_AddBoolToObject(request, "negated", negated);
+    if (!steps_ask_job(run, job, request, phase, &reply))
         return false;
     *seconds = json_peek_number(reply, "device_s");
     if (isnan(*seconds))
@@ -329,9 +331,9 @@ void steps_check(struct run *run, struct job *job)
         return;
     }
     steps_progress(run, job, "check");
-    if (launch(run, job, "check", &seconds) && is_worth_it(run, job, seconds, 2 * factor) &&
+    if (launch(run, job, "check", false, &seconds) && is_worth_it(run, job, seconds, 2 * factor) &&
         read_output(run, job, "check", &repeatable) && judge(run, job, "check") &&
-        launch(run, job, "check", &seconds) && is_worth_it(run, job, seconds, factor) &&
+        launch(run, job, "check", false, &seconds) && is_worth_it(run, job, seconds, factor) &&
         read_output(run, job, "check", &repeatable) && (repeatable || judge(run, job, "check"))) {
         job->row.check.repeatable = repeatable;
         if (run->fastest_s <= 0 || seconds < run->fastest_s)
@@ -339,6 +341,21 @@ void steps_check(struct run *run, struct job *job)
         if (run->with->case_folder)
             verified(run, job);
     }
+}
+
+/* Judges a launch on inputs of the other sign: what was timed must not live on earlier inputs. */
+static bool change_inputs(struct run *run, struct job *job)
+{
+    double seconds = 0;
+    bool same = false;
+    if (!launch(run, job, "change", true, &seconds) || !read_output(run, job, "change", &same))
+        return false;
+    if (judge(run, job, "change"))
+        return true;
+    if (job->row.status == ROW_WRONG)
+        job->row.reason =
+            arena_print(run->arena, "after its inputs had changed: %s", job->row.reason);
+    return false;
 }
 
 /* The output of the last timed launch is judged as the first one was. */
@@ -350,6 +367,9 @@ static void recheck(struct run *run, struct job *job)
         if (!read_output(run, job, "recheck", &same) || !judge(run, job, "recheck"))
             return;
         job->row.check.rechecked = true;
+        if (!change_inputs(run, job))
+            return;
+        job->row.check.inputs_changed = true;
     }
     estimate_learn(run->estimate, job->cell, &job->cell->problem, job->row.time.median_s);
     job_end(job, ROW_OK, "done", NULL, run->arena);

@@ -36,6 +36,7 @@ struct served {
     float *output, *previous;   /* of the slot that was read last */
     float *scores;              /* its second output, or NULL */
     int read_slot;              /* -1: none */
+    bool negated;               /* the last launch saw inputs of the other sign */
     struct judgement judgement; /* the reference for the present problem */
     struct test_case test_case; /* the user's tensors, when the problem came as a case */
     bool have_case;
@@ -208,8 +209,10 @@ static int do_launch(struct served *s, const cJSON *request, cJSON *reply, struc
 {
     int slot = 0;
     struct launch_times times;
+    s->negated = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(request, "negated"));
     if (number(request, "slot", 0, SLOTS_MAX - 1, &slot, failure) ||
-        runner_poison(s->runner, slot, failure) || runner_launch(s->runner, slot, &times, failure))
+        runner_negate(s->runner, s->negated, failure) || runner_poison(s->runner, slot, failure) ||
+        runner_launch(s->runner, slot, &times, failure))
         return -1;
     json_add_number(reply, "host_s", times.host_s);
     json_add_number(reply, "device_s", times.device_s);
@@ -227,6 +230,8 @@ static int do_read(struct served *s, const cJSON *request, cJSON *reply, struct 
     s->output = swap;
     if (runner_read(s->runner, slot, s->output, failure))
         return -1;
+    for (int64_t i = 0; s->negated && i < s->output_count; ++i)
+        s->output[i] = -s->output[i];
     cJSON_AddBoolToObject(
         reply, "repeatable",
         s->read_slot == slot &&
@@ -289,7 +294,9 @@ static int do_measure(struct served *s, const cJSON *request, cJSON *reply, stru
     const double slice_s = cJSON_IsNumber(slice) ? slice->valuedouble : 0;
     const bool cold = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(request, "cold"));
     char gate[TIMER_GATE_REASON] = "";
-    if (cold && !s->have_evicted && runner_evict(s->runner, failure))
+    s->negated = false;
+    if (runner_negate(s->runner, false, failure) ||
+        (cold && !s->have_evicted && runner_evict(s->runner, failure)))
         return -1;
     s->have_evicted |= cold;
     cJSON *samples = cJSON_AddArrayToObject(reply, "samples");

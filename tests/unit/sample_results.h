@@ -17,8 +17,9 @@
 /* Fields that a minor version added: files without them are read. */
 static inline bool is_new_field(const char *path)
 {
-    static const char *const later[] = {"time.drift", "rates.roof",  "build.origin",
-                                        "part.run",   "part.repeat", "part.ratio"};
+    static const char *const later[] = {
+        "time.drift", "rates.roof",  "build.origin", "check.inputs_changed",
+        "part.run",   "part.repeat", "part.ratio"};
     for (size_t i = 0; i < sizeof later / sizeof *later; ++i)
         if (strcmp(later[i], path) == 0)
             return true;
@@ -109,7 +110,7 @@ static inline void sample_times(struct row *row, struct arena *arena, double med
     row->check.nmse = 1e-14;
     row->check.tolerance = 1e-5;
     row->check.err_over_tolerance = 0.01;
-    row->check.repeatable = row->check.rechecked = true;
+    row->check.repeatable = row->check.rechecked = row->check.inputs_changed = true;
     row->build.time_s = 0.25;
     row->build.options = "-DD_K=64 -DBLOCK_Q=16";
     row->build.origin = "source";
