@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { LINE_BYTES_MAX = 64 << 20 };
 
@@ -224,22 +225,28 @@ static int open_journal(struct part_reader *reader, struct err *err)
 
 /* ---- both ------------------------------------------------------------------------------------ */
 
-int part_open(struct part_reader *reader, const char *path, struct err *err)
+int part_open_stream(struct part_reader *reader, FILE *file, const char *path, struct err *err)
 {
-    *reader = (struct part_reader){.path = path, .line_number = 1};
-    reader->file = fopen(path, "re");
-    if (!reader->file)
-        return err_set(err, "cannot read '%s': %s", path, strerror(errno));
+    *reader = (struct part_reader){.path = path, .file = file};
     reader->is_journal = text_ends(path, ".journal");
     reader->line_number = reader->is_journal ? 0 : 1;
-    int result = fseek(reader->file, 0, SEEK_SET) || getc(reader->file) == EOF
-                     ? err_set(err, "cannot read '%s': it is empty or no file", path)
-                     : fseek(reader->file, 0, SEEK_SET);
-    if (result == 0)
-        result = reader->is_journal ? open_journal(reader, err) : open_results(reader, err);
+    const int result = reader->is_journal ? open_journal(reader, err) : open_results(reader, err);
     if (result)
         part_close(reader);
     return result;
+}
+
+int part_open(struct part_reader *reader, const char *path, struct err *err)
+{
+    FILE *file = fopen(path, "re");
+    struct stat status;
+    if (!file)
+        return err_set(err, "cannot read '%s': %s", path, strerror(errno));
+    if (fstat(fileno(file), &status) || !S_ISREG(status.st_mode)) {
+        fclose(file);
+        return err_set(err, "cannot read '%s': it is no file", path);
+    }
+    return part_open_stream(reader, file, path, err);
 }
 
 static int read_row(struct part_reader *reader, struct row *row, struct arena *arena,

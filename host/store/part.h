@@ -24,6 +24,9 @@ struct part_reader {
 
 /* Reads the header. On failure there is nothing to close. */
 int part_open(struct part_reader *reader, const char *path, struct err *err);
+/* The same from a stream that can seek, which part_close closes; `path` is for messages, and says
+ * by its end whether it is a journal. */
+int part_open_stream(struct part_reader *reader, FILE *file, const char *path, struct err *err);
 /* 1: a row, its strings in the arena; 0: that was all; -1. */
 int part_next(struct part_reader *reader, struct row *row, struct arena *arena, struct err *err);
 void part_close(struct part_reader *reader);
