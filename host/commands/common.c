@@ -108,7 +108,7 @@ static int choose_by_rank(struct setup *setup, int index)
     int alike = 0;
     for (int d = 0; d < setup->found_count; ++d)
         alike += strcmp(device_info_key(&found[d], &setup->arena), model) == 0;
-    int64_t nth = setup->shard.local % alike;
+    int64_t nth = alike ? setup->shard.local % alike : 0;
     for (int d = 0; d < setup->found_count; ++d)
         if (strcmp(device_info_key(&found[d], &setup->arena), model) == 0 && nth-- == 0)
             return d;
