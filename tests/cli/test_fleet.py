@@ -332,7 +332,7 @@ class Merging(FleetTest):
                  (text[:text.rindex('"summary"')], "not valid JSON"),
                  (text.replace('"status":"ok"', '"status":"wrong"', 1), "its digest does not fit"),
                  (re.sub(r'^    \{"cell".*,\n', "", text, count=1, flags=re.M), "cells is"),
-                 ("", "no list of rows"), ("{}", "no results file"), ("[1]", "no results file")]
+                 ("", "not valid JSON"), ("{}", "no results file"), ("[1]", "no results file")]
         for content, message in cases:
             with self.subTest(message):
                 self.write("b.json", content)
