@@ -7,6 +7,7 @@
 #include "problem/shards.h"
 #include "store/kernels.h"
 #include "store/results.h"
+#include "store/test_case.h"
 #include "worker/supervisor.h"
 
 /* Which part of the plan; see shard.h. */
@@ -39,6 +40,17 @@ int setup_kernels(struct setup *setup, const struct options *options);
 int setup_devices(struct setup *setup, const struct options *options);
 /* Says on stderr which known quirks the chosen devices have. */
 void setup_show_quirks(const struct setup *setup);
+/* Checks the chosen variants on a case, with or without the second output; what became of each goes
+ * to on_row. weights_path: where the softmax weights of the first that returns them right are
+ * saved, or NULL. */
+struct case_run {
+    const struct test_case *test_case;
+    enum returns returns;
+    const char *weights_path;
+    int (*on_row)(void *context, const struct cell *cell, const struct row *row, struct err *err);
+    void *context;
+};
+int setup_run_case(struct setup *setup, const struct options *options, const struct case_run *run);
 int setup_plan(struct setup *setup, const struct options *options); /* with the tunings */
 void setup_free(struct setup *setup);
 

@@ -142,7 +142,7 @@ static void find_whole(const struct merge *merge, int64_t count, bool *whole)
 {
     const struct run_header *run = &merge->results.run;
     for (int p = 0; p < run->part_count; ++p) {
-        const struct part *part = &run->parts[p];
+        const struct run_part *part = &run->parts[p];
         if (part->count == count && part->index >= 1 && part->index <= count &&
             merge_part_rows(merge, p) >= part->cells)
             whole[part->index - 1] = true;

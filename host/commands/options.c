@@ -16,15 +16,24 @@ const struct command commands[] = {
      ARGS_LIMIT, false},
     {"verify", "CASE_DIR...", "check the variants against tensors of yours (.npy)", command_verify,
      1, ARGS_LIMIT, false},
-    {"report", "RESULT", "show a results file as Markdown or CSV", command_report, 1, 1, false},
+    {"inspect", "CASE_DIR", "show which keys the queries of a case attend to", command_inspect, 1,
+     1, false},
+    {"report", "RESULT...", "show results, or convert them for other tools", command_report, 1,
+     ARGS_LIMIT, false},
     {"check", "RESULT...", "is a results file (or a journal) valid and believable", command_check,
      1, ARGS_LIMIT, false},
     {"merge", "PART...", "join results of shards (or a folder of them)", command_merge, 1,
      ARGS_LIMIT, false},
+    {"version", "", "which version this is, and what it was built with", command_version, 0, 0,
+     false},
     {"worker", "", "serve a supervisor (internal)", command_worker, 0, 0, true},
+    {"docs", "man|table|suites|variants", "what the man page and completions are made from",
+     command_docs, 1, 1, true},
     {NULL, NULL, NULL, NULL, 0, 0, false}};
 
-/* WORD: one of the words in the argument's brackets, or nothing, which is stored as "". */
+/* WORD: one of the words in the argument's brackets, or nothing, which is stored as "". Words
+ * without brackets ("hot|cold") are only text here; the command checks them. What else an argument
+ * may be called is in the table of docs.c, which completions are made from. */
 enum value { FLAG, STRING, STRINGS, WORD, SECONDS, WHOLE };
 
 #define AT(member) offsetof(struct options, member)
@@ -38,24 +47,28 @@ static const struct option {
     {"device", "D", STRING, AT(device), "devices variants plan run tune verify",
      "an id (pocl-cpu-0), an index (0:0), part of a name, \"all\", or \"null\" for the scripted "
      "device; default: ATTNBENCH_DEVICE, then the best GPU, then CPU"},
-    {"variants", "A,B", STRING, AT(variants), "plan run tune verify", "only these variants"},
+    {"device", "D", STRING, AT(device), "inspect",
+     "whose weights: an id, an index or part of a name; \"null\": those of the double-precision "
+     "reference alone; default: ATTNBENCH_DEVICE, then the best GPU, then CPU, then \"null\""},
+    {"variants", "A,B", STRING, AT(variants), "plan run tune verify inspect",
+     "only these variants"},
     {"filter", "REGEX", STRING, AT(filter), "plan run tune",
      "run only cells whose \"id variant\" matches; the others become skipped rows"},
     {"set", "KEY=VALUES", STRINGS, AT(sets), "plan run tune",
      "replace an axis in every sweep: n=128..4096*2, heads=1..8+1, dtype=f32,f16"},
-    {"check", "MODE", STRING, AT(check), "run",
-     "compare with the reference: full, sample (some rows), none; default: the suite's"},
+    {"check", "full|sample|none", STRING, AT(check), "run",
+     "compare with the reference: all rows, some, or not; default: the suite's"},
     {"budget", "TIME", SECONDS, AT(budget_s), "run",
      "skip cells that would end after this long: 60s, 5m"},
     {"budget", "TIME", SECONDS, AT(budget_s), "tune",
      "search for this long in all: 60s, 5m; default: until 64 candidates of each class were tried"},
-    {"deadline", "TIME", SECONDS, AT(deadline_s), "run tune verify",
+    {"deadline", "TIME", SECONDS, AT(deadline_s), "run tune verify inspect",
      "how long one build, launch or read may take before its worker is killed"},
-    {"inputs", "KIND", STRING, AT(inputs), "run",
-     "random (default), or adversarial ones: large, dominant, equal, tiny"},
-    {"cache", "STATE", STRING, AT(cache), "run",
+    {"inputs", "random|large|dominant|equal|tiny", STRING, AT(inputs), "run",
+     "random (default), or adversarial ones"},
+    {"cache", "hot|cold", STRING, AT(cache), "run",
      "before each timed launch caches are hot or cold (emptied); default: the suite's, hot"},
-    {"no-program-cache", NULL, FLAG, AT(no_program_cache), "run tune verify",
+    {"no-program-cache", NULL, FLAG, AT(no_program_cache), "run tune verify inspect",
      "compile all programs: neither load nor keep what earlier runs compiled"},
     {"peaks", "[cached|fresh|none]", WORD, AT(peaks), "devices run",
      "what the device can do at most: measured once and kept in the cache folder (cached: run's "
@@ -64,8 +77,8 @@ static const struct option {
      "only the I-th of N balanced parts of the plan, I from 1; auto: what mpirun, srun or a Slurm "
      "array says; auto/N: the same with N known, for Kubernetes and for arrays run again in part"},
     {"ranks", "N", WHOLE, AT(ranks), "plan", "for how many ranks --emit makes a job; default 4"},
-    {"emit", "WHAT", STRING, AT(emit), "plan",
-     "print a job that runs the plan on --ranks ranks: slurm, mpi, k8s, or reframe (a check)"},
+    {"emit", "slurm|mpi|k8s|reframe", STRING, AT(emit), "plan",
+     "print a job that runs the plan on --ranks ranks, or a check of ReFrame that does"},
     {"simulate", "N,...", STRING, AT(simulate), "plan",
      "what N ranks would need by the cost model: makespan, balance, the longest shard"},
     {"continue", NULL, FLAG, AT(go_on), "run",
@@ -78,27 +91,39 @@ static const struct option {
     {"out", "FILE", STRING, AT(out), "run tune report merge",
      "where to write; run's default is DEVICE--SUITE--TIME.json, and in its FILE {shard} becomes "
      "3-of-16; tune's default is a file that run reads"},
-    {"resume", "FILE", STRING, AT(resume), "run",
+    {"resume", "RESULT", STRING, AT(resume), "run",
      "continue an interrupted run from its results file or journal"},
-    {"kernels", "DIR", STRING, AT(kernels), "variants plan run tune verify worker",
+    {"kernels", "DIR", STRING, AT(kernels), "variants plan run tune verify worker inspect",
      "a folder of variants (or one variant) to add to the built-in ones"},
     {"weights", "FILE", STRING, AT(weights), "verify",
      "write the softmax weights to FILE (.npy), from the first variant that returns them"},
-    {"isolate", "HOW", STRING, AT(isolate), "run",
+    {"out", "FILE", STRING, AT(out), "inspect",
+     "write a page, FILE.html, with maps, entropies and what each query attends to"},
+    {"token", "T", STRING, AT(token), "inspect",
+     "only what this query attends to: a word of the case, or an index from 0"},
+    {"head", "H", WHOLE, AT(head), "inspect", "only this head, from 0; default: all"},
+    {"batch", "B", WHOLE, AT(batch), "inspect", "this entry of the batch; default 0"},
+    {"isolate", "cell|device|none", STRING, AT(isolate), "run",
      "a worker process per cell, device (default) or none (one for the whole run)"},
     {"quarantine", "N", WHOLE, AT(quarantine), "run",
      "after N failures in a row (crashes, hangs) skip a device's other cells; default 3, 0: never"},
     {"no-lock", NULL, FLAG, AT(no_lock), "run tune",
      "measure even while another run uses the device; default: wait for it"},
-    {"format", "F", STRING, AT(format), "report", "md (default) or csv"},
+    {"format", "md|csv|html|gbench|bmf|sqlite", STRING, AT(format), "report",
+     "md is the default; html: one page that needs no network; gbench: Google Benchmark's JSON, "
+     "bmf: Bencher's, sqlite: adds the runs to the database that --out names"},
     {"tuning", "FILE", STRING, AT(tuning), "plan run",
      "use the tunings of this file instead of those found by attnbench tune and those shipped"},
     {"no-tuning", NULL, FLAG, AT(no_tuning), "plan run", "use the variants' defaults"},
     {"retune", NULL, FLAG, AT(retune), "tune", "search again where a tuning is known"},
-    {"no-quirks", NULL, FLAG, AT(no_quirks), "devices variants plan run tune verify",
+    {"no-quirks", NULL, FLAG, AT(no_quirks), "devices variants plan run tune verify inspect",
      "run as if no driver's faults were known: see kernels/quirks.json"},
-    {"json", NULL, FLAG, AT(json), "devices variants plan verify", "machine-readable output"},
-    {"quiet", NULL, FLAG, AT(quiet), "run tune check merge", "no progress, no table"},
+    {"json", NULL, FLAG, AT(json), "devices variants plan verify inspect",
+     "machine-readable output"},
+    {"progress", "[auto|plain|json|none]", WORD, AT(progress), "run",
+     "on stderr: a line that is rewritten on a terminal and a line a cell elsewhere (auto, the "
+     "default), a line a cell, an object of JSON a line for programs, or nothing"},
+    {"quiet", NULL, FLAG, AT(quiet), "run tune report check merge", "no progress, no table"},
     {"help", NULL, FLAG, AT(help), "*", "this text"},
 };
 enum { OPTION_COUNT = sizeof options_table / sizeof *options_table };
@@ -123,6 +148,24 @@ static bool is_used_by(const struct option *option, const char *command)
     return false;
 }
 
+bool option_describe(size_t index, const struct command *command, struct option_text *out)
+{
+    for (size_t i = 0; i < OPTION_COUNT; ++i) {
+        const struct option *option = &options_table[i];
+        if (!is_used_by(option, command->name))
+            continue;
+        if (index-- > 0)
+            continue;
+        *out = (struct option_text){.name = option->name,
+                                    .argument = option->argument,
+                                    .help = option->help,
+                                    .optional = option->value == WORD,
+                                    .repeats = option->value == STRINGS};
+        return true;
+    }
+    return false;
+}
+
 static const struct option *find_option(const char *name, size_t length,
                                         const struct command *command, struct err *err)
 {
@@ -137,7 +180,7 @@ static const struct option *find_option(const char *name, size_t length,
             if (same)
                 return option;
             names[count++] = option->name;
-        } else if (same) {
+        } else if (same && !elsewhere) {
             elsewhere = option;
         }
     }
@@ -229,7 +272,7 @@ int options_parse(struct options *options, const struct command *command, int ar
                   const char *const *argv, struct err *err)
 {
     bool only_args = false;
-    *options = (struct options){.seed = 1, .quarantine = 3};
+    *options = (struct options){.seed = 1, .quarantine = 3, .head = -1};
     for (int i = 1; i < argc; ++i) {
         const char *arg = argv[i];
         bool used_next = false;
@@ -280,7 +323,7 @@ void options_help(const struct command *command, struct text *out)
                command->arguments, *command->arguments ? " " : "", command->summary);
     for (size_t i = 0; i < OPTION_COUNT; ++i) {
         const struct option *option = &options_table[i];
-        char name[48];
+        char name[72];
         if (!is_used_by(option, command->name))
             continue;
         snprintf(name, sizeof name, "--%s %s", option->name,
@@ -300,8 +343,7 @@ void program_help(struct text *out)
         if (!command->hidden)
             text_print(out, "  %-9s %-12s %s\n", command->name, command->arguments,
                        command->summary);
-    text_add(out, "\nattnbench COMMAND --help tells more. First: attnbench run "
-                  "suites/quick.json\n"
+    text_add(out, "\nattnbench COMMAND --help tells more. First: attnbench run quick\n"
                   "Exit status: 0 well, 1 a wrong result, 2 usage, 3 some cells failed,\n4 no "
                   "device, 5 an invalid file, 6 I/O failed, 130 interrupted.\n");
 }

@@ -24,6 +24,7 @@ int resume_argv(const struct results *old, const struct options *given, struct o
         return err_prefix(err, "the journal's command line");
     recorded.resume = given->resume;
     recorded.quiet = given->quiet;
+    recorded.progress = given->progress;
     recorded.budget_s = given->budget_s;
     recorded.deadline_s = given->deadline_s;
     recorded.quarantine = given->quarantine;

@@ -46,7 +46,7 @@ static int on_row(void *context, const struct cell *cell, const struct row *row,
     results->rows[results->row_count++] = *row;
     if (journal_add_row(&state->journal, row, err))
         return -1;
-    progress_row(&state->progress, cell, row, results->row_count);
+    progress_row(&state->progress, cell, row);
     return clock_now_s() - state->written_s > rewrite_every_s ? write_results(state, err) : 0;
 }
 
@@ -58,10 +58,11 @@ static int on_device(void *context, int device, struct err *err)
                                err);
 }
 
-static void on_progress(void *context, const struct cell *cell, const char *phase, double eta_s)
+static void on_progress(void *context, const struct cell *cell, const char *phase, double median_s,
+                        double eta_s)
 {
     struct run_state *state = context;
-    progress_step(&state->progress, cell, phase, eta_s, state->results.row_count);
+    progress_step(&state->progress, cell, phase, median_s, eta_s);
 }
 
 /* ---- the run --------------------------------------------------------------------------------- */
@@ -189,7 +190,10 @@ static int finish(struct run_state *state, const struct options *options, bool i
     if (!interrupted)
         unlink(state->journal_path);
     if (!options->quiet)
-        report_table(&state->results, terminal_width(STDOUT_FILENO), terminal_color(STDOUT_FILENO),
+        report_table(&state->results,
+                     (struct looks){.width = terminal_width(STDOUT_FILENO),
+                                    .color = terminal_color(STDOUT_FILENO),
+                                    .utf8 = terminal_utf8(STDOUT_FILENO)},
                      &table);
     if (options->fom)
         add_figures(state, &table);
@@ -224,7 +228,8 @@ static int run_plan(struct run_state *state, const struct options *options)
     supervisor->on_device = on_device;
     supervisor->on_progress = on_progress;
     supervisor->context = state;
-    progress_start(&state->progress, state->cells, options->quiet);
+    progress_start(&state->progress, progress_choose(options->progress, options->quiet),
+                   state->cells, state->results.row_count);
     const int result = supervisor_run(supervisor, &state->setup.plan, state->setup.devices,
                                       state->done, &state->setup.arena, &interrupted, &err);
     progress_end(&state->progress);

@@ -1,6 +1,6 @@
 /* attnbench verify: the variants against tensors from elsewhere (.npy). */
 #include "commands/common.h"
-#include "store/test_case.h"
+#include "commands/suite_path.h"
 #include "util/json.h"
 
 #include <math.h>
@@ -86,40 +86,13 @@ static int on_row(void *context, const struct cell *cell, const struct row *row,
     return 0;
 }
 
-/* All variants on one case, with or without the second output. */
 static int run_variants(struct setup *setup, const struct options *options,
                         const struct test_case *test_case, enum returns returns,
                         struct verification *v)
 {
-    struct err err;
-    struct plan plan;
-    struct suite rules = suite_default();
-    struct problem problem = test_case->problem;
-    const enum check_mode mode = CHECK_FULL;
-    bool interrupted = false;
-    problem.returns = returns;
+    const struct case_run run = {test_case, returns, options->weights, on_row, v};
     v->returns = returns;
-    const struct plan_request request = {.suites = &rules,
-                                         .suite_count = 1,
-                                         .problem = &problem,
-                                         .variants = setup->kernels.variants,
-                                         .variant_count = setup->kernels.count,
-                                         .devices = setup->devices,
-                                         .device_count = setup->device_count,
-                                         .only_variants = options->variants};
-    if (plan_build(&plan, &request, &err))
-        return fail(EXIT_USAGE, &err);
-    struct supervisor supervisor = setup->supervisor;
-    supervisor.case_folder = test_case->folder;
-    supervisor.weights_path = options->weights;
-    supervisor.check = &mode;
-    supervisor.deadline_s = options->deadline_s;
-    supervisor.on_row = on_row;
-    supervisor.context = v;
-    const int result =
-        supervisor_run(&supervisor, &plan, setup->devices, NULL, &plan.arena, &interrupted, &err);
-    plan_free(&plan);
-    return result ? fail(EXIT_IO, &err) : EXIT_OK;
+    return setup_run_case(setup, options, &run);
 }
 
 static int run_case(struct setup *setup, const struct options *options, const char *folder,
@@ -150,7 +123,7 @@ int command_verify(const struct options *options)
     if (status == EXIT_OK)
         setup_show_quirks(&setup);
     for (int i = 0; i < options->arg_count && status == EXIT_OK; ++i) {
-        v.folder = options->args[i];
+        v.folder = case_path(&setup.arena, options->args[i]);
         if (cases) {
             cJSON *item = cJSON_CreateObject();
             cJSON_AddItemToArray(cases, item);

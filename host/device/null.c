@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { GUARD_BYTES = 256 };
@@ -344,6 +345,9 @@ static int null_launch(struct session *session, struct kernels *kernels, struct 
                          &seconds, &failure->err))
         return -1;
     write_output(session, kernels, fault);
+    const struct timespec pause = {(time_t)script.pause_s, (long)(1e9 * fmod(script.pause_s, 1))};
+    if (script.pause_s > 0)
+        (void)nanosleep(&pause, NULL);
     const double unit = (double)(inputs_hash(7, session->launches++) >> 11) * 0x1p-53;
     seconds *= 1 + script.noise * (2 * unit - 1);
     *times =

@@ -166,6 +166,13 @@ static bool is_group_known(const struct field *fields, int count, const void *re
     return false;
 }
 
+bool fields_known(const struct field *fields, int count, const void *record, int field)
+{
+    char group[32];
+    split(fields[field].path, group);
+    return !*group || is_group_known(fields, count, record, group);
+}
+
 cJSON *fields_to_json(const struct field *fields, int count, const void *record)
 {
     cJSON *object = cJSON_CreateObject();

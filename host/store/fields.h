@@ -50,6 +50,9 @@ cJSON *fields_to_json(const struct field *fields, int count, const void *record)
 int fields_from_json(const struct field *fields, int count, void *record, const struct json *json,
                      const cJSON *object, struct arena *arena, struct err *err);
 
+/* Is anything known of the group that a field is in, so that it is written? */
+bool fields_known(const struct field *fields, int count, const void *record, int field);
+
 /* One field as JSON, to be deleted by the caller. */
 cJSON *field_to_json(const struct field *field, const void *record);
 

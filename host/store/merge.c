@@ -103,7 +103,7 @@ static int compare_runs(const struct merge *merge, const struct results *other, 
 
 /* ---- the header ------------------------------------------------------------------------------ */
 
-static int add_part(struct merge *merge, const struct part *part)
+static int add_part(struct merge *merge, const struct run_part *part)
 {
     const int number = names_add(&merge->run_names, part->id);
     if (number == merge->part_capacity) {
@@ -112,7 +112,7 @@ static int add_part(struct merge *merge, const struct part *part)
                                   sizeof *merge->parts);
         merge->part_capacity = more;
     }
-    struct part *mine = &merge->parts[number];
+    struct run_part *mine = &merge->parts[number];
     const char *finished = mine->finished_utc;
     if (mine->id &&
         (!part->finished_utc || (finished && strcmp(finished, part->finished_utc) >= 0)))
@@ -276,7 +276,7 @@ static int add_header(struct merge *merge, const char *path, const struct result
                                   .device_count = header->device_count,
                                   .devices = arena_array(arena, devices, sizeof(int)),
                                   .device_ids = arena_array(arena, devices, sizeof(char *))};
-    const struct part whole = {.id = run->id,
+    const struct run_part whole = {.id = run->id,
                                .index = run->shard.index,
                                .count = run->shard.count,
                                .source = run->shard.source,
@@ -324,7 +324,7 @@ static void finish_header(struct merge *merge)
     struct text ids = {0};
     char hex[65];
     for (int i = 0; i < merge->run_names.count; ++i) {
-        const struct part *part = &merge->parts[i];
+        const struct run_part *part = &merge->parts[i];
         const char *end = part->finished_utc ? part->finished_utc : part->started_utc;
         text_print(&ids, "%s\n", part->id);
         if (!run->started_utc || strcmp(part->started_utc, run->started_utc) < 0)

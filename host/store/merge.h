@@ -50,7 +50,7 @@ struct merge {
     int input_count, input_capacity;
     struct names device_names, run_names, cell_names, variant_names;
     struct device_info *devices;
-    struct part *parts;
+    struct run_part *parts;
     int device_capacity, part_capacity;
     const char *device_option; /* "--device=..." of all inputs, or NULL */
     struct merge_cell *cells;  /* by number, from merge_write on in order */

@@ -32,7 +32,7 @@ static int by_name(const void *left, const void *right)
 
 static int by_shard(const void *left, const void *right)
 {
-    const struct part *a = left, *b = right;
+    const struct run_part *a = left, *b = right;
     if (a->count != b->count)
         return a->count < b->count ? -1 : 1;
     if (a->index != b->index)

@@ -40,7 +40,7 @@ static const struct field run_fields[] = {
 };
 #undef AT
 
-#define AT(member) offsetof(struct part, member)
+#define AT(member) offsetof(struct run_part, member)
 static const struct field part_fields[] = {
     {"id", FIELD_NAME, AT(id)},
     {"index", FIELD_NEW_COUNT, AT(index)},
@@ -246,11 +246,11 @@ static int read_parts(struct run_header *run, const struct json *json, const cJS
     const cJSON *list = NULL, *item = NULL;
     if (json_node(json, node, "parts", false, cJSON_Array, &list, err))
         return -1;
-    struct part *parts = arena_array(arena, (size_t)cJSON_GetArraySize(list), sizeof *parts);
+    struct run_part *parts = arena_array(arena, (size_t)cJSON_GetArraySize(list), sizeof *parts);
     run->parts = parts;
     cJSON_ArrayForEach(item, list)
     {
-        struct part *part = parts + run->part_count++;
+        struct run_part *part = parts + run->part_count++;
         if (fields_from_json(part_fields, PART_FIELDS, part, json, item, arena, err))
             return -1;
     }

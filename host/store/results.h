@@ -26,7 +26,7 @@ enum activity {
 const char *activity_name(enum activity activity); /* "measure", "check", "warmup", ... */
 
 /* A run that a merged file holds rows of. */
-struct part {
+struct run_part {
     const char *id;
     int64_t index, count; /* its shard; 0: the whole plan */
     const char *source;
@@ -51,7 +51,7 @@ struct run_header {
         int64_t plan_cells;   /* rows that the whole plan has; 0: as planned_cells */
         const char *source;   /* where index and count come from; NULL: no shard */
     } shard;
-    const struct part *parts; /* what a merged file was made from; else none */
+    const struct run_part *parts; /* what a merged file was made from; else none */
     int part_count;
     double time_s[ACTIVITIES]; /* of the last invocation; NaN: it has not finished */
 };

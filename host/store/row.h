@@ -134,6 +134,19 @@ bool row_relabel(const struct row *row, const struct text *line, struct text *ou
  * too. row_field_text adds a field as plain text, nothing when it is unknown. */
 int row_field_count(void);
 const char *row_field_path(int field); /* "time.median_s" */
+/* NUMBER: whole or not; INTERVAL: two reals; SAMPLES: the list of times. Other lists and objects
+ * are TEXT. */
+enum row_column {
+    ROW_COLUMN_TEXT,
+    ROW_COLUMN_NUMBER,
+    ROW_COLUMN_INTEGER,
+    ROW_COLUMN_REAL,
+    ROW_COLUMN_INTERVAL,
+    ROW_COLUMN_SAMPLES
+};
+enum row_column row_field_column(int field);
+/* To be deleted by the caller; null when it is unknown. */
+cJSON *row_field_json(const struct row *row, int field);
 void row_field_text(const struct row *row, int field, struct text *out);
 
 #endif

@@ -158,9 +158,9 @@ size_t text_hash(const char *text)
     return (size_t)hash;
 }
 
-/* Length of the valid UTF-8 sequence at `s` and its code point, or 0. */
-static int decode_utf8(const unsigned char *s, uint32_t *code)
+int text_decode(const char *text, uint32_t *code)
 {
+    const unsigned char *s = (const unsigned char *)text;
     if (s[0] < 0x80) {
         *code = s[0];
         return 1;
@@ -189,10 +189,9 @@ static bool is_bidi_control(uint32_t c)
 
 void text_add_printable(struct text *text, const char *foreign, bool multiline)
 {
-    const unsigned char *s = (const unsigned char *)foreign;
-    while (*s) {
+    for (const char *s = foreign; *s;) {
         uint32_t code = 0;
-        const int length = decode_utf8(s, &code);
+        const int length = text_decode(s, &code);
         const bool layout = multiline && (code == '\n' || code == '\t');
         const bool control = code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 ||
                              code == 0x2029 || code == 0xfeff;

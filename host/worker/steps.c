@@ -1,5 +1,6 @@
 #include "worker/steps.h"
 
+#include "measure/stats.h"
 #include "util/clock.h"
 
 #include <math.h>
@@ -190,17 +191,30 @@ static enum check_mode mode_of(const struct run *run, const struct job *job)
 
 static double eta(const struct run *run)
 {
-    double seconds = 0;
-    for (int c = run->next; c < run->plan->count; ++c)
-        if (run->plan->cells[c].fate == CELL_RUN && !(run->done && run->done[c]))
-            seconds += estimate_cell(run->estimate, run->plan, &run->plan->cells[c]);
-    return seconds;
+    const double now_s = clock_now_s();
+    struct outlook outlook = {.spent_s = run->group_start_s - run->start_s,
+                              .group_spent_s = now_s - run->group_start_s,
+                              .budget_s = run->start_s + run->budget_s - now_s,
+                              .has_budget = run->budget_s > 0};
+    for (int c = 0; c < run->plan->count; ++c) {
+        const struct cell *cell = &run->plan->cells[c];
+        if (cell->fate != CELL_RUN || (run->done && run->done[c]) || run->skipped[c])
+            continue;
+        const double cell_s = estimate_cell(run->estimate, run->plan, cell);
+        *(c < run->next  ? &outlook.done_s
+          : c < run->end ? &outlook.group_s
+                         : &outlook.later_s) += cell_s;
+        if (c >= run->next && !estimate_knows(run->estimate, cell))
+            outlook.guessed_s += cell_s;
+    }
+    return estimate_rest(&outlook);
 }
 
 void steps_progress(const struct run *run, const struct job *job, const char *phase)
 {
     if (run->with->on_progress)
-        run->with->on_progress(run->with->context, job->cell, phase, eta(run));
+        run->with->on_progress(run->with->context, job->cell, phase,
+                               stats_median(job->time_s, job->sampler.count), eta(run));
 }
 
 /* Some compilers allow a kernel smaller work-groups than the device's limit promises (registers,
@@ -237,8 +251,11 @@ bool steps_prepare(struct run *run, struct job *job)
 {
     cJSON *reply = NULL;
     steps_progress(run, job, "build");
+    const double start_s = clock_now_s();
     if (!steps_build(run, job, "prepare", &reply))
         return false;
+    job->build_s = clock_now_s() - start_s;
+    job->launches = 0;
     const cJSON *time = cJSON_GetObjectItemCaseSensitive(reply, "build_s");
     const char *options = json_peek_string(reply, "options");
     if (isnan(job->row.build.time_s) && cJSON_IsNumber(time))
@@ -272,8 +289,11 @@ static bool launch(struct run *run, struct job *job, const char *phase, bool neg
 {
     cJSON *request = steps_request("launch", job->slot), *reply = NULL;
     cJSON_AddBoolToObject(request, "negated", negated);
+    const double start_s = clock_now_s();
     if (!steps_ask_job(run, job, request, phase, &reply))
         return false;
+    const double wall_s = clock_now_s() - start_s;
+    job->build_s += job->launches++ ? -wall_s : wall_s; /* lazy compilers work in the first */
     *seconds = json_peek_number(reply, "device_s");
     if (isnan(*seconds))
         *seconds = json_peek_number(reply, "host_s");
@@ -336,6 +356,7 @@ void steps_check(struct run *run, struct job *job)
         launch(run, job, "check", false, &seconds) && is_worth_it(run, job, seconds, factor) &&
         read_output(run, job, "check", &repeatable) && (repeatable || judge(run, job, "check"))) {
         job->row.check.repeatable = repeatable;
+        estimate_learn_build(run->estimate, run->plan, job->cell, job->build_s);
         if (run->fastest_s <= 0 || seconds < run->fastest_s)
             run->fastest_s = seconds;
         if (run->with->case_folder)

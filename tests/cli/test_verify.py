@@ -4,14 +4,7 @@ import json
 import math
 import struct
 
-from harness import BAD_INPUT, OK, WRONG, ProgramTest, main
-
-
-def npy(shape, values, kind="<f4"):
-    code = {"<f4": "<f", "|b1": "?", "<i8": "<q"}[kind]
-    header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {tuple(shape)!r}, }}\n".encode()
-    body = b"".join(struct.pack(code, v) for v in values)
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + body
+from harness import BAD_INPUT, OK, WRONG, ProgramTest, main, npy
 
 
 class Verify(ProgramTest):

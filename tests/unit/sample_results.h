@@ -212,4 +212,26 @@ static inline struct results sample_results(void)
     return results;
 }
 
+/* Every string of the file is hostile. */
+static inline struct results hostile_results(void)
+{
+    struct results results = sample_results();
+    struct device_info *devices = arena_alloc(&results.arena, sizeof *devices);
+    *devices = results.devices[0];
+    devices->id = devices->name = devices->platform = devices->driver = devices->type = HOSTILE;
+    results.devices = devices;
+    results.run.suite_name = results.run.started_utc = results.run.tool_version = HOSTILE;
+    char *huge = arena_alloc(&results.arena, 10001);
+    memset(huge, '|', 10000);
+    for (int i = 0; i < results.row_count; ++i) {
+        struct row *row = results.rows + i;
+        row->device = row->variant = HOSTILE;
+        row->sweeps.values = sample_text(&results.arena, HOSTILE);
+        if (row->status != ROW_OK)
+            row->reason = i % 2 ? huge : HOSTILE;
+    }
+    results_derive(&results);
+    return results;
+}
+
 #endif
