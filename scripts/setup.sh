@@ -37,6 +37,9 @@ chromedriver cmd:chromedriver     chromium-driver     chromedriver        chrome
 npm          cmd:npm              npm                 nodejs-npm          npm-default         npm                node
 xmllint      cmd:xmllint          libxml2-utils       libxml2             libxml2-tools       libxml2            libxml2
 openblas     lib:openblas         libopenblas-dev     openblas-devel      openblas-devel      openblas           openblas
+slurm        cmd:slurmd           slurm-wlm           slurm-slurmctld,slurm-slurmd slurm  slurm-llnl          -
+munge        cmd:munged           munge               munge               munge               munge              munge
+mpi          cmd:mpirun           openmpi-bin         openmpi             openmpi4            openmpi            open-mpi
 man          cmd:man              man-db              man-db              man                 man-db             -
 mandoc       cmd:mandoc           mandoc              mandoc              mandoc              mandoc             mandoc
 bash-compl   file:/usr/share/bash-completion/bash_completion bash-completion bash-completion bash-completion bash-completion -

@@ -1,6 +1,7 @@
 #include "commands/common.h"
 #include "commands/suite_path.h"
 
+#include "commands/shard.h"
 #include "util/cache.h"
 #include "util/file.h"
 #include "util/lock.h"
@@ -60,6 +61,21 @@ int setup_kernels(struct setup *setup, const struct options *options)
 
 /* ---- devices --------------------------------------------------------------------------------- */
 
+/* Ranks on one node share out the devices of one model: `index` stands for all that are like it. */
+static int choose_by_rank(struct setup *setup, int index)
+{
+    const struct device_info *found = setup->found;
+    const char *model = device_info_key(&found[index], &setup->arena);
+    int alike = 0;
+    for (int d = 0; d < setup->found_count; ++d)
+        alike += strcmp(device_info_key(&found[d], &setup->arena), model) == 0;
+    int64_t nth = alike ? setup->shard.local % alike : 0;
+    for (int d = 0; d < setup->found_count; ++d)
+        if (strcmp(device_info_key(&found[d], &setup->arena), model) == 0 && nth-- == 0)
+            return d;
+    return index;
+}
+
 static int choose(struct setup *setup, const char *wanted)
 {
     struct err err;
@@ -69,18 +85,27 @@ static int choose(struct setup *setup, const char *wanted)
         return fail(EXIT_NO_DEVICE, &err);
     }
     setup->all_devices = wanted && (strcmp(wanted, "all") == 0 || strcmp(wanted, "null-all") == 0);
-    if (setup->all_devices || (wanted && strcmp(wanted, "null") == 0)) {
+    if (setup->all_devices) {
         setup->devices = setup->found;
-        setup->device_count = setup->all_devices ? setup->found_count : 1;
+        setup->device_count = setup->found_count;
         return EXIT_OK;
     }
-    const int index = wanted ? device_select(setup->found, setup->found_count, wanted, &err)
-                             : device_best(setup->found, setup->found_count);
+    const bool any_null = wanted && strcmp(wanted, "null") == 0;
+    int index = any_null ? 0
+                : wanted ? device_select(setup->found, setup->found_count, wanted, &err)
+                         : device_best(setup->found, setup->found_count);
     if (index < 0)
         return fail(EXIT_NO_DEVICE, &err);
+    if (setup->shard.count && setup->shard.local >= 0 && (!wanted || any_null))
+        index = choose_by_rank(setup, index);
     setup->devices = &setup->found[index];
     setup->device_count = 1;
     return EXIT_OK;
+}
+
+static const char *lookup(const char *name)
+{
+    return getenv(name);
 }
 
 int setup_devices(struct setup *setup, const struct options *options)
@@ -98,6 +123,9 @@ int setup_devices(struct setup *setup, const struct options *options)
     if (supervisor_enumerate(&setup->supervisor, deadline_s, &setup->arena, &setup->found,
                              &setup->found_count, &err))
         return fail(EXIT_NO_DEVICE, &err);
+    for (int d = 0; d < setup->found_count; ++d)
+        if (!setup->found[d].visible)
+            setup->found[d].visible = device_visible(&setup->found[d], lookup, &setup->arena);
     if (!options->no_quirks) {
         struct quirk_list quirks;
         if (kernel_tree_quirks(&quirks, &setup->arena, &err))
@@ -125,8 +153,12 @@ void setup_locks(struct setup *setup, const struct options *options)
     for (int d = 0; d < setup->device_count && !options->no_lock; ++d) {
         struct device_info *device = &setup->devices[d];
         struct err err;
-        /* The id tells twins apart: two boards of one kind. */
-        const char *name = arena_print(arena, "%s-%s", device_info_key(device, arena), device->id);
+        /* Two boards of one kind are told apart, whatever part of them a scheduler shows; and so
+         * are nodes, whose home folder may be one. */
+        char *name = arena_print(arena, "%s-%s@%s", device_info_key(device, arena),
+                                 device_unit(device, arena), host_name(arena));
+        for (char *c = strchr(name, '/'); c; c = strchr(c, '/'))
+            *c = '_';
         const char *path = cache_path(arena, "locks", name);
         if (path && cache_make_folders(path) &&
             lock_take(path, tell_waiting, device, stop, &err) < 0 && !*stop) {
@@ -240,8 +272,10 @@ int setup_plan(struct setup *setup, const struct options *options)
                                          .only_variants = options->variants,
                                          .filter = options->filter,
                                          .tunings = &setup->tunings,
-                                         .host_bytes =
-                                             pages > 0 && page > 0 ? (int64_t)pages * page : 0};
+                                         .host_bytes = setup->host_bytes ? setup->host_bytes
+                                                       : pages > 0 && page > 0
+                                                           ? (int64_t)pages * page
+                                                           : 0};
     if (plan_check_suites(&request, &err))
         return fail(EXIT_BAD_INPUT, &err);
     return plan_build(&setup->plan, &request, &err) ? fail(EXIT_USAGE, &err) : EXIT_OK;

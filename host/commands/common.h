@@ -4,10 +4,18 @@
 
 #include "commands/options.h"
 #include "problem/plan.h"
+#include "problem/shards.h"
 #include "store/kernels.h"
 #include "store/results.h"
 #include "store/test_case.h"
 #include "worker/supervisor.h"
+
+/* Which part of the plan; see shard.h. */
+struct shard {
+    int64_t index, count; /* from 1; count 0: the whole plan */
+    int64_t local;        /* rank on this node, from 0; -1: unknown */
+    const char *source;   /* how that is known */
+};
 
 /* Everything that a run is made from; zero-initialised, freed by setup_free. */
 struct setup {
@@ -20,6 +28,9 @@ struct setup {
     bool all_devices;
     struct tunings tunings;
     struct plan plan;
+    int64_t host_bytes; /* memory that the plan counts with; 0: this machine's */
+    struct shard shard;
+    struct shards shards;         /* of the plan, when there is a shard */
     struct supervisor supervisor; /* program, backend and kernels_dir are set by setup_devices */
 };
 

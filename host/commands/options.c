@@ -24,6 +24,8 @@ const struct command commands[] = {
      ARGS_LIMIT, false},
     {"check", "RESULT...", "is a results file (or a journal) valid and believable", command_check,
      1, ARGS_LIMIT, false},
+    {"merge", "PART...", "join results of shards (or a folder of them)", command_merge, 1,
+     ARGS_LIMIT, false},
     {"version", "", "which version this is, and what it was built with", command_version, 0, 0,
      false},
     {"worker", "", "serve a supervisor (internal)", command_worker, 0, 0, true},
@@ -75,10 +77,24 @@ static const struct option {
     {"peaks", "[cached|fresh|none]", WORD, AT(peaks), "devices run",
      "what the device can do at most: measured once and kept in the cache folder (cached: run's "
      "default), measured again, or left out"},
+    {"shard", "I/N", STRING, AT(shard), "plan run",
+     "only the I-th of N balanced parts of the plan, I from 1; auto: what mpirun, srun or a Slurm "
+     "array says; auto/N: the same with N known, for Kubernetes and for arrays run again in part"},
+    {"ranks", "N", WHOLE, AT(ranks), "plan", "for how many ranks --emit makes a job; default 4"},
+    {"emit", "slurm|mpi|k8s|reframe", STRING, AT(emit), "plan",
+     "print a job that runs the plan on --ranks ranks, or a check of ReFrame that does"},
+    {"simulate", "N,...", STRING, AT(simulate), "plan",
+     "what N ranks would need by the cost model: makespan, balance, the longest shard"},
+    {"continue", NULL, FLAG, AT(go_on), "run",
+     "start, or go on with what --out holds, or do nothing when that is finished: for jobs that "
+     "may be started again"},
+    {"fom", NULL, FLAG, AT(fom), "run",
+     "at the end a line \"FOM CELL@VARIANT SECONDS s\" for each row that is ok"},
     {"seed", "S", WHOLE, AT(seed), "run tune",
      "seed of the inputs (and of tune's search), 0 to 2^53; default 1"},
-    {"out", "FILE", STRING, AT(out), "run tune report",
-     "where to write; run's default is DEVICE--SUITE--TIME.json, tune's a file that run reads"},
+    {"out", "FILE", STRING, AT(out), "run tune report merge",
+     "where to write; run's default is DEVICE--SUITE--TIME.json, and in its FILE {shard} becomes "
+     "3-of-16; tune's default is a file that run reads"},
     {"out", "FILE", STRING, AT(out), "compare check", "where to write; default: standard output"},
     {"threshold", "P%", PERCENT, AT(threshold), "compare",
      "the smallest change worth a verdict; default 3%"},
@@ -118,7 +134,7 @@ static const struct option {
     {"progress", "[auto|plain|json|none]", WORD, AT(progress), "run",
      "on stderr: a line that is rewritten on a terminal and a line a cell elsewhere (auto, the "
      "default), a line a cell, an object of JSON a line for programs, or nothing"},
-    {"quiet", NULL, FLAG, AT(quiet), "run tune report check", "no progress, no table"},
+    {"quiet", NULL, FLAG, AT(quiet), "run tune report check merge", "no progress, no table"},
     {"help", NULL, FLAG, AT(help), "*", "this text"},
 };
 enum { OPTION_COUNT = sizeof options_table / sizeof *options_table };

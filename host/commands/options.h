@@ -21,17 +21,17 @@ enum {
     EXIT_INTERRUPTED = 130
 };
 
-enum { ARGS_LIMIT = 256, SETS_LIMIT = 32 };
+enum { ARGS_LIMIT = 4096, SETS_LIMIT = 32 };
 
 struct options {
     const char *device, *variants, *filter, *check, *out, *resume, *kernels, *isolate, *format,
-        *weights, *inputs, *cache, *peaks, *tuning, *progress, *token;
+        *weights, *inputs, *cache, *peaks, *tuning, *progress, *token, *shard, *emit, *simulate;
     const char *sets[SETS_LIMIT];
     int set_count;
-    double budget_s, deadline_s;           /* 0: not given */
-    double threshold;                      /* 0.03: 3 % */
-    int64_t seed, quarantine, head, batch; /* head -1: all */
-    bool json, quiet, help, no_lock, no_program_cache, no_tuning, retune, no_quirks;
+    double budget_s, deadline_s;                  /* 0: not given */
+    double threshold;                             /* 0.03: 3 % */
+    int64_t seed, quarantine, head, batch, ranks; /* head -1: all */
+    bool json, quiet, help, no_lock, no_program_cache, no_tuning, retune, no_quirks, go_on, fom;
     const char *args[ARGS_LIMIT]; /* the command's own arguments: suites or files */
     int arg_count;
 };
@@ -67,6 +67,7 @@ int command_compare(const struct options *options);
 int command_devices(const struct options *options);
 int command_docs(const struct options *options);
 int command_inspect(const struct options *options);
+int command_merge(const struct options *options);
 int command_plan(const struct options *options);
 int command_report(const struct options *options);
 int command_run(const struct options *given);

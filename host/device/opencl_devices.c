@@ -50,6 +50,23 @@ static int64_t integer_property(cl_device_id device, cl_uint property, size_t by
     return x > INT64_C(1) << 53 ? INT64_C(1) << 53 : (int64_t)x; /* JSON numbers are doubles */
 }
 
+/* cl_khr_device_uuid; the constant is newer than some headers. NULL: unknown, or all zero. */
+static const char *uuid_property(struct arena *arena, cl_device_id device,
+                                 const struct device_info *info)
+{
+    enum { DEVICE_UUID_KHR = 0x106A, UUID_BYTES = 16 };
+    unsigned char bytes[UUID_BYTES] = {0}, any = 0;
+    char hex[2 * UUID_BYTES + 1] = "";
+    if (!device_has_extension(info, "cl_khr_device_uuid") ||
+        clGetDeviceInfo(device, DEVICE_UUID_KHR, sizeof bytes, bytes, NULL) != CL_SUCCESS)
+        return NULL;
+    for (int i = 0; i < UUID_BYTES; ++i) {
+        snprintf(hex + (size_t)2 * (size_t)i, 3, "%02x", bytes[i]);
+        any |= bytes[i];
+    }
+    return any ? arena_copy(arena, hex) : NULL;
+}
+
 /* A short name for a platform: known vendors first, otherwise its first word. */
 static const char *platform_slug(struct arena *arena, const char *name)
 {
@@ -107,6 +124,7 @@ static void describe(struct arena *arena, cl_device_id device, const char *platf
         for (int i = 0; i < 3; ++i)
             info->max_work_item[i] = sizes[i] > 1u << 30 ? 1 << 30 : (int64_t)sizes[i];
     info->has_clblast = clblast_available();
+    info->uuid = uuid_property(arena, device, info);
 }
 
 struct found {

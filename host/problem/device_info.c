@@ -9,8 +9,15 @@
 #include <stddef.h>
 #include <string.h>
 
-/* FIELD_INT_OR_0: files of older versions lack it. */
-enum field_type { FIELD_TEXT, FIELD_INT, FIELD_INT_OR_0, FIELD_BOOL };
+/* FIELD_INT_OR_0: files of older versions lack it. FIELD_..._KNOWN: only there when it is known. */
+enum field_type {
+    FIELD_TEXT,
+    FIELD_TEXT_KNOWN,
+    FIELD_INT,
+    FIELD_INT_OR_0,
+    FIELD_INT_KNOWN,
+    FIELD_BOOL
+};
 
 #define AT(member) offsetof(struct device_info, member)
 static const struct field {
@@ -38,8 +45,19 @@ static const struct field {
     {"vector_width", FIELD_INT_OR_0, AT(vector_width)},
     {"clblast", FIELD_BOOL, AT(has_clblast)},
     {"extensions", FIELD_TEXT, AT(extensions)},
+    {"uuid", FIELD_TEXT_KNOWN, AT(uuid)},
+    {"visible", FIELD_TEXT_KNOWN, AT(visible)},
+    {"host", FIELD_TEXT_KNOWN, AT(host)},
+    {"host_os", FIELD_TEXT_KNOWN, AT(host_os)},
+    {"host_cpu", FIELD_TEXT_KNOWN, AT(host_cpu)},
+    {"slot", FIELD_INT_KNOWN, AT(slot)},
 };
 enum { FIELD_COUNT = sizeof fields / sizeof *fields };
+
+static bool is_optional(enum field_type type)
+{
+    return type == FIELD_INT_OR_0 || type == FIELD_INT_KNOWN || type == FIELD_TEXT_KNOWN;
+}
 
 cJSON *device_info_to_json(const struct device_info *device)
 {
@@ -47,14 +65,18 @@ cJSON *device_info_to_json(const struct device_info *device)
     for (size_t i = 0; i < FIELD_COUNT; ++i) {
         const void *at = (const char *)device + fields[i].offset;
         switch (fields[i].type) {
-        case FIELD_TEXT: {
+        case FIELD_TEXT:
+        case FIELD_TEXT_KNOWN: {
             const char *text = *(const char *const *)at;
-            cJSON_AddStringToObject(object, fields[i].name, text ? text : "");
+            if (text || fields[i].type == FIELD_TEXT)
+                cJSON_AddStringToObject(object, fields[i].name, text ? text : "");
             break;
         }
         case FIELD_INT:
         case FIELD_INT_OR_0:
-            cJSON_AddNumberToObject(object, fields[i].name, (double)*(const int64_t *)at);
+        case FIELD_INT_KNOWN:
+            if (*(const int64_t *)at || fields[i].type != FIELD_INT_KNOWN)
+                cJSON_AddNumberToObject(object, fields[i].name, (double)*(const int64_t *)at);
             break;
         case FIELD_BOOL:
             cJSON_AddBoolToObject(object, fields[i].name, *(const bool *)at);
@@ -118,11 +140,11 @@ int device_info_from_json(struct device_info *device, const cJSON *object, struc
         void *at = (char *)device + fields[i].offset;
         char found[64];
         json_describe(item, found, sizeof found);
-        if (!item && fields[i].type == FIELD_INT_OR_0)
+        if (!item && is_optional(fields[i].type))
             continue;
         if (!item)
             return err_set(err, "device: the key \"%s\" is missing", fields[i].name);
-        if (fields[i].type == FIELD_TEXT) {
+        if (fields[i].type == FIELD_TEXT || fields[i].type == FIELD_TEXT_KNOWN) {
             if (!cJSON_IsString(item))
                 return err_set(err, "device.%s: expected a string, found %s", fields[i].name,
                                found);
@@ -168,6 +190,72 @@ char *device_info_key(const struct device_info *device, struct arena *arena)
                     device->driver, (long long)device->compute_units);
     sha256_hex(identity, strlen(identity), hash);
     return arena_print(arena, "%s%s%.*s", name, length ? "-" : "", HASH_SHOWN, hash);
+}
+
+/* ---- one device among many ------------------------------------------------------------------- */
+
+/* In the order in which drivers apply them: each numbers what the one before left. */
+static const struct {
+    const char *name, *maker;
+} visibility[] = {{"CUDA_VISIBLE_DEVICES", "NVIDIA"},
+                  {"ROCR_VISIBLE_DEVICES", "AMD"},
+                  {"ROCR_VISIBLE_DEVICES", "Advanced Micro Devices"},
+                  {"GPU_DEVICE_ORDINAL", "AMD"},
+                  {"GPU_DEVICE_ORDINAL", "Advanced Micro Devices"},
+                  {"ZE_AFFINITY_MASK", "Intel"}};
+
+const char *device_visible(const struct device_info *device, const char *(*lookup)(const char *),
+                           struct arena *arena)
+{
+    const char *all = NULL, *last = "";
+    for (size_t i = 0; i < sizeof visibility / sizeof *visibility; ++i) {
+        const char *value = lookup(visibility[i].name);
+        if (!value || strcmp(device->type, "cpu") == 0 || strcmp(visibility[i].name, last) == 0 ||
+            !(text_contains(device->platform, visibility[i].maker) ||
+              text_contains(device->vendor, visibility[i].maker)))
+            continue;
+        last = visibility[i].name;
+        all = arena_print(arena, "%s%s%s=%s", all ? all : "", all ? " " : "", last, value);
+    }
+    return all ? printable(all, arena) : NULL;
+}
+
+/* The entry at `index` of the list after the `=` at `list`, up to a space; NULL: there is none. */
+static const char *list_entry(const char *list, int64_t index, struct arena *arena)
+{
+    const size_t end = strcspn(list, " ");
+    for (size_t at = 0; at < end; ++at) {
+        const size_t length = strcspn(list + at, ", ");
+        if (index-- == 0)
+            return length ? arena_copy_bytes(arena, list + at, length) : NULL;
+        at += length;
+    }
+    return NULL;
+}
+
+const char *device_unit(const struct device_info *device, struct arena *arena)
+{
+    enum { UUID_SHOWN = 8 };
+    const char *dash = strrchr(device->id, '-');
+    int64_t index = 0;
+    if (!dash || !text_to_int64(dash + 1, &index) || index < 0)
+        return device->id;
+    const int stem = (int)(dash - device->id);
+    if (device->uuid)
+        return arena_print(arena, "%.*s-%.*s", stem, device->id, UUID_SHOWN, device->uuid);
+    const char *entry = NULL;
+    /* From the last list to the first, as each numbers what the one before left. */
+    for (const char *at = device->visible ? device->visible + strlen(device->visible) : NULL;
+         at && at > device->visible; --at)
+        if (at[-1] == '=') {
+            const char *found = list_entry(at, index, arena);
+            if (!found)
+                break;
+            entry = found;
+            if (!text_to_int64(found, &index))
+                break;
+        }
+    return entry ? arena_print(arena, "%.*s-%s", stem, device->id, entry) : device->id;
 }
 
 bool device_has_extension(const struct device_info *device, const char *extension)

@@ -18,6 +18,11 @@ struct device_info {
     const char *platform, *name, *vendor, *driver, *opencl_c;
     const char *type;       /* "gpu", "cpu", "accelerator", "other" */
     const char *extensions; /* separated by single spaces */
+    const char *uuid;       /* CL_DEVICE_UUID_KHR, 32 hex digits; NULL: the driver tells none */
+    const char *visible; /* the scheduler's choice: "CUDA_VISIBLE_DEVICES=2,3"; NULL: all devices */
+    /* In a merged file: where the device is, and which of the plan's devices it is (from 1). */
+    const char *host, *host_os, *host_cpu;
+    int64_t slot; /* 0: the file is of one run */
     int64_t compute_units, clock_mhz;
     int64_t global_bytes, local_bytes, max_alloc_bytes;
     int64_t max_work_group;
@@ -41,6 +46,15 @@ int device_info_from_json(struct device_info *device, const cJSON *object, struc
 /* Names a device and its driver in file names: letters of its name, then a hash over platform,
  * name, vendor, driver and compute units, "cpu-skylake-avx512-amd-epyc-0123456789ab". */
 char *device_info_key(const struct device_info *device, struct arena *arena);
+
+/* The schedulers' variables that narrow which devices a process of this platform sees, for
+ * `visible`; `lookup` is getenv, or a test's. */
+const char *device_visible(const struct device_info *device, const char *(*lookup)(const char *),
+                           struct arena *arena);
+/* Names the physical device on its host, however a scheduler narrows what a process sees: by its
+ * uuid ("nvidia-gpu-3f2a91c0"), or by its id with the index among all devices ("amd-gpu-2", which a
+ * process with ROCR_VISIBLE_DEVICES=2 calls amd-gpu-0). Else its id. */
+const char *device_unit(const struct device_info *device, struct arena *arena);
 
 bool device_has_extension(const struct device_info *device, const char *extension);
 

@@ -293,8 +293,7 @@ static void identify(struct plan *plan)
 {
     struct text all = {0};
     for (int d = 0; d < plan->device_count; ++d)
-        text_print(&all, "%s|%s|%s\n", plan->devices[d].id, plan->devices[d].name,
-                   plan->devices[d].driver);
+        text_print(&all, "%s\n", device_info_key(&plan->devices[d], &plan->arena));
     for (int c = 0; c < plan->count; ++c) {
         const struct cell *cell = &plan->cells[c];
         const char *tuning = tuning_text(&cell->tuning, &plan->arena);

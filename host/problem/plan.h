@@ -32,7 +32,9 @@ struct cell {
 };
 
 struct plan {
-    char id[65]; /* SHA-256 over the cells' ids, variants' program_sha, devices' identity */
+    /* SHA-256 over the cells' ids, variants' program_sha, models and drivers of the devices: the
+     * same on every device of one model, wherever it is. */
+    char id[65];
     struct cell *cells;
     int count;
     const struct device_info *devices;

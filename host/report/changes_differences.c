@@ -51,6 +51,13 @@ static const char *rows_of(const struct results *results, struct arena *arena)
                        results->run.finished_utc ? "" : ", unfinished");
 }
 
+static const char *shard_of(const struct run_header *run, struct arena *arena)
+{
+    return run->shard.count
+               ? arena_print(arena, "%" PRId64 "/%" PRId64, run->shard.index, run->shard.count)
+               : "all";
+}
+
 static void compare_runs(struct changes *changes, struct arena *arena)
 {
     const struct run_header *a = &changes->base.results->run, *b = &changes->new_side.results->run;
@@ -62,7 +69,7 @@ static void compare_runs(struct changes *changes, struct arena *arena)
            start_of_hash(b->plan_id, arena), 0);
     differ(changes, "attnbench", tool_of(a, arena), tool_of(b, arena), 0);
     differ(changes, "seed", number((int64_t)a->seed, arena), number((int64_t)b->seed, arena), 0);
-    differ(changes, "shard", a->shard ? a->shard : "all", b->shard ? b->shard : "all", 0);
+    differ(changes, "shard", shard_of(a, arena), shard_of(b, arena), 0);
     if (!a->finished_utc || !b->finished_utc)
         differ(changes, "rows", rows_of(changes->base.results, arena),
                rows_of(changes->new_side.results, arena), 0);

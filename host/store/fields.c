@@ -16,7 +16,10 @@
 static const char *split(const char *path, char group[32])
 {
     const char *dot = strchr(path, '.');
-    snprintf(group, 32, "%.*s", dot ? (int)(dot - path) : 0, path);
+    const size_t length = dot ? (size_t)(dot - path) : 0;
+    assert(length < 32);
+    memcpy(group, path, length);
+    group[length] = '\0';
     return dot ? dot + 1 : path;
 }
 
@@ -102,6 +105,8 @@ cJSON *field_to_json(const struct field *field, const void *record)
         return string(*(const char *const *)value);
     case FIELD_COUNT:
         return count_number(*(const int64_t *)value);
+    case FIELD_NEW_COUNT:
+        return *(const int64_t *)value ? count_number(*(const int64_t *)value) : cJSON_CreateNull();
     case FIELD_INT:
         return count_number(*(const int *)value);
     case FIELD_BOOL:
@@ -336,6 +341,10 @@ static int read_field(const struct field *field, const struct reader *reader, co
         return read_string(reader, node, value);
     case FIELD_NAME:
         return read_string(reader, node, value);
+    case FIELD_NEW_COUNT:
+        if (cJSON_IsNull(node))
+            return 0;
+        return json_as_int(reader->json, node, 0, COUNT_MAX, value, reader->err);
     case FIELD_COUNT:
         return json_as_int(reader->json, node, 0, COUNT_MAX, value, reader->err);
     case FIELD_INT:
@@ -378,6 +387,12 @@ static int read_field(const struct field *field, const struct reader *reader, co
     return 0;
 }
 
+static bool is_new(const struct field *field)
+{
+    return field->type == FIELD_NEW_STRING || field->type == FIELD_NEW_REAL ||
+           field->type == FIELD_NEW_COUNT || field->type == FIELD_NEW_BOOL;
+}
+
 int fields_from_json(const struct field *fields, int count, void *record, const struct json *json,
                      const cJSON *object, struct arena *arena, struct err *err)
 {
@@ -394,16 +409,13 @@ int fields_from_json(const struct field *fields, int count, void *record, const 
             parent = cJSON_GetObjectItemCaseSensitive(object, group);
             if (!parent && fields[i].type == FIELD_NAME)
                 return json_fail(json, object, err, "the key \"%s\" is missing", group);
-            if (!parent)
+            if (!parent || (is_new(fields + i) && cJSON_IsNull(parent)))
                 continue;
             if (!cJSON_IsObject(parent))
                 return expected(&reader, parent, "an object");
         }
         const cJSON *node = cJSON_GetObjectItemCaseSensitive(parent, key);
-        const enum field_type type = fields[i].type;
-        const bool is_new =
-            type == FIELD_NEW_STRING || type == FIELD_NEW_REAL || type == FIELD_NEW_BOOL;
-        if (!node && is_new)
+        if (!node && is_new(fields + i))
             continue;
         if (!node)
             return json_fail(json, parent, err, "the key \"%s\" is missing", key);

@@ -1,8 +1,8 @@
 /* Fields: a struct described by a table, so that writer, reader and columns cannot disagree.
  *
  * A path is "key" or "group.key". Every field is written, null when unknown; a group of which
- * nothing is known is left out, and reads back as all unknown (unless it holds a name). The unit is
- * the end of the name
+ * nothing is known is left out, and reads back as all unknown (unless it holds a name), as does
+ * null for a group of new fields. The unit is the end of the name
  * (_s seconds, _bytes, gflop_s ...). Shared by the files of store/. */
 #ifndef ATTNBENCH_STORE_FIELDS_H
 #define ATTNBENCH_STORE_FIELDS_H
@@ -15,6 +15,7 @@ enum field_type {
     FIELD_STRING,      /* const char *, NULL: unknown */
     FIELD_NEW_STRING,  /* the same, added by a minor version: older files do not have it */
     FIELD_COUNT,       /* int64_t or uint64_t, 0 to 2^53 - 1: what a double holds exactly */
+    FIELD_NEW_COUNT,   /* int64_t, 0: unknown; added by a minor version */
     FIELD_INT,         /* int */
     FIELD_BOOL,        /* bool */
     FIELD_NEW_BOOL,    /* the same, added by a minor version: older files do not have it */

@@ -12,8 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define JOURNAL_FORMAT "attnbench-journal"
-
 /* One line, on disk before this returns. Consumes the tree. After a failure half a line may be
  * there (a full disk): it is cut off, and if even that fails nothing may follow it. */
 static int add_line(struct journal *journal, cJSON *tree, struct err *err)

@@ -9,6 +9,8 @@
 
 #include "store/results.h"
 
+#define JOURNAL_FORMAT "attnbench-journal"
+
 enum { JOURNAL_BYTES_MAX = 1 << 30 };
 
 struct journal {

@@ -18,7 +18,10 @@ static const struct field run_fields[] = {
     {"seed", FIELD_COUNT, AT(seed)},
     {"plan_id", FIELD_NAME, AT(plan_id)},
     {"planned_cells", FIELD_COUNT, AT(planned_cells)},
-    {"shard", FIELD_STRING, AT(shard)},
+    {"shard.index", FIELD_NEW_COUNT, AT(shard.index)},
+    {"shard.count", FIELD_NEW_COUNT, AT(shard.count)},
+    {"shard.source", FIELD_NEW_STRING, AT(shard.source)},
+    {"shard.plan_cells", FIELD_NEW_COUNT, AT(shard.plan_cells)},
     {"suite.name", FIELD_NAME, AT(suite_name)},
     {"suite.sha256", FIELD_NAME, AT(suite_sha256)},
     {"host.name", FIELD_STRING, AT(host_name)},
@@ -34,6 +37,19 @@ static const struct field run_fields[] = {
     {"time_s.peaks", FIELD_REAL, AT(time_s[ACTIVITY_PEAKS])},
     {"time_s.start", FIELD_REAL, AT(time_s[ACTIVITY_START])},
     {"time_s.other", FIELD_REAL, AT(time_s[ACTIVITY_OTHER])},
+};
+#undef AT
+
+#define AT(member) offsetof(struct run_part, member)
+static const struct field part_fields[] = {
+    {"id", FIELD_NAME, AT(id)},
+    {"index", FIELD_NEW_COUNT, AT(index)},
+    {"count", FIELD_NEW_COUNT, AT(count)},
+    {"source", FIELD_STRING, AT(source)},
+    {"cells", FIELD_COUNT, AT(cells)},
+    {"host", FIELD_STRING, AT(host)},
+    {"started_utc", FIELD_NAME, AT(started_utc)},
+    {"finished_utc", FIELD_STRING, AT(finished_utc)},
 };
 #undef AT
 
@@ -56,6 +72,7 @@ static const struct field scaling_fields[] = {
 #undef AT
 enum {
     RUN_FIELDS = sizeof run_fields / sizeof *run_fields,
+    PART_FIELDS = sizeof part_fields / sizeof *part_fields,
     SCALING_FIELDS = sizeof scaling_fields / sizeof *scaling_fields
 };
 
@@ -72,12 +89,26 @@ cJSON *results_devices_to_json(const struct device_info *devices, int count)
     return array;
 }
 
+static cJSON *run_to_json(const struct run_header *run)
+{
+    cJSON *object = fields_to_json(run_fields, RUN_FIELDS, run);
+    cJSON *shard = cJSON_GetObjectItemCaseSensitive(object, "shard");
+    if (!shard)
+        fields_add(object, "shard", cJSON_CreateNull());
+    cJSON *parts = run->part_count ? cJSON_CreateArray() : NULL;
+    for (int i = 0; i < run->part_count; ++i)
+        fields_add(parts, NULL, fields_to_json(part_fields, PART_FIELDS, run->parts + i));
+    if (parts)
+        fields_add(object, "parts", parts);
+    return object;
+}
+
 cJSON *results_header_to_json(const struct results *results, const char *format)
 {
     cJSON *header = cJSON_CreateObject();
     fields_add(header, "format", cJSON_CreateString(format));
     fields_add(header, "version", cJSON_CreateString(RESULTS_VERSION));
-    fields_add(header, "run", fields_to_json(run_fields, RUN_FIELDS, &results->run));
+    fields_add(header, "run", run_to_json(&results->run));
     fields_add(header, "devices", results_devices_to_json(results->devices, results->device_count));
     return header;
 }
@@ -100,48 +131,68 @@ static void add_line(struct text *out, const char *before, cJSON *tree, const ch
 {
     char *line = fields_print(tree);
     cJSON_Delete(tree);
-    text_print(out, "%s%s%s\n", before, line, after);
+    text_print(out, "%s%s%s", before, line, after);
     free(line);
 }
 
 /* Laid out for diffs: the header a key a line, then a row or a fit a line. */
-char *results_print(const struct results *results)
+void results_print_head(const struct results *results, struct text *out)
 {
-    struct text out = {0};
     cJSON *header = results_header_to_json(results, RESULTS_FORMAT);
-    text_add(&out, "{\n");
+    text_add(out, "{\n");
     for (cJSON *part = header->child; part; part = part->next) {
-        text_print(&out, "  \"%s\": ", part->string);
+        text_print(out, "  \"%s\": ", part->string);
         if (!part->child) {
             char *value = fields_print(part);
-            text_print(&out, "%s,\n", value);
+            text_print(out, "%s,\n", value);
             free(value);
             continue;
         }
-        text_add(&out, cJSON_IsArray(part) ? "[\n" : "{\n");
+        text_add(out, cJSON_IsArray(part) ? "[\n" : "{\n");
         for (cJSON *item = part->child; item; item = item->next) {
             char *value = fields_print(item);
             if (item->string)
-                text_print(&out, "    \"%s\": ", item->string);
+                text_print(out, "    \"%s\": ", item->string);
             else
-                text_add(&out, "    ");
-            text_print(&out, "%s%s\n", value, item->next ? "," : "");
+                text_add(out, "    ");
+            text_print(out, "%s%s\n", value, item->next ? "," : "");
             free(value);
         }
-        text_add(&out, cJSON_IsArray(part) ? "  ],\n" : "  },\n");
+        text_add(out, cJSON_IsArray(part) ? "  ],\n" : "  },\n");
     }
     cJSON_Delete(header);
-    text_add(&out, "  \"rows\": [\n");
-    for (int i = 0; i < results->row_count; ++i)
-        add_line(&out, "    ", row_to_json(results->rows + i),
-                 i + 1 < results->row_count ? "," : "");
-    text_add(&out, "  ],\n  \"scaling\": [\n");
+    text_add(out, "  \"rows\": [\n");
+}
+
+void results_print_row(const struct row *row, bool last, struct text *out)
+{
+    add_line(out, "    ", row_to_json(row), last ? "\n" : ",\n");
+}
+
+void results_print_fits(const struct results *results, bool first, struct text *out)
+{
     for (int i = 0; i < results->scaling_count; ++i)
-        add_line(&out, "    ", fields_to_json(scaling_fields, SCALING_FIELDS, results->scaling + i),
-                 i + 1 < results->scaling_count ? "," : "");
-    text_add(&out, "  ],\n");
-    add_line(&out, "  \"summary\": ", summary_to_json(results), "");
-    text_add(&out, "}\n");
+        add_line(out, i || !first ? ",\n    " : "    ",
+                 fields_to_json(scaling_fields, SCALING_FIELDS, results->scaling + i), "");
+}
+
+void results_print_tail(const struct results *results, struct text *out)
+{
+    text_add(out, "  ],\n");
+    add_line(out, "  \"summary\": ", summary_to_json(results), "\n");
+    text_add(out, "}\n");
+}
+
+char *results_print(const struct results *results)
+{
+    struct text out = {0};
+    results_print_head(results, &out);
+    for (int i = 0; i < results->row_count; ++i)
+        results_print_row(results->rows + i, i + 1 == results->row_count, &out);
+    text_add(&out, "  ],\n  \"scaling\": [\n");
+    results_print_fits(results, true, &out);
+    text_add(&out, results->scaling_count ? "\n" : "");
+    results_print_tail(results, &out);
     return out.data;
 }
 
@@ -188,6 +239,24 @@ int results_devices_from_json(struct results *results, const struct json *json,
     return 0;
 }
 
+/* Files of one run have none. */
+static int read_parts(struct run_header *run, const struct json *json, const cJSON *node,
+                      struct arena *arena, struct err *err)
+{
+    const cJSON *list = NULL, *item = NULL;
+    if (json_node(json, node, "parts", false, cJSON_Array, &list, err))
+        return -1;
+    struct run_part *parts = arena_array(arena, (size_t)cJSON_GetArraySize(list), sizeof *parts);
+    run->parts = parts;
+    cJSON_ArrayForEach(item, list)
+    {
+        struct run_part *part = parts + run->part_count++;
+        if (fields_from_json(part_fields, PART_FIELDS, part, json, item, arena, err))
+            return -1;
+    }
+    return 0;
+}
+
 int results_header_from_json(struct results *results, const struct json *json, const char *format,
                              struct err *err)
 {
@@ -195,8 +264,11 @@ int results_header_from_json(struct results *results, const struct json *json, c
     fields_default(run_fields, RUN_FIELDS, &results->run);
     if (check_version(json, format, err) ||
         json_node(json, json->root, "run", true, cJSON_Object, &run, err) ||
-        fields_from_json(run_fields, RUN_FIELDS, &results->run, json, run, &results->arena, err))
+        fields_from_json(run_fields, RUN_FIELDS, &results->run, json, run, &results->arena, err) ||
+        read_parts(&results->run, json, run, &results->arena, err))
         return -1;
+    if (!cJSON_HasObjectItem(run, "shard")) /* null for all of a plan */
+        return json_fail(json, run, err, "the key \"shard\" is missing");
     return json_node(json, json->root, "devices", true, cJSON_Array, &devices, err)
                ? -1
                : results_devices_from_json(results, json, devices, err);

@@ -25,6 +25,16 @@ enum activity {
 };
 const char *activity_name(enum activity activity); /* "measure", "check", "warmup", ... */
 
+/* A run that a merged file holds rows of. */
+struct run_part {
+    const char *id;
+    int64_t index, count; /* its shard; 0: the whole plan */
+    const char *source;
+    int64_t cells; /* rows that it has when it is finished */
+    const char *host;
+    const char *started_utc, *finished_utc; /* NULL: it was not finished */
+};
+
 struct run_header {
     const char *id;                         /* 32 hex digits */
     const char *started_utc, *finished_utc; /* finished_utc NULL: still running or interrupted */
@@ -36,7 +46,13 @@ struct run_header {
     const char *suite_name, *suite_sha256; /* several suites: names and hashes joined by "+" */
     const char *host_name, *host_os, *host_cpu;
     int64_t host_cpus, host_memory_bytes;
-    const char *shard;         /* "2/8", or NULL */
+    struct {
+        int64_t index, count; /* the index-th of count, from 1; 0: the whole plan, or merged */
+        int64_t plan_cells;   /* rows that the whole plan has; 0: as planned_cells */
+        const char *source;   /* where index and count come from; NULL: no shard */
+    } shard;
+    const struct run_part *parts; /* what a merged file was made from; else none */
+    int part_count;
     double time_s[ACTIVITIES]; /* of the last invocation; NaN: it has not finished */
 };
 
@@ -79,6 +95,12 @@ int results_devices_from_json(struct results *results, const struct json *json,
 
 /* The whole file as text, to be freed with free(). */
 char *results_print(const struct results *results);
+/* Its pieces, for who does not hold all rows: until "rows": [, a row's line, the fits (each call
+ * adds some; `first`: none were before), and the rest. */
+void results_print_head(const struct results *results, struct text *out);
+void results_print_row(const struct row *row, bool last, struct text *out);
+void results_print_fits(const struct results *results, bool first, struct text *out);
+void results_print_tail(const struct results *results, struct text *out);
 
 /* Reads and validates: format, version, types, known status names. On failure there is nothing to
  * free. */
@@ -87,12 +109,13 @@ int results_load(struct results *results, const char *file_name, const char *tex
 void results_free(struct results *results);
 
 /* The rules behind `attnbench check`, beyond types: every broken one is reported to `report`.
- * Returns their number. Rules: as many rows as planned_cells (when finished), no cell twice on one
- * device, each row as its digest says (where there are digests), counts equal to the rows', a
- * reason for each row that is not ok and none for ok ones, ok rows timed and checked (unless check
- * mode none) with err_over_tolerance <= 1, median/min/p10/p90 and interval equal to what the
- * samples say (to 1e-9), samples positive, device and cell ids known and equal to the problem's,
- * rates and roofline fractions equal to what problem, times and the device's peaks say. */
+ * Returns their number. Rules: as many rows as planned_cells (when finished; in a merged file as
+ * many cells of the plan), no cell twice on one device (by one run), each row as its digest says
+ * (where there are digests), counts equal to the rows', a reason for each row that is not ok and
+ * none for ok ones, ok rows timed and checked (unless check mode none) with err_over_tolerance <=
+ * 1, median/min/p10/p90 and interval equal to what the samples say (to 1e-9), samples positive,
+ * device and cell ids known and equal to the problem's, rates and roofline fractions equal to what
+ * problem, times and the device's peaks say. */
 typedef void results_report(void *context, const char *message);
 int results_check(const struct results *results, results_report *report, void *context);
 /* What breaks no rule but should be looked at: rows faster than the device's measured roofs.

@@ -156,7 +156,9 @@ static int compare_cells(const void *left, const void *right)
     int order = strcmp(a->cell, b->cell);
     if (!order)
         order = strcmp(a->variant, b->variant);
-    return order ? order : strcmp(a->device, b->device);
+    if (!order)
+        order = strcmp(a->device, b->device);
+    return order || !a->part.run || !b->part.run ? order : strcmp(a->part.run, b->part.run);
 }
 
 static void check_twice(struct checker *checker, const struct results *results, struct arena *arena)
@@ -171,13 +173,55 @@ static void check_twice(struct checker *checker, const struct results *results, 
             complain(checker, rows[i], "the cell has more than one row");
 }
 
+/* A cell of the plan, wherever it was measured. */
+struct planned {
+    const struct row *row;
+    int64_t slot;
+};
+
+static int compare_planned(const void *left, const void *right)
+{
+    const struct planned *a = left, *b = right;
+    int order = strcmp(a->row->cell, b->row->cell);
+    if (!order)
+        order = strcmp(a->row->variant, b->row->variant);
+    return order ? order : (a->slot > b->slot) - (a->slot < b->slot);
+}
+
+/* In a merged file several rows may be of one cell: of other runs, or of devices of one model. */
+static int count_cells(const struct results *results)
+{
+    struct arena arena = {0};
+    const size_t count = (size_t)results->row_count;
+    struct planned *all = arena_array(&arena, count, sizeof *all);
+    const char *last = NULL;
+    int64_t slot = 0;
+    for (size_t i = 0; i < count; ++i) {
+        const struct row *row = results->rows + i;
+        if (!last || strcmp(last, row->device) != 0) {
+            const struct device_info *device = find_device(results, row->device);
+            last = row->device;
+            slot = device ? device->slot : 0;
+        }
+        all[i] = (struct planned){row, slot};
+    }
+    qsort(all, count, sizeof *all, compare_planned);
+    int cells = 0;
+    for (size_t i = 0; i < count; ++i)
+        cells += !i || compare_planned(all + i - 1, all + i) != 0;
+    arena_free(&arena);
+    return cells;
+}
+
 static void check_counts(struct checker *checker, const struct results *results)
 {
     const int64_t planned = results->run.planned_cells;
     const bool finished = results->run.finished_utc;
-    if (finished ? results->row_count != planned : results->row_count > planned)
-        complain(checker, NULL, "run: %d rows; expected %s%" PRId64 " (planned_cells)",
-                 results->row_count, finished ? "" : "at most ", planned);
+    const int cells = results->run.part_count ? count_cells(results) : results->row_count;
+    if (finished ? cells != planned : cells > planned)
+        complain(checker, NULL, "run: %d %s; expected %s%" PRId64 " (planned_cells)", cells,
+                 results->run.part_count ? "cells of the plan" : "rows", finished ? "" : "at most ",
+                 planned);
     int64_t counts[ROW_STATUSES] = {0};
     for (int i = 0; i < results->row_count; ++i)
         ++counts[results->rows[i].status];

@@ -95,6 +95,9 @@ static const struct field fields[] = {
     {"build.time_s", FIELD_REAL, AT(build.time_s)},
     {"build.options", FIELD_STRING, AT(build.options)},
     {"build.origin", FIELD_NEW_STRING, AT(build.origin)},
+    {"part.run", FIELD_NEW_STRING, AT(part.run)},
+    {"part.repeat", FIELD_NEW_STRING, AT(part.repeat)},
+    {"part.ratio", FIELD_NEW_REAL, AT(part.ratio)},
     {"worker_output", FIELD_STRING, AT(worker_output)},
     {"problem", FIELD_PROBLEM, AT(problem)}, /* last: its keys are the columns */
 };
@@ -123,15 +126,136 @@ struct row row_default(void)
     return row;
 }
 
+enum { DIGEST_DIGITS = 16 };
+#define DIGEST_KEY ",\"digest\":\""
+
 /* Of a row without its digest, which is made printable by it. */
 static cJSON *digest_of(cJSON *row)
 {
-    enum { DIGITS = 16 };
     char hex[65], *line = fields_print(row);
     sha256_hex(line, strlen(line), hex);
-    hex[DIGITS] = '\0';
+    hex[DIGEST_DIGITS] = '\0';
     free(line);
     return cJSON_CreateString(hex);
+}
+
+/* Where a line that ends with a digest has the comma before it; NULL: it does not end so. */
+static const char *find_digest(const char *line, size_t length)
+{
+    const size_t tail = strlen(DIGEST_KEY) + DIGEST_DIGITS + strlen("\"}");
+    const char *at = length > tail ? line + length - tail : NULL;
+    return at && strncmp(at, DIGEST_KEY, strlen(DIGEST_KEY)) == 0 && at[tail - 1] == '}' ? at
+                                                                                         : NULL;
+}
+
+/* The digest of line[0, end) and a closing brace. */
+static void line_digest(const char *line, const char *end, struct text *scratch, char hex[65])
+{
+    scratch->length = 0;
+    text_add_bytes(scratch, line, (size_t)(end - line));
+    text_add(scratch, "}");
+    sha256_hex(scratch->data, scratch->length, hex);
+    hex[DIGEST_DIGITS] = '\0';
+}
+
+/* Is the text itself what its digest was made of? It then needs no printing to know. */
+static bool line_fits(const char *line)
+{
+    char hex[65] = "";
+    struct text scratch = {0};
+    const char *at = find_digest(line, strlen(line));
+    if (at)
+        line_digest(line, at, &scratch, hex);
+    text_free(&scratch);
+    return at && strncmp(at + strlen(DIGEST_KEY), hex, DIGEST_DIGITS) == 0;
+}
+
+/* The end of the string that begins at `quote`. */
+static const char *string_end(const char *quote)
+{
+    const char *at = quote + 1;
+    while (*at && *at != '"')
+        at += *at == '\\' && at[1] ? 2 : 1;
+    return at + (*at == '"');
+}
+
+/* In a line without other white space than in strings, a key with its quotes is no string's part.
+ */
+static const char *last_key(const char *line, const char *key)
+{
+    const char *found = NULL;
+    for (const char *at = line; (at = strstr(at, key)); ++at)
+        found = at;
+    return found;
+}
+
+static void add_json_string(struct text *out, const char *value)
+{
+    cJSON *string = cJSON_CreateString(value);
+    char *printed = fields_print(string);
+    text_add(out, printed);
+    free(printed);
+    cJSON_Delete(string);
+}
+
+/* The rates that depend on a device's peaks, the last of their group: from their comma on. */
+#define PEAK_RATES ",\"frac_of_peak\":"
+static void add_peak_rates(struct text *out, const struct row *row)
+{
+    static const char before[] = "{\"rates\":{";
+    int first = 0;
+    while (strcmp(fields[first].path, "rates.frac_of_peak") != 0)
+        ++first;
+    cJSON *rates = fields_to_json(fields + first, 3, row);
+    char *printed = fields_print(rates);
+    const bool known = text_starts(printed, before);
+    text_add(out, ",");
+    if (known) /* without the brace of the whole */
+        text_add_bytes(out, printed + strlen(before), strlen(printed) - strlen(before) - 1);
+    else
+        text_add(out, "\"frac_of_peak\":null,\"frac_of_roofline\":null,\"roof\":null}");
+    free(printed);
+    cJSON_Delete(rates);
+}
+
+/* After the next brace that closes an object and is in no string. */
+static const char *object_end(const char *at)
+{
+    while (*at && *at != '}')
+        at = *at == '"' ? string_end(at) : at + 1;
+    return at + (*at == '}');
+}
+
+bool row_relabel(const struct row *row, const struct text *line, struct text *out)
+{
+    static const char cell_key[] = "{\"cell\":", device_key[] = ",\"device\":";
+    const char *text = text_get(line);
+    if (row->digest != DIGEST_FITS || !text_starts(text, cell_key))
+        return false;
+    const char *digest = find_digest(text, line->length);
+    const char *cell_end = string_end(text + strlen(cell_key));
+    const char *rates = last_key(text, PEAK_RATES);
+    const char *rest = last_key(text, ",\"worker_output\":");
+    const char *part = last_key(text, ",\"part\":{\"run\":");
+    if (!digest || !text_starts(cell_end, device_key) || !rates || !rest || rest < rates)
+        return false;
+    const char *middle = string_end(cell_end + strlen(device_key));
+    const char *late = object_end(rates + strlen(PEAK_RATES));
+    char hex[65];
+    struct text scratch = {0};
+    const size_t begin = out->length;
+    text_add_bytes(out, text, (size_t)(cell_end - text));
+    text_add(out, device_key);
+    add_json_string(out, row->device);
+    text_add_bytes(out, middle, (size_t)(rates - middle));
+    add_peak_rates(out, row);
+    text_add_bytes(out, late, (size_t)((part ? part : rest) - late));
+    text_print(out, ",\"part\":{\"run\":\"%s\",\"repeat\":null,\"ratio\":null}", row->part.run);
+    text_add_bytes(out, rest, (size_t)(digest - rest));
+    line_digest(out->data + begin, out->data + out->length, &scratch, hex);
+    text_print(out, DIGEST_KEY "%s\"}", hex);
+    text_free(&scratch);
+    return true;
 }
 
 cJSON *row_to_json(const struct row *row)
@@ -161,7 +285,8 @@ int row_from_json(struct row *row, const struct json *json, const cJSON *object,
     *row = row_default();
     if (fields_from_json(fields, FIELDS, row, json, object, arena, err))
         return -1;
-    row->digest = compare_digest(object);
+    row->digest =
+        object == json->root && line_fits(json->text) ? DIGEST_FITS : compare_digest(object);
     return 0;
 }
 

@@ -98,6 +98,12 @@ struct row {
         const char *options;
         const char *origin; /* source, cache (an earlier run's binary), session (built before) */
     } build;
+    struct {                /* in a merged file */
+        const char *run;    /* id of the run that it comes from; NULL: the file is of one run */
+        const char *repeat; /* the cell's times beside those of its first row on this device:
+                               same, faster, slower, unclear; NULL: it is the first */
+        double ratio;       /* of times, to the first row's */
+    } part;
     const char *worker_output; /* what the driver printed meanwhile, truncated; NULL: nothing */
     enum row_digest digest;    /* not a field: written anew each time */
 };
@@ -117,6 +123,12 @@ cJSON *row_to_json(const struct row *row);
  * copied to the arena. */
 int row_from_json(struct row *row, const struct json *json, const cJSON *object,
                   struct arena *arena, struct err *err);
+
+/* Adds to `out` what row_to_json would print, for a row of which only device, part.run, digest
+ * and the rates that depend on peaks differ from the line that it was read from: without printing
+ * its other numbers again, most of the work where there are many rows. False, with nothing added:
+ * the line is laid out otherwise. */
+bool row_relabel(const struct row *row, const struct text *line, struct text *out);
 
 /* The table, for formats with columns: "problem.n_q" and the other keys of the problem are columns
  * too. row_field_text adds a field as plain text, nothing when it is unknown. */

@@ -90,22 +90,19 @@ void file_remove_temporaries(const char *path)
     closedir(folder);
 }
 
-static int replace(const char *path, const void *bytes, size_t count, bool durably, struct err *err)
+/* The descriptor of a new file beside `path`. */
+static int open_temporary(const char *path, char temporary[4096], struct err *err)
 {
-    char temporary[4096];
-    const int length = snprintf(temporary, sizeof temporary, "%s" TEMPORARY, path);
-    if (length < 0 || (size_t)length >= sizeof temporary)
+    const int length = snprintf(temporary, 4096, "%s" TEMPORARY, path);
+    if (length < 0 || (size_t)length >= 4096)
         return err_set(err, "cannot write '%.200s...': the path is too long", path);
     const int fd = mkstemp(temporary);
-    if (fd < 0)
-        return err_set(err, "cannot write '%s': %s", path, strerror(errno));
-    const mode_t mask = umask(0);
-    umask(mask);
-    int result = file_write_all(fd, bytes, count, err);
-    if (result == 0 && (fchmod(fd, 0666 & ~mask) || (durably && fsync(fd))))
-        result = err_set(err, "%s", strerror(errno));
-    if (close(fd) && result == 0)
-        result = err_set(err, "%s", strerror(errno));
+    return fd < 0 ? err_set(err, "cannot write '%s': %s", path, strerror(errno)) : fd;
+}
+
+/* Puts the temporary in the place of `path`; result: what went wrong before. */
+static int put(const char *path, const char *temporary, bool durably, int result, struct err *err)
+{
     if (result == 0 && rename(temporary, path))
         result = err_set(err, "%s", strerror(errno));
     if (result) {
@@ -115,6 +112,58 @@ static int replace(const char *path, const void *bytes, size_t count, bool durab
     if (durably)
         sync_folder_of(path);
     return 0;
+}
+
+static int finish_bytes(int fd, bool durably, struct err *err)
+{
+    const mode_t mask = umask(0);
+    umask(mask);
+    return fchmod(fd, 0666 & ~mask) || (durably && fsync(fd)) ? err_set(err, "%s", strerror(errno))
+                                                              : 0;
+}
+
+static int replace(const char *path, const void *bytes, size_t count, bool durably, struct err *err)
+{
+    char temporary[4096];
+    const int fd = open_temporary(path, temporary, err);
+    if (fd < 0)
+        return -1;
+    int result = file_write_all(fd, bytes, count, err);
+    if (result == 0)
+        result = finish_bytes(fd, durably, err);
+    if (close(fd) && result == 0)
+        result = err_set(err, "%s", strerror(errno));
+    return put(path, temporary, durably, result, err);
+}
+
+int file_begin(struct file_writer *writer, const char *path, struct err *err)
+{
+    *writer = (struct file_writer){.path = path};
+    const int fd = open_temporary(path, writer->temporary, err);
+    if (fd < 0)
+        return -1;
+    writer->file = fdopen(fd, "w+");
+    if (writer->file)
+        return 0;
+    err_set(err, "cannot write '%s': %s", path, strerror(errno));
+    close(fd);
+    unlink(writer->temporary);
+    return -1;
+}
+
+int file_end(struct file_writer *writer, bool keep, struct err *err)
+{
+    if (!keep) {
+        fclose(writer->file);
+        unlink(writer->temporary);
+        return 0;
+    }
+    int result = fflush(writer->file) || ferror(writer->file)
+                     ? err_set(err, "%s", errno ? strerror(errno) : "write failed")
+                     : finish_bytes(fileno(writer->file), true, err);
+    if (fclose(writer->file) && result == 0)
+        result = err_set(err, "%s", strerror(errno));
+    return put(writer->path, writer->temporary, true, result, err);
 }
 
 int file_replace(const char *path, const void *bytes, size_t count, struct err *err)

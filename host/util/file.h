@@ -5,7 +5,9 @@
 #include "util/err.h"
 #include "util/text.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /* Appends the file's bytes to `content`; refuses directories and more than `max_bytes`. */
 int file_read(const char *path, size_t max_bytes, struct text *content, struct err *err);
@@ -13,6 +15,16 @@ int file_read(const char *path, size_t max_bytes, struct text *content, struct e
 /* Replaces `path` with `count` bytes: a temporary beside it, fsync, rename, fsync of the folder. A
  * reader, or a crash at any moment, finds the old file whole or the new one. */
 int file_replace(const char *path, const void *bytes, size_t count, struct err *err);
+
+/* The same piece by piece, for what is too large to hold. After file_begin comes file_end, which
+ * replaces `path`, or with `keep` false leaves it as it was. */
+struct file_writer {
+    const char *path;
+    FILE *file;
+    char temporary[4096];
+};
+int file_begin(struct file_writer *writer, const char *path, struct err *err);
+int file_end(struct file_writer *writer, bool keep, struct err *err);
 
 /* The same without waiting for the disk: after a power failure the file may be torn. For caches
  * that check what they read. */

@@ -239,13 +239,14 @@ int json_only_keys(const struct json *json, const cJSON *object, const char *con
 int json_as_int(const struct json *json, const cJSON *node, int64_t low, int64_t high,
                 int64_t *value, struct err *err)
 {
-    char what[96];
-    snprintf(what, sizeof what, "an integer from %" PRId64 " to %" PRId64, low, high);
     const double x = node && cJSON_IsNumber(node) ? node->valuedouble : NAN;
     /* Above 2^53 a double no longer holds every integer. */
     if (!(x >= -9007199254740992.0 && x <= 9007199254740992.0) || x != floor(x) ||
-        x < (double)low || x > (double)high)
+        x < (double)low || x > (double)high) {
+        char what[96];
+        snprintf(what, sizeof what, "an integer from %" PRId64 " to %" PRId64, low, high);
         return expected(json, node, err, what);
+    }
     *value = (int64_t)x;
     return 0;
 }
@@ -253,11 +254,12 @@ int json_as_int(const struct json *json, const cJSON *node, int64_t low, int64_t
 int json_as_double(const struct json *json, const cJSON *node, double low, double high,
                    double *value, struct err *err)
 {
-    char what[96];
-    snprintf(what, sizeof what, "a number from %g to %g", low, high);
     const double x = node && cJSON_IsNumber(node) ? node->valuedouble : NAN;
-    if (!(isfinite(x) && x >= low && x <= high))
+    if (!(isfinite(x) && x >= low && x <= high)) {
+        char what[96];
+        snprintf(what, sizeof what, "a number from %g to %g", low, high);
         return expected(json, node, err, what);
+    }
     *value = x;
     return 0;
 }

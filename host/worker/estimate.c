@@ -118,6 +118,15 @@ bool estimate_knows(const struct estimate *estimate, const struct cell *cell)
     return find(estimate, cell)->flops > 0;
 }
 
+/* Without any measurement: by the kind of device. */
+static double guess_launch(const struct plan *plan, const struct cell *cell)
+{
+    const struct device_info *device = &plan->devices[cell->device];
+    const double unit = strcmp(device->type, "gpu") == 0 ? 5e9 : 0.5e9;
+    const double units = device->compute_units > 0 ? (double)device->compute_units : 1;
+    return cell->flops / (unit * units);
+}
+
 double estimate_launch(const struct estimate *estimate, const struct plan *plan,
                        const struct cell *cell)
 {
@@ -126,23 +135,17 @@ double estimate_launch(const struct estimate *estimate, const struct plan *plan,
     const double latency = 1e-6 * device->launch_us * cell->variant->pass_count;
     if (rate->flops > 0)
         return latency + cell->flops * fmax(rate->seconds - latency, 0) / rate->flops;
-    const double unit = strcmp(device->type, "gpu") == 0 ? 5e9 : 0.5e9;
-    const double units = device->compute_units > 0 ? (double)device->compute_units : 1;
-    return latency + cell->flops / (unit * units);
+    return latency + guess_launch(plan, cell);
 }
 
-double estimate_cell(const struct estimate *estimate, const struct plan *plan,
-                     const struct cell *cell)
+/* Checks with the reference, samples, and all but building. */
+static double cell_of_launch(const struct cell *cell, double launch)
 {
-    const double launch = estimate_launch(estimate, plan, cell);
     const struct measure_rule *rule = &cell->suite->measure;
     const double samples = fmin(fmax((double)(rule->min_samples + 3) * launch, rule->min_time_s),
                                 rule->max_time_s + launch);
     const double reference = fmin(cell->flops, 2e9) / 2e9;
-    const struct rate *rate = find(estimate, cell);
-    const bool builds = estimate->builds[cell - plan->cells] && rate->builds;
-    const double build = builds ? rate->builds_s / rate->builds : 0;
-    return 0.1 + build + reference + 2 * launch + samples;
+    return 0.1 + reference + 2 * launch + samples;
 }
 
 double estimate_rest(const struct outlook *outlook)
@@ -156,6 +159,27 @@ double estimate_rest(const struct outlook *outlook)
     const double rest_s =
         outlook->guessed_s > 0.5 * estimated_s ? NAN : group_s + pace * outlook->later_s;
     return outlook->has_budget ? fmin(rest_s, fmax(outlook->budget_s, 0)) : rest_s; /* of NaN too */
+}
+
+double estimate_cell(const struct estimate *estimate, const struct plan *plan,
+                     const struct cell *cell)
+{
+    const struct rate *rate = find(estimate, cell);
+    const bool builds = estimate->builds[cell - plan->cells] && rate->builds;
+    const double build = builds ? rate->builds_s / rate->builds : 0;
+    return build + cell_of_launch(cell, estimate_launch(estimate, plan, cell));
+}
+
+int64_t *estimate_costs_ms(const struct plan *plan, struct arena *arena)
+{
+    int64_t *costs_ms = arena_array(arena, (size_t)plan->count, sizeof *costs_ms);
+    for (int c = 0; c < plan->count; ++c) {
+        const struct cell *cell = &plan->cells[c];
+        if (cell->fate == CELL_RUN)
+            costs_ms[c] =
+                (int64_t)fmin(1e3 * cell_of_launch(cell, guess_launch(plan, cell)) + 0.5, 1e12);
+    }
+    return costs_ms;
 }
 
 struct problem estimate_pilot(const struct problem *problem, double flops, int64_t lengths[2])

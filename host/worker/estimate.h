@@ -29,6 +29,10 @@ double estimate_launch(const struct estimate *estimate, const struct plan *plan,
 double estimate_cell(const struct estimate *estimate, const struct plan *plan,
                      const struct cell *cell);
 
+/* By cell of the plan, in whole milliseconds, 0 for one that will not run: a guess from the plan
+ * alone, so that every rank of a fleet comes to the same. Only ratios are of any worth. */
+int64_t *estimate_costs_ms(const struct plan *plan, struct arena *arena);
+
 /* What the rest of a run is made of; estimates are those of now, also of what is done. */
 struct outlook {
     double done_s, spent_s;        /* the groups that are done: estimated, and what they took */

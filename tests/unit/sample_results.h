@@ -17,8 +17,9 @@
 /* Fields that a minor version added: files without them are read. */
 static inline bool is_new_field(const char *path)
 {
-    static const char *const later[] = {"time.drift", "rates.roof", "build.origin",
-                                        "check.inputs_changed"};
+    static const char *const later[] = {
+        "time.drift", "rates.roof",  "build.origin", "check.inputs_changed",
+        "part.run",   "part.repeat", "part.ratio"};
     for (size_t i = 0; i < sizeof later / sizeof *later; ++i)
         if (strcmp(later[i], path) == 0)
             return true;
@@ -54,6 +55,9 @@ static inline struct row sample_row(struct arena *arena, struct problem problem,
     row.sweeps = (struct text_list){1, sample_text(arena, sweep)};
     row.tuning_origin.source = "tuned";
     row.tuning_origin.class = "d_k=64";
+    row.part.run = "0123456789abcdef0123456789abcdef";
+    row.part.repeat = "same";
+    row.part.ratio = 1;
     row.tuning.count = 2;
     row.tuning.items[0].name = "BLOCK_Q";
     row.tuning.items[0].value = 16;

@@ -280,7 +280,7 @@ static void make_hostile(struct results *results, const char *hostile)
     device->id = device->name = device->platform = device->driver = device->vendor = hostile;
     struct run_header *run = &results->run;
     run->id = run->started_utc = run->suite_name = run->tool_version = run->git_commit = hostile;
-    run->host_cpu = run->host_os = run->plan_id = run->suite_sha256 = run->shard = hostile;
+    run->host_cpu = run->host_os = run->plan_id = run->suite_sha256 = run->shard.source = hostile;
     for (int i = 0; i < results->row_count; ++i) {
         struct row *row = results->rows + i;
         row->device = hostile;

@@ -192,6 +192,59 @@ static const struct {
     {{"gpu", "gpu"}, {10, 10}, {1000, 1000}, 2, 0}, /* alike: the first */
 };
 
+/* ---- one device among many ------------------------------------------------------------------- */
+
+static const char *rocr, *ordinal, *cuda;
+
+static const char *scheduler(const char *name)
+{
+    return strcmp(name, "ROCR_VISIBLE_DEVICES") == 0   ? rocr
+           : strcmp(name, "GPU_DEVICE_ORDINAL") == 0   ? ordinal
+           : strcmp(name, "CUDA_VISIBLE_DEVICES") == 0 ? cuda
+                                                       : NULL;
+}
+
+static const struct {
+    const char *id, *platform, *type, *uuid, *cuda, *rocr, *ordinal, *visible, *unit;
+} narrowed[] = {
+    {"nvidia-gpu-0", "NVIDIA CUDA", "gpu", NULL, NULL, NULL, NULL, NULL, "nvidia-gpu-0"},
+    {"nvidia-gpu-1", "NVIDIA CUDA", "gpu", NULL, "4,6", NULL, NULL, "CUDA_VISIBLE_DEVICES=4,6",
+     "nvidia-gpu-6"},
+    {"nvidia-gpu-2", "NVIDIA CUDA", "gpu", NULL, "4,6", NULL, NULL, "CUDA_VISIBLE_DEVICES=4,6",
+     "nvidia-gpu-2"}, /* more devices than the list has: it cannot be of this driver */
+    {"nvidia-gpu-0", "NVIDIA CUDA", "gpu", NULL, "", NULL, NULL,
+     "CUDA_VISIBLE_DEVICES=", "nvidia-gpu-0"},
+    {"nvidia-gpu-0", "NVIDIA CUDA", "gpu", "0123456789abcdef0123456789abcdef", "4", NULL, NULL,
+     "CUDA_VISIBLE_DEVICES=4", "nvidia-gpu-01234567"},
+    {"nvidia-gpu-0", "NVIDIA CUDA", "gpu", NULL, "GPU-aa,GPU-bb", NULL, NULL,
+     "CUDA_VISIBLE_DEVICES=GPU-aa,GPU-bb", "nvidia-gpu-GPU-aa"},
+    {"amd-gpu-0", "AMD Accelerated Parallel Processing", "gpu", NULL, "9", "2,3", "1",
+     "ROCR_VISIBLE_DEVICES=2,3 GPU_DEVICE_ORDINAL=1", "amd-gpu-3"},
+    {"pocl-cpu-0", "Portable Computing Language", "cpu", NULL, "1", "2", NULL, NULL, "pocl-cpu-0"},
+};
+
+static void a_physical_device_has_one_name_whatever_is_shown_of_it(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(narrowed); ++i) {
+        struct arena arena = {0};
+        struct device_info one = device(narrowed[i].id, "0:0", "name", narrowed[i].type, 1);
+        one.platform = narrowed[i].platform;
+        one.vendor = "";
+        one.uuid = narrowed[i].uuid;
+        cuda = narrowed[i].cuda;
+        rocr = narrowed[i].rocr;
+        ordinal = narrowed[i].ordinal;
+        one.visible = device_visible(&one, scheduler, &arena);
+        if (narrowed[i].visible)
+            expect_text(narrowed[i].id, one.visible ? one.visible : "", narrowed[i].visible);
+        else
+            assert_null(one.visible);
+        expect_text(narrowed[i].id, device_unit(&one, &arena), narrowed[i].unit);
+        arena_free(&arena);
+    }
+}
+
 static void the_best_is_a_gpu_then_the_fastest(void **state)
 {
     (void)state;
@@ -233,6 +286,7 @@ int main(void)
         cmocka_unit_test(a_name_that_is_part_of_another_can_be_selected),
         cmocka_unit_test(names_are_shown_safely),
         cmocka_unit_test(a_key_follows_the_driver_and_suits_a_file_name),
+        cmocka_unit_test(a_physical_device_has_one_name_whatever_is_shown_of_it),
         cmocka_unit_test(the_best_is_a_gpu_then_the_fastest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -390,6 +390,7 @@ static void the_id_is_stable(void **state)
     id_with(&g, b);
     assert_string_equal(a, b);
     g.devices[0].launch_us = 17; /* a measurement, no identity */
+    g.devices[0].id = "gpu-7";   /* another device of this model: another rank's */
     id_with(&g, b);
     assert_string_equal(a, b);
     tear_down(&f);
@@ -426,7 +427,7 @@ static void the_id_tells_plans_apart(void **state)
         else if (change == CHANGE_DRIVER)
             f.devices[0].driver = "1.1";
         else if (change == CHANGE_DEVICE)
-            f.devices[0].id = "gpu-1";
+            f.devices[0].name = "another model";
         else if (change == CHANGE_FILTER)
             f.request.filter = "n_q=8";
         else if (change == CHANGE_MEMORY)

@@ -1,0 +1,34 @@
+/* A results file or a journal, read row by row: what is in memory is its header and one row.
+ *
+ * Any layout of valid JSON is read. Everything is checked that results_load and journal_read check,
+ * and each row's digest. */
+#ifndef ATTNBENCH_STORE_PART_H
+#define ATTNBENCH_STORE_PART_H
+
+#include "store/results.h"
+
+#include <stdio.h>
+
+struct part_reader {
+    const char *path;      /* borrowed */
+    struct results header; /* run and devices */
+    bool torn;             /* a journal whose last line was cut off: known at its end */
+    bool is_journal;
+    FILE *file;
+    struct text head, line; /* what stands before the rows; one row */
+    char *buffer;           /* of getline */
+    size_t buffer_bytes;
+    int line_number;
+    int64_t rows;
+};
+
+/* Reads the header. On failure there is nothing to close. */
+int part_open(struct part_reader *reader, const char *path, struct err *err);
+/* The same from a stream that can seek, which part_close closes; `path` is for messages, and says
+ * by its end whether it is a journal. */
+int part_open_stream(struct part_reader *reader, FILE *file, const char *path, struct err *err);
+/* 1: a row, its strings in the arena; 0: that was all; -1. */
+int part_next(struct part_reader *reader, struct row *row, struct arena *arena, struct err *err);
+void part_close(struct part_reader *reader);
+
+#endif
