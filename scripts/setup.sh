@@ -35,6 +35,7 @@ scipy        python:scipy         python3-scipy       python3-scipy       python
 chromium     cmd:chromium         chromium            chromium            chromium            chromium           -
 chromedriver cmd:chromedriver     chromium-driver     chromedriver        chromedriver        chromium           -
 npm          cmd:npm              npm                 nodejs-npm          npm-default         npm                node
+xmllint      cmd:xmllint          libxml2-utils       libxml2             libxml2-tools       libxml2            libxml2
 openblas     lib:openblas         libopenblas-dev     openblas-devel      openblas-devel      openblas           openblas
 slurm        cmd:slurmd           slurm-wlm           slurm-slurmctld,slurm-slurmd slurm  slurm-llnl          -
 munge        cmd:munged           munge               munge               munge               munge              munge
@@ -58,10 +59,10 @@ shellcheck   cmd:shellcheck       shellcheck          ShellCheck          ShellC
 setup_build_needs=(cc cmake ninja cl-headers cl-loader cjson clblast sqlite chart-js)
 # shellcheck disable=SC2034 # for scripts/test and .ci/run
 setup_test_needs=("${setup_build_needs[@]}" cpu-driver cmocka python jsonschema numpy sqlite-shell
-    gbench scipy man mandoc bash-compl zsh fish chromium chromedriver npm)
+    gbench scipy man mandoc bash-compl zsh fish chromium chromedriver npm xmllint)
 # Without these the program builds, and the tests skip what needs them.
 setup_optional=' clblast sqlite chart-js jsonschema numpy sqlite-shell gbench scipy man mandoc '
-setup_optional+='bash-compl zsh fish chromium chromedriver npm '
+setup_optional+='bash-compl zsh fish chromium chromedriver npm xmllint '
 
 setup_say() {
     echo "${0##*/}: $*" >&2

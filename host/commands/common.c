@@ -326,17 +326,21 @@ void setup_free(struct setup *setup)
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-int load_results(const char *path, struct results *results)
+int read_results(const char *path, struct results *results, struct err *err)
 {
     struct text text = {0};
-    struct err err;
-    int status = EXIT_OK;
     *results = (struct results){0};
-    if (file_read(path, RESULTS_BYTES_MAX, &text, &err) ||
-        results_load(results, path, text_get(&text), text.length, &err))
-        status = fail(EXIT_BAD_INPUT, &err);
+    int result = file_read(path, RESULTS_BYTES_MAX, &text, err);
+    if (result == 0)
+        result = results_load(results, path, text_get(&text), text.length, err);
     text_free(&text);
-    return status;
+    return result;
+}
+
+int load_results(const char *path, struct results *results)
+{
+    struct err err;
+    return read_results(path, results, &err) ? fail(EXIT_BAD_INPUT, &err) : EXIT_OK;
 }
 
 int write_output(const char *path, const char *text, size_t length)

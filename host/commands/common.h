@@ -75,7 +75,8 @@ void load_tunings(struct tunings *tunings, const char *path, const struct kernel
 /* Prints "attnbench: message" and returns the status. */
 int fail(int status, const struct err *err);
 
-/* Reads and validates a results file. */
+/* Reads and validates a results file. read_results leaves it to the caller to say what is wrong. */
+int read_results(const char *path, struct results *results, struct err *err);
 int load_results(const char *path, struct results *results);
 
 /* Writes to stdout, or atomically to a file. */

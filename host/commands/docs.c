@@ -22,10 +22,11 @@ static const struct {
 } kinds[] = {{"", "none"},           {"D", "device"},        {"A,B", "variants"},
              {"SUITE...", "suite"},  {"RESULT", "result"},   {"RESULT...", "result"},
              {"FILE", "file"},       {"DIR", "folder"},      {"CASE_DIR...", "folder"},
-             {"CASE_DIR", "folder"}, {"T", "text"},          {"H", "text"},
-             {"B", "text"},          {"KEY=VALUES", "keys"}, {"REGEX", "text"},
-             {"TIME", "text"},       {"S", "text"},          {"N", "text"},
-             {"I/N", "text"},        {"N,...", "text"},      {"PART...", "result"}};
+             {"CASE_DIR", "folder"}, {"BASE NEW", "result"}, {"P%", "text"},
+             {"T", "text"},          {"H", "text"},          {"B", "text"},
+             {"KEY=VALUES", "keys"}, {"REGEX", "text"},      {"TIME", "text"},
+             {"S", "text"},          {"N", "text"},          {"I/N", "text"},
+             {"N,...", "text"},      {"PART...", "result"}};
 
 static const char *find_kind(const char *argument)
 {

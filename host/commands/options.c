@@ -18,6 +18,8 @@ const struct command commands[] = {
      1, ARGS_LIMIT, false},
     {"inspect", "CASE_DIR", "show which keys the queries of a case attend to", command_inspect, 1,
      1, false},
+    {"compare", "BASE NEW", "faster or slower? fails on a regression", command_compare, 1, 2,
+     false},
     {"report", "RESULT...", "show results, or convert them for other tools", command_report, 1,
      ARGS_LIMIT, false},
     {"check", "RESULT...", "is a results file (or a journal) valid and believable", command_check,
@@ -34,7 +36,7 @@ const struct command commands[] = {
 /* WORD: one of the words in the argument's brackets, or nothing, which is stored as "". Words
  * without brackets ("hot|cold") are only text here; the command checks them. What else an argument
  * may be called is in the table of docs.c, which completions are made from. */
-enum value { FLAG, STRING, STRINGS, WORD, SECONDS, WHOLE };
+enum value { FLAG, STRING, STRINGS, WORD, SECONDS, PERCENT, WHOLE };
 
 #define AT(member) offsetof(struct options, member)
 static const struct option {
@@ -52,6 +54,8 @@ static const struct option {
      "reference alone; default: ATTNBENCH_DEVICE, then the best GPU, then CPU, then \"null\""},
     {"variants", "A,B", STRING, AT(variants), "plan run tune verify inspect",
      "only these variants"},
+    {"variants", "A,B", STRING, AT(variants), "compare",
+     "of one file: how does B compare with A, which is BASE, problem by problem"},
     {"filter", "REGEX", STRING, AT(filter), "plan run tune",
      "run only cells whose \"id variant\" matches; the others become skipped rows"},
     {"set", "KEY=VALUES", STRINGS, AT(sets), "plan run tune",
@@ -91,6 +95,9 @@ static const struct option {
     {"out", "FILE", STRING, AT(out), "run tune report merge",
      "where to write; run's default is DEVICE--SUITE--TIME.json, and in its FILE {shard} becomes "
      "3-of-16; tune's default is a file that run reads"},
+    {"out", "FILE", STRING, AT(out), "compare check", "where to write; default: standard output"},
+    {"threshold", "P%", PERCENT, AT(threshold), "compare",
+     "the smallest change worth a verdict; default 3%"},
     {"resume", "RESULT", STRING, AT(resume), "run",
      "continue an interrupted run from its results file or journal"},
     {"kernels", "DIR", STRING, AT(kernels), "variants plan run tune verify worker inspect",
@@ -112,6 +119,10 @@ static const struct option {
     {"format", "md|csv|html|gbench|bmf|sqlite", STRING, AT(format), "report",
      "md is the default; html: one page that needs no network; gbench: Google Benchmark's JSON, "
      "bmf: Bencher's, sqlite: adds the runs to the database that --out names"},
+    {"format", "text|md|json|html|junit", STRING, AT(format), "compare",
+     "text, a table for the terminal, is the default"},
+    {"format", "text|junit", STRING, AT(format), "check",
+     "text (a line a file, default) or junit (a case for each row and each broken rule)"},
     {"tuning", "FILE", STRING, AT(tuning), "plan run",
      "use the tunings of this file instead of those found by attnbench tune and those shipped"},
     {"no-tuning", NULL, FLAG, AT(no_tuning), "plan run", "use the variants' defaults"},
@@ -237,6 +248,11 @@ static int store(struct options *options, const struct option *option, const cha
             return err_set(err, "--%s: expected a time such as 60s, 5m or 1h, found '%s'",
                            option->name, value);
         return 0;
+    case PERCENT:
+        if (!text_to_percent(value, at) || *(double *)at > 10)
+            return err_set(err, "--%s: expected a percentage from 0%% to 1000%%, found '%s'",
+                           option->name, value);
+        return 0;
     case WHOLE:
         if (!text_to_int64(value, at) || *(int64_t *)at < 0 || *(int64_t *)at >= INT64_C(1) << 53)
             return err_set(err, "--%s: expected a whole number from 0 to 2^53, found '%s'",
@@ -272,7 +288,7 @@ int options_parse(struct options *options, const struct command *command, int ar
                   const char *const *argv, struct err *err)
 {
     bool only_args = false;
-    *options = (struct options){.seed = 1, .quarantine = 3, .head = -1};
+    *options = (struct options){.seed = 1, .quarantine = 3, .head = -1, .threshold = 0.03};
     for (int i = 1; i < argc; ++i) {
         const char *arg = argv[i];
         bool used_next = false;
@@ -344,6 +360,6 @@ void program_help(struct text *out)
             text_print(out, "  %-9s %-12s %s\n", command->name, command->arguments,
                        command->summary);
     text_add(out, "\nattnbench COMMAND --help tells more. First: attnbench run quick\n"
-                  "Exit status: 0 well, 1 a wrong result, 2 usage, 3 some cells failed,\n4 no "
-                  "device, 5 an invalid file, 6 I/O failed, 130 interrupted.\n");
+                  "Exit status: 0 well, 1 a wrong result or a regression, 2 usage, 3 some cells\n"
+                  "failed, 4 no device, 5 an invalid file, 6 I/O failed, 130 interrupted.\n");
 }

@@ -29,6 +29,7 @@ struct options {
     const char *sets[SETS_LIMIT];
     int set_count;
     double budget_s, deadline_s;                  /* 0: not given */
+    double threshold;                             /* 0.03: 3 % */
     int64_t seed, quarantine, head, batch, ranks; /* head -1: all */
     bool json, quiet, help, no_lock, no_program_cache, no_tuning, retune, no_quirks, go_on, fom;
     const char *args[ARGS_LIMIT]; /* the command's own arguments: suites or files */
@@ -62,6 +63,7 @@ void options_help(const struct command *command, struct text *out);
 void program_help(struct text *out);
 
 int command_check(const struct options *options);
+int command_compare(const struct options *options);
 int command_devices(const struct options *options);
 int command_docs(const struct options *options);
 int command_inspect(const struct options *options);

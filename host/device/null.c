@@ -348,7 +348,8 @@ static int null_launch(struct session *session, struct kernels *kernels, struct 
     const struct timespec pause = {(time_t)script.pause_s, (long)(1e9 * fmod(script.pause_s, 1))};
     if (script.pause_s > 0)
         (void)nanosleep(&pause, NULL);
-    const double unit = (double)(inputs_hash(7, session->launches++) >> 11) * 0x1p-53;
+    const double unit =
+        (double)(inputs_hash((uint64_t)script.noise_seed, session->launches++) >> 11) * 0x1p-53;
     seconds *= 1 + script.noise * (2 * unit - 1);
     *times =
         (struct launch_times){.host_s = seconds + 1e-6 * script.launch_us, .device_s = seconds};

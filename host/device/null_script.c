@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const root_keys[] = {"devices", "launch_us", "noise",  "pause_s",
+static const char *const root_keys[] = {"devices", "launch_us", "noise",  "noise_seed", "pause_s",
                                         "peaks",   "time_s",    "faults", NULL};
 static const char *const fault_keys[] = {"at",     "variant", "device", "cell",
                                          "tuning", "do",      "nth",    NULL};
@@ -82,7 +82,9 @@ static int load_fields(struct null_script *script, struct arena *arena, struct e
         json_node(json, json->root, "faults", false, cJSON_Array, &faults, err) ||
         json_double(json, json->root, "launch_us", false, 0, 1e9, &script->launch_us, err) ||
         json_double(json, json->root, "noise", false, 0, 0.9, &script->noise, err) ||
-        json_double(json, json->root, "pause_s", false, 0, 60, &script->pause_s, err))
+        json_double(json, json->root, "pause_s", false, 0, 60, &script->pause_s, err) ||
+        json_int(json, json->root, "noise_seed", false, 0, INT64_C(1) << 53, &script->noise_seed,
+                 err))
         return -1;
     cJSON_ArrayForEach(item, faults) if (json_only_keys(json, item, fault_keys, err)) return -1;
     if (devices) {
@@ -100,7 +102,7 @@ static int load_fields(struct null_script *script, struct arena *arena, struct e
 
 int null_script_load(struct null_script *script, struct arena *arena, struct err *err)
 {
-    *script = (struct null_script){.launch_us = 5, .device_count = 1};
+    *script = (struct null_script){.launch_us = 5, .noise_seed = 7, .device_count = 1};
     script->devices = arena_alloc(arena, sizeof *script->devices);
     script->devices[0] = standard_device;
     load_peaks(script, NULL, arena, err);

@@ -151,10 +151,13 @@ static int list_keys(const struct row **problems, int count, struct key keys[KEY
     return key_count;
 }
 
-static void add_labels(struct grid *grid, const struct row **problems, struct arena *arena)
+struct labels labels_build(const struct row **problems, int problem_count, struct arena *arena)
 {
     struct key keys[KEYS_MAX];
-    const int count = list_keys(problems, grid->problem_count, keys, arena);
+    struct labels labels = {"n", "", NULL};
+    if (!problem_count)
+        return labels;
+    const int count = list_keys(problems, problem_count, keys, arena);
     bool any = false;
     for (int k = 0; k < count; ++k)
         any |= keys[k].varies;
@@ -169,20 +172,21 @@ static void add_labels(struct grid *grid, const struct row **problems, struct ar
             text_print(&fixed, "%s%s=%s", fixed.length ? ", " : "", keys[k].name,
                        key_text(problems[0], keys[k].field, arena));
     }
-    grid->axes = arena_copy(arena, text_get(&axes));
-    grid->fixed = arena_copy(arena, text_get(&fixed));
+    labels.axes = arena_copy(arena, text_get(&axes));
+    labels.fixed = arena_copy(arena, text_get(&fixed));
     text_free(&axes);
     text_free(&fixed);
-    grid->labels = arena_array(arena, (size_t)grid->problem_count, sizeof *grid->labels);
-    for (int i = 0; i < grid->problem_count; ++i) {
+    labels.values = arena_array(arena, (size_t)problem_count, sizeof *labels.values);
+    for (int i = 0; i < problem_count; ++i) {
         struct text label = {0};
         for (int k = 0; k < count; ++k)
             if (keys[k].varies)
                 text_print(&label, "%s%s", label.length ? ", " : "",
                            key_text(problems[i], keys[k].field, arena));
-        grid->labels[i] = arena_copy(arena, text_get(&label));
+        labels.values[i] = arena_copy(arena, text_get(&label));
         text_free(&label);
     }
+    return labels;
 }
 
 struct ordered {
@@ -271,7 +275,7 @@ static void drop_absent(struct grid *grid, const struct results *results, const 
 struct grid grid_build(const struct results *results, const char *device, const char *sweep,
                        struct arena *arena)
 {
-    struct grid grid = {.axes = "n", .fixed = "", .absent = ""};
+    struct grid grid = {.absent = ""};
     const size_t row_count = (size_t)results->row_count;
     struct problem_table table = make_table(row_count, arena);
     const struct row **problems = table.rows;
@@ -304,8 +308,10 @@ struct grid grid_build(const struct results *results, const char *device, const 
             (!*best || row->time.median_s < (*best)->time.median_s))
             *best = row;
     }
-    if (grid.problem_count)
-        add_labels(&grid, problems, arena);
+    const struct labels labels = labels_build(problems, grid.problem_count, arena);
+    grid.axes = labels.axes;
+    grid.fixed = labels.fixed;
+    grid.labels = labels.values;
     return grid;
 }
 

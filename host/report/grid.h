@@ -20,6 +20,15 @@ struct grid {
     const char *absent;      /* variants without a column: all of their rows are unsupported; "" */
 };
 
+/* How to tell problems apart in little space. */
+struct labels {
+    const char *axes;    /* as in struct grid */
+    const char *fixed;   /* as in struct grid */
+    const char **values; /* one a problem; NULL when there are none */
+};
+/* A problem is given as a row that has it; a problem may be there several times. */
+struct labels labels_build(const struct row **problems, int problem_count, struct arena *arena);
+
 /* sweep NULL: all of the device's rows. The grid lives in the arena and points into the rows. */
 struct grid grid_build(const struct results *results, const char *device, const char *sweep,
                        struct arena *arena);

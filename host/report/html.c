@@ -2,7 +2,6 @@
 
 #include "report/page.h"
 #include "report/words.h"
-#include "util/sha256.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -11,22 +10,6 @@
 enum { LABEL_BYTES = 80, DATE = 10, MINUTE = 16 }; /* of "2026-01-31T12:00:00Z" */
 
 /* ---- foreign text and numbers ---------------------------------------------------------------- */
-
-void html_text(struct text *out, const char *foreign, size_t max_bytes)
-{
-    struct text line = {0};
-    words_line(&line, foreign, max_bytes);
-    for (const char *c = text_get(&line); *c; ++c) {
-        const char *entity = *c == '&'    ? "&amp;"
-                             : *c == '<'  ? "&lt;"
-                             : *c == '>'  ? "&gt;"
-                             : *c == '"'  ? "&quot;"
-                             : *c == '\'' ? "&#39;"
-                                          : NULL;
-        text_add_bytes(out, entity ? entity : c, entity ? strlen(entity) : 1);
-    }
-    text_free(&line);
-}
 
 void html_seconds(struct text *out, double seconds)
 {
@@ -57,7 +40,7 @@ void html_other_keys(struct text *out, const struct problem *problem)
         before = ", ";
         if (cJSON_IsString(key)) {
             text_add(out, "=");
-            html_text(out, key->valuestring, LABEL_BYTES);
+            words_xml(out, key->valuestring, LABEL_BYTES);
         } else if (cJSON_IsNumber(key)) {
             text_print(out, "=%.10g", key->valuedouble);
         }
@@ -161,37 +144,6 @@ static void add_sources(struct html_page *page)
 
 /* ---- the page -------------------------------------------------------------------------------- */
 
-/* A part of the page as it was at build time, "" when the build did not have it. */
-static const char *page_part(const char *name)
-{
-    for (int i = 0; i < page_file_count; ++i)
-        if (strcmp(page_files[i].path, name) == 0)
-            return (const char *)page_files[i].data;
-    return "";
-}
-
-/* 'sha256-...' as a Content-Security-Policy names an inline script or style: in base64 (RFC 4648).
- */
-static void add_hash(struct text *out, const char *content)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char hex[65 + 2];
-    sha256_hex(content, strlen(content), hex);
-    text_add(out, " 'sha256-");
-    hex[64] = hex[65] = '0'; /* 32 bytes are 42 digits of 6 bits, and one of 4 bits and 2 zeros */
-    hex[66] = '\0';
-    for (int i = 0; i < 43; ++i) {
-        unsigned value = 0;
-        for (int bit = 6 * i; bit < 6 * i + 6; ++bit) {
-            const char c = hex[bit / 4];
-            const unsigned nibble = (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
-            value = value << 1 | (nibble >> (3 - bit % 4) & 1);
-        }
-        text_add_bytes(out, digits + value, 1);
-    }
-    text_add(out, "='");
-}
-
 /* Our script is one element, in files by topic. */
 static void add_script(const struct html_page *page, struct text *out)
 {
@@ -199,7 +151,7 @@ static void add_script(const struct html_page *page, struct text *out)
                                         "cells.js", "strips.js", "report.js"};
     (void)page;
     for (size_t i = 0; i < sizeof files / sizeof *files; ++i)
-        text_add(out, page_part(files[i]));
+        text_add(out, page_file(files[i]));
 }
 
 static void add_policy(const struct html_page *page, struct text *out)
@@ -207,10 +159,13 @@ static void add_policy(const struct html_page *page, struct text *out)
     struct text script = {0};
     add_script(page, &script);
     text_add(out, "default-src 'none'; style-src");
-    add_hash(out, page_part("report.css"));
+    text_add(out, " ");
+    page_add_hash(out, page_file("report.css"));
     text_add(out, "; script-src");
-    add_hash(out, page_part("chart.js"));
-    add_hash(out, text_get(&script));
+    text_add(out, " ");
+    page_add_hash(out, page_file("chart.js"));
+    text_add(out, " ");
+    page_add_hash(out, text_get(&script));
     text_add(out, "; base-uri 'none'; form-action 'none'");
     text_free(&script);
 }
@@ -218,20 +173,20 @@ static void add_policy(const struct html_page *page, struct text *out)
 static void add_style(const struct html_page *page, struct text *out)
 {
     (void)page;
-    text_add(out, page_part("report.css"));
+    text_add(out, page_file("report.css"));
 }
 
 static void add_chart(const struct html_page *page, struct text *out)
 {
     (void)page;
-    text_add(out, page_part("chart.js"));
+    text_add(out, page_file("chart.js"));
 }
 
 static void add_title(const struct html_page *page, struct text *out)
 {
     for (int i = 0; i < page->count; ++i) {
         text_add(out, !i ? "" : i + 1 < page->count ? ", " : " and ");
-        html_text(out, page->results[i].run.suite_name, LABEL_BYTES);
+        words_xml(out, page->results[i].run.suite_name, LABEL_BYTES);
         if (i == 3 && page->count > 5) {
             text_print(out, " and %d others", page->count - 4);
             return;
@@ -243,7 +198,7 @@ static void add_title(const struct html_page *page, struct text *out)
 static void add_no_charts(const struct html_page *page, struct text *out)
 {
     (void)page;
-    text_add(out, *page_part("chart.js")
+    text_add(out, *page_file("chart.js")
                       ? "Charts are drawn where scripts run; all numbers are in the tables below."
                       : "No charts: this attnbench was built without Chart.js (Debian: "
                         "libjs-chart.js, npm: chart.js). All numbers are in the tables below.");
@@ -257,7 +212,7 @@ static void add_footer(const struct html_page *page, struct text *out)
         words_summary(&words, page->results + i);
         text_add(&words, ". ");
         words_time(&words, page->results + i);
-        html_text(out, text_get(&words), SIZE_MAX);
+        words_xml(out, text_get(&words), SIZE_MAX);
         text_add(out, "</p>\n");
         text_free(&words);
     }
@@ -280,7 +235,7 @@ void report_html(const struct results *results, int count, struct text *out)
     struct arena arena = {0};
     struct html_page page = {.results = results, .count = count, .arena = &arena};
     add_sources(&page);
-    const char *at = page_part("template.html");
+    const char *at = page_file("template.html");
     for (const char *slot = strstr(at, "{{"); slot; slot = strstr(at, "{{")) {
         const size_t length = strcspn(slot + 2, "}");
         text_add_bytes(out, at, (size_t)(slot - at));

@@ -1,7 +1,7 @@
 /* What the files of the HTML report share; html.c says how they make one page.
  *
  * The page is self-contained: data as JSON for its script, which draws the charts, and tables that
- * need no script. Foreign text reaches the page only through html_text and html_data, which leave
+ * need no script. Foreign text reaches the page only through words_xml and html_data, which leave
  * no markup, no control character and no change of reading direction in it. */
 #ifndef ATTNBENCH_REPORT_HTML_H
 #define ATTNBENCH_REPORT_HTML_H
@@ -23,8 +23,6 @@ struct html_page {
     struct arena *arena;
 };
 
-/* Foreign text on one line as HTML, also inside of double quotes; cut to about max_bytes. */
-void html_text(struct text *out, const char *foreign, size_t max_bytes);
 /* "1.87 ms", with a Greek micro. */
 void html_seconds(struct text *out, double seconds);
 /* The source of a row of file `file`, or -1: its device is not in the file. */

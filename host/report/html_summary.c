@@ -61,7 +61,7 @@ static void add_figures(const struct html_source *source, const struct row *best
         text_add(&what, "of the measured roofline there");
         if (best->rates.roof) {
             text_add(&what, "; what binds is ");
-            html_text(&what, best->rates.roof, NAME_BYTES);
+            words_xml(&what, best->rates.roof, NAME_BYTES);
         }
         add_figure(out, "", text_get(&value), text_get(&what));
         text_free(&value);
@@ -102,20 +102,20 @@ static void add_source_verdict(const struct html_page *page, const struct html_s
     const struct choice choice = grid_choose(&grid);
     if (page->source_count > 1) {
         text_add(out, "<h2>");
-        html_text(out, source->label, SIZE_MAX);
+        words_xml(out, source->label, SIZE_MAX);
         text_add(out, "</h2>\n");
     }
     text_add(out, "<p class=\"verdict\">");
     if (choice.variant) {
         text_add(out, "<strong>");
-        html_text(out, choice.variant, NAME_BYTES);
+        words_xml(out, choice.variant, NAME_BYTES);
         text_add(out, "</strong> is the one to use on <strong>");
-        html_text(out, source->device->name, NAME_BYTES);
+        words_xml(out, source->device->name, NAME_BYTES);
         text_print(out, "</strong>: usable for %d of %d problems and fastest in %d.", choice.ok,
                    grid.problem_count, choice.fastest);
     } else {
         text_add(out, "No variant has a usable result on <strong>");
-        html_text(out, source->device->name, NAME_BYTES);
+        words_xml(out, source->device->name, NAME_BYTES);
         text_add(out, "</strong>.");
     }
     add_correctness(source->results, out);
@@ -132,7 +132,7 @@ static void add_remarks(const struct results *results, struct text *out)
         words[i](&remark, results);
         if (remark.length) {
             text_add(out, "<p class=\"remark\">");
-            html_text(out, text_get(&remark), SIZE_MAX);
+            words_xml(out, text_get(&remark), SIZE_MAX);
             text_add(out, ".</p>\n");
         }
         text_free(&remark);
@@ -154,16 +154,16 @@ void html_add_verdict(const struct html_page *page, struct text *out)
 
 static void add_name(const struct html_source *source, struct text *out)
 {
-    html_text(out, source->device->name, NAME_BYTES);
+    words_xml(out, source->device->name, NAME_BYTES);
 }
 
 static void add_identity(const struct html_source *source, struct text *out)
 {
-    html_text(out, source->device->id, NAME_BYTES);
+    words_xml(out, source->device->id, NAME_BYTES);
     text_add(out, ", ");
-    html_text(out, source->device->type ? source->device->type : "", NAME_BYTES);
+    words_xml(out, source->device->type ? source->device->type : "", NAME_BYTES);
     text_add(out, ", ");
-    html_text(out, source->device->vendor ? source->device->vendor : "", NAME_BYTES);
+    words_xml(out, source->device->vendor ? source->device->vendor : "", NAME_BYTES);
 }
 
 static void add_driver(const struct html_source *source, struct text *out)
@@ -172,7 +172,7 @@ static void add_driver(const struct html_source *source, struct text *out)
     const char *const texts[] = {device->platform, device->driver, device->opencl_c};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; ++i) {
         text_add(out, i ? ", " : "");
-        html_text(out, texts[i] ? texts[i] : "", NAME_BYTES);
+        words_xml(out, texts[i] ? texts[i] : "", NAME_BYTES);
     }
 }
 
@@ -193,22 +193,22 @@ static void add_memory(const struct html_source *source, struct text *out)
 static void add_host(const struct html_source *source, struct text *out)
 {
     const struct run_header *run = &source->results->run;
-    html_text(out, run->host_cpu ? run->host_cpu : "", NAME_BYTES);
+    words_xml(out, run->host_cpu ? run->host_cpu : "", NAME_BYTES);
     text_print(out, ", %lld threads, ", (long long)run->host_cpus);
-    html_text(out, run->host_os ? run->host_os : "", NAME_BYTES);
+    words_xml(out, run->host_os ? run->host_os : "", NAME_BYTES);
 }
 
 static void add_run(const struct html_source *source, struct text *out)
 {
     const struct run_header *run = &source->results->run;
-    html_text(out, run->suite_name, NAME_BYTES);
+    words_xml(out, run->suite_name, NAME_BYTES);
     text_add(out, ", ");
-    html_text(out, run->started_utc, NAME_BYTES);
+    words_xml(out, run->started_utc, NAME_BYTES);
     text_add(out, ", attnbench ");
-    html_text(out, run->tool_version, NAME_BYTES);
+    words_xml(out, run->tool_version, NAME_BYTES);
     if (run->git_commit) {
         text_add(out, " (");
-        html_text(out, run->git_commit, NAME_BYTES);
+        words_xml(out, run->git_commit, NAME_BYTES);
         text_add(out, ")");
     }
 }
@@ -229,7 +229,7 @@ static void add_peak(const struct html_source *source, enum peak peak, struct te
     else
         text_add(out, "not measured ");
     text_add(out, "<small>");
-    html_text(out, rate->how ? rate->how : "", NAME_BYTES);
+    words_xml(out, rate->how ? rate->how : "", NAME_BYTES);
     text_add(out, "</small>");
 }
 
@@ -274,7 +274,7 @@ static void add_cards(const struct html_page *page, struct text *out)
                   "measured peaks\"><table class=\"card\">\n<thead><tr><td></td>");
     for (int i = 0; i < page->source_count; ++i) {
         text_add(out, "<th scope=\"col\">");
-        html_text(out, page->sources[i].label, SIZE_MAX);
+        words_xml(out, page->sources[i].label, SIZE_MAX);
         text_add(out, "</th>");
     }
     text_add(out, "</tr></thead>\n<tbody>\n");

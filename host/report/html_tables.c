@@ -15,7 +15,7 @@ static void open_table(struct text *out, const char *id, const char *label)
 {
     text_print(out, "<div class=\"scroll%s\" role=\"group\" tabindex=\"0\" aria-label=\"",
                *id ? " tall" : "");
-    html_text(out, label, NAME_BYTES);
+    words_xml(out, label, NAME_BYTES);
     text_print(out, "\"><table%s%s%s>\n", *id ? " id=\"" : "", id, *id ? "\"" : "");
 }
 
@@ -60,17 +60,17 @@ static void add_grid(const struct grid *grid, const char *sweep, struct text *ou
 {
     open_table(out, "", sweep);
     text_add(out, "<thead><tr><th scope=\"col\">");
-    html_text(out, grid->axes, NAME_BYTES);
+    words_xml(out, grid->axes, NAME_BYTES);
     text_add(out, "</th>");
     for (int v = 0; v < grid->variant_count; ++v) {
         text_add(out, "<th scope=\"col\">");
-        html_text(out, grid->variants[v], NAME_BYTES);
+        words_xml(out, grid->variants[v], NAME_BYTES);
         text_add(out, "</th>");
     }
     text_add(out, "</tr></thead>\n<tbody>\n");
     for (int p = 0; p < grid->problem_count; ++p) {
         text_add(out, "<tr><th scope=\"row\">");
-        html_text(out, grid->labels[p], NAME_BYTES);
+        words_xml(out, grid->labels[p], NAME_BYTES);
         text_add(out, "</th>");
         for (int v = 0; v < grid->variant_count; ++v)
             add_cell(grid, p, grid->rows[p * grid->variant_count + v], out);
@@ -89,7 +89,7 @@ static void add_fits(const struct html_source *source, const char *sweep, struct
         struct text words = {0};
         words_fit(&words, source->results, fit);
         text_add(out, any ? "<li>" : "<details><summary>Fitted growth</summary><ul>\n<li>");
-        html_text(out, text_get(&words), SIZE_MAX);
+        words_xml(out, text_get(&words), SIZE_MAX);
         text_add(out, "</li>\n");
         text_free(&words);
         any = true;
@@ -103,16 +103,16 @@ static void add_sweep(const struct html_page *page, const struct html_source *so
     struct arena arena = {0};
     const struct grid grid = grid_build(source->results, source->device->id, sweep, &arena);
     text_add(out, "<h3>");
-    html_text(out, sweep, NAME_BYTES);
+    words_xml(out, sweep, NAME_BYTES);
     if (page->source_count > 1) {
         text_add(out, ", ");
-        html_text(out, source->label, SIZE_MAX);
+        words_xml(out, source->label, SIZE_MAX);
     }
     text_add(out, "</h3>\n<p>");
-    html_text(out, grid.fixed, NAME_BYTES);
+    words_xml(out, grid.fixed, NAME_BYTES);
     if (*grid.absent) {
         text_add(out, "; unsupported here: ");
-        html_text(out, grid.absent, REASON_BYTES);
+        words_xml(out, grid.absent, REASON_BYTES);
     }
     text_add(out, "</p>\n");
     struct text label = {0};
@@ -157,11 +157,11 @@ void html_add_failures(const struct html_page *page, struct text *out)
             text_print(out, "<tr><td>%d</td><td%s>%s</td><td>", failures[i].cells,
                        row->status == ROW_WRONG ? " class=\"bad\"" : "",
                        row_status_name(row->status));
-            html_text(out, row->variant, NAME_BYTES);
+            words_xml(out, row->variant, NAME_BYTES);
             text_add(out, "</td><td>");
-            html_text(out, source < 0 ? row->device : page->sources[source].label, NAME_BYTES);
+            words_xml(out, source < 0 ? row->device : page->sources[source].label, NAME_BYTES);
             text_add(out, "</td><td class=\"text\">");
-            html_text(out, row->reason ? row->reason : "no reason given", REASON_BYTES);
+            words_xml(out, row->reason ? row->reason : "no reason given", REASON_BYTES);
             text_add(out, "</td></tr>\n");
         }
         if (kinds > FAILURES_MAX)
@@ -237,7 +237,7 @@ static void add_named(struct text *out, const char *name, const char *foreign)
     if (!foreign || !*foreign)
         return;
     text_print(out, "<p>%s: ", name);
-    html_text(out, foreign, REASON_BYTES);
+    words_xml(out, foreign, REASON_BYTES);
     text_add(out, "</p>");
 }
 
@@ -256,7 +256,7 @@ static void add_details(const struct results *results, const struct row *row, in
     add_named(out, "the driver said", row->worker_output);
     reproduce_command(results, row, &command);
     text_add(out, "<p>again:</p><pre>");
-    html_text(out, text_get(&command), SIZE_MAX);
+    words_xml(out, text_get(&command), SIZE_MAX);
     text_add(out, "</pre></details></td>");
     text_free(&command);
     text_free(&tuning);
@@ -270,11 +270,11 @@ static void add_row(const struct html_page *page, int file, const struct row *ro
     text_add(out, "<tr>");
     if (page->source_count > 1) {
         text_add(out, "<td>");
-        html_text(out, source < 0 ? row->device : page->sources[source].label, NAME_BYTES);
+        words_xml(out, source < 0 ? row->device : page->sources[source].label, NAME_BYTES);
         text_add(out, "</td>");
     }
     text_add(out, "<td>");
-    html_text(out, row->variant, NAME_BYTES);
+    words_xml(out, row->variant, NAME_BYTES);
     text_print(out, "</td><td class=\"%s\">%s</td>",
                row->status == ROW_WRONG ? "bad"
                : row->status == ROW_OK  ? "ok"

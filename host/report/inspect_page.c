@@ -3,7 +3,6 @@
 
 #include "report/colors.h"
 #include "report/page.h"
-#include "util/sha256.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -47,15 +46,6 @@ void page_add_block(struct text *out, const struct tokens *tokens, int64_t block
 
 /* ---- head of the page ------------------------------------------------------------------------ */
 
-static void add_file(struct text *out, const char *name)
-{
-    int i = 0;
-    while (i < page_file_count && strcmp(page_files[i].path, name) != 0)
-        ++i;
-    assert(i < page_file_count);
-    text_add_bytes(out, page_files[i].data, page_files[i].length);
-}
-
 static void add_color_rules(struct text *out, bool dark)
 {
     char hex[8];
@@ -67,32 +57,11 @@ static void add_color_rules(struct text *out, bool dark)
 
 static void add_style(struct text *out)
 {
-    add_file(out, "inspect.css");
+    text_add(out, page_file("inspect.css"));
     add_color_rules(out, false);
     text_add(out, "@media (prefers-color-scheme: dark) {\n");
     add_color_rules(out, true);
     text_add(out, "}\n");
-}
-
-/* 'sha256-...' of a policy: base64 (RFC 4648) of the digest. */
-static void add_hash(struct text *out, const struct text *content)
-{
-    static const char alphabet[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    char hex[65];
-    unsigned bytes[33] = {0};
-    sha256_hex(text_get(content), content->length, hex);
-    for (int i = 0; i < 64; ++i) {
-        const unsigned digit = (unsigned)(hex[i] <= '9' ? hex[i] - '0' : hex[i] - 'a' + 10);
-        bytes[i / 2] = bytes[i / 2] << 4 | digit;
-    }
-    text_add(out, "'sha256-");
-    for (int i = 0; i < 33; i += 3) {
-        const unsigned group = bytes[i] << 16 | bytes[i + 1] << 8 | bytes[i + 2];
-        for (int shift = 18; shift >= (i == 30 ? 6 : 0); shift -= 6)
-            text_add_bytes(out, &alphabet[group >> shift & 63], 1);
-    }
-    text_add(out, "='");
 }
 
 static void add_head(const struct inspection *in, const struct text *style,
@@ -101,9 +70,9 @@ static void add_head(const struct inspection *in, const struct text *style,
     text_add(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
                   "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
                   "script-src ");
-    add_hash(out, script);
+    page_add_hash(out, text_get(script));
     text_add(out, "; style-src ");
-    add_hash(out, style);
+    page_add_hash(out, text_get(style));
     text_add(out, "; base-uri 'none'; form-action 'none'\"/>\n"
                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
                   "<meta name=\"color-scheme\" content=\"light dark\"/>\n<title>Attention: ");
@@ -267,7 +236,7 @@ void report_inspect_page(const struct inspection *in, struct text *out)
     const struct map map = find_map(in, heads);
     struct text style = {0}, script = {0};
     add_style(&style);
-    add_file(&script, "inspect.js");
+    text_add(&script, page_file("inspect.js"));
     add_head(in, &style, &script, out);
     text_add(out, "<body>\n");
     add_facts(in, &map, heads, out);

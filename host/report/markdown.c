@@ -17,25 +17,7 @@ enum {
     TABLES_BYTES = 36000
 };
 
-/* So that foreign text stays text: no markup, no HTML, no table cell of its own. */
-static void add_escaped(struct text *out, const char *foreign, size_t max_bytes)
-{
-    struct text line = {0};
-    words_line(&line, foreign, max_bytes);
-    for (const char *c = text_get(&line); *c; ++c) {
-        if (*c == '&')
-            text_add(out, "&amp;");
-        else if (*c == '<')
-            text_add(out, "&lt;");
-        else if (*c == '>')
-            text_add(out, "&gt;");
-        else
-            text_print(out, "%s%c", strchr("\\`*_{}[]|~$#!", *c) ? "\\" : "", *c);
-    }
-    text_free(&line);
-}
-
-/* The same inside of an HTML tag's line, where Markdown is not read and a backslash is one. */
+/* Foreign text inside of an HTML tag's line, where Markdown is not read and a backslash is one. */
 static void add_html(struct text *out, const char *foreign, size_t max_bytes)
 {
     struct text line = {0};
@@ -67,7 +49,7 @@ static void add_correctness(const struct results *results, struct text *out)
     words_drift(&drift, results);
     if (drift.length) {
         text_add(out, "\n");
-        add_escaped(out, text_get(&drift), SIZE_MAX);
+        words_markdown(out, text_get(&drift), SIZE_MAX);
         text_add(out, ".\n");
     }
     text_free(&drift);
@@ -91,7 +73,7 @@ static void add_roofline(const struct grid *grid, const char *variant, struct te
         return;
     text_print(out, " It reaches %.0f to %.0f %% of the roofline (",
                100 * least->rates.frac_of_roofline, 100 * most->rates.frac_of_roofline);
-    add_escaped(out, most->rates.roof ? most->rates.roof : "unknown", NAME_BYTES);
+    words_markdown(out, most->rates.roof ? most->rates.roof : "unknown", NAME_BYTES);
     text_add(out, " binds where it is nearest).");
 }
 
@@ -103,9 +85,9 @@ static void add_choice(const struct results *results, const struct device_info *
     const struct choice choice = grid_choose(&grid);
     if (choice.variant) {
         text_add(out, "**");
-        add_escaped(out, choice.variant, NAME_BYTES);
+        words_markdown(out, choice.variant, NAME_BYTES);
         text_add(out, "** is the best choice on ");
-        add_escaped(out, device->name, NAME_BYTES);
+        words_markdown(out, device->name, NAME_BYTES);
         text_print(out,
                    ": ok on %d of %d problems, fastest on %d, geometric mean speed %.0f %% of "
                    "the fastest.",
@@ -114,7 +96,7 @@ static void add_choice(const struct results *results, const struct device_info *
         text_add(out, "\n");
     } else {
         text_add(out, "No variant has a usable result on ");
-        add_escaped(out, device->name, NAME_BYTES);
+        words_markdown(out, device->name, NAME_BYTES);
         text_add(out, ".\n");
     }
     arena_free(&arena);
@@ -129,7 +111,7 @@ static void add_peaks(const struct device_info *device, struct text *out)
             continue;
         if (*before == ':') {
             text_add(out, "\nMeasured peaks of ");
-            add_escaped(out, device->id, NAME_BYTES);
+            words_markdown(out, device->id, NAME_BYTES);
         }
         text_print(out, "%s%s %.4g %s", before, peak_title((enum peak)i), rate,
                    peak_unit((enum peak)i));
@@ -148,7 +130,7 @@ static void add_devices(const struct results *results, struct text *out)
                                      device->type};
         for (size_t k = 0; k < sizeof texts / sizeof *texts; ++k) {
             text_add(out, "| ");
-            add_escaped(out, texts[k] ? texts[k] : "", NAME_BYTES);
+            words_markdown(out, texts[k] ? texts[k] : "", NAME_BYTES);
             text_add(out, " ");
         }
         text_print(out, "| %lld | ", (long long)device->compute_units);
@@ -180,21 +162,21 @@ static void add_cell(const struct grid *grid, int problem, const struct row *row
             text_print(out, " (%s)", text_get(&rate));
         text_free(&rate);
     } else if (row) {
-        add_escaped(out, row->status == ROW_WRONG ? "WRONG" : row_status_name(row->status),
-                    NAME_BYTES);
+        words_markdown(out, row->status == ROW_WRONG ? "WRONG" : row_status_name(row->status),
+                       NAME_BYTES);
     }
     text_add(out, " |");
 }
 
 static void add_grid(const struct grid *grid, struct text *out)
 {
-    add_escaped(out, grid->fixed, NAME_BYTES);
+    words_markdown(out, grid->fixed, NAME_BYTES);
     text_add(out, "\n\n| ");
-    add_escaped(out, grid->axes, NAME_BYTES);
+    words_markdown(out, grid->axes, NAME_BYTES);
     text_add(out, " |");
     for (int v = 0; v < grid->variant_count; ++v) {
         text_add(out, " ");
-        add_escaped(out, grid->variants[v], NAME_BYTES);
+        words_markdown(out, grid->variants[v], NAME_BYTES);
         text_add(out, " |");
     }
     text_add(out, "\n|--:|");
@@ -204,7 +186,7 @@ static void add_grid(const struct grid *grid, struct text *out)
     int shown = 0;
     for (; shown < grid->problem_count && out->length < TABLES_BYTES; ++shown) {
         text_add(out, "| ");
-        add_escaped(out, grid->labels[shown], NAME_BYTES);
+        words_markdown(out, grid->labels[shown], NAME_BYTES);
         text_add(out, " |");
         for (int v = 0; v < grid->variant_count; ++v)
             add_cell(grid, shown, grid->rows[shown * grid->variant_count + v], out);
@@ -215,7 +197,7 @@ static void add_grid(const struct grid *grid, struct text *out)
                    grid->problem_count - shown);
     if (*grid->absent) {
         text_add(out, "\nUnsupported here: ");
-        add_escaped(out, grid->absent, LIST_BYTES);
+        words_markdown(out, grid->absent, LIST_BYTES);
         text_add(out, "\n");
     }
 }
@@ -231,7 +213,7 @@ static void add_fits(const struct results *results, const struct device_info *de
         struct text words = {0};
         words_fit(&words, results, fit);
         text_add(out, any ? "- " : "\n- ");
-        add_escaped(out, text_get(&words), SIZE_MAX);
+        words_markdown(out, text_get(&words), SIZE_MAX);
         text_add(out, "\n");
         text_free(&words);
         any = true;
@@ -244,7 +226,7 @@ static void add_sweep(const struct results *results, const struct device_info *d
 {
     struct arena arena = {0};
     const struct grid grid = grid_build(results, device->id, sweep, &arena);
-    void (*add)(struct text *, const char *, size_t) = folded ? add_html : add_escaped;
+    void (*add)(struct text *, const char *, size_t) = folded ? add_html : words_markdown;
     text_add(out, folded ? "\n<details><summary>" : "\n### ");
     add(out, sweep, NAME_BYTES);
     text_add(out, " on ");
@@ -289,13 +271,13 @@ static void add_failures(const struct results *results, struct text *out)
     for (int i = 0; i < kinds && i < REASONS_MAX; ++i) {
         const struct row *row = failures[i].row;
         text_print(out, "| %d | ", failures[i].cells);
-        add_escaped(out, row_status_name(row->status), NAME_BYTES);
+        words_markdown(out, row_status_name(row->status), NAME_BYTES);
         text_add(out, " | ");
-        add_escaped(out, row->variant, NAME_BYTES);
+        words_markdown(out, row->variant, NAME_BYTES);
         text_add(out, " | ");
-        add_escaped(out, row->device, NAME_BYTES);
+        words_markdown(out, row->device, NAME_BYTES);
         text_add(out, " | ");
-        add_escaped(out, row->reason ? row->reason : "", REASON_BYTES);
+        words_markdown(out, row->reason ? row->reason : "", REASON_BYTES);
         text_add(out, " |\n");
     }
     if (kinds > REASONS_MAX)
@@ -307,7 +289,7 @@ void report_markdown(const struct results *results, struct text *out)
 {
     const struct run_header *run = &results->run;
     text_add(out, "## attnbench: ");
-    add_escaped(out, run->suite_name, NAME_BYTES);
+    words_markdown(out, run->suite_name, NAME_BYTES);
     text_add(out, "\n\n");
     for (int i = 0; i < results->device_count; ++i)
         add_choice(results, results->devices + i, out);
@@ -316,14 +298,14 @@ void report_markdown(const struct results *results, struct text *out)
     text_add(out, "\n");
     struct text summary = {0};
     words_summary(&summary, results);
-    add_escaped(out, text_get(&summary), SIZE_MAX);
+    words_markdown(out, text_get(&summary), SIZE_MAX);
     text_free(&summary);
     if (!run->finished_utc || results->row_count < run->planned_cells)
         text_print(out, " (not finished: %lld planned)", (long long)run->planned_cells);
     text_add(out, "; started ");
-    add_escaped(out, run->started_utc, NAME_BYTES);
+    words_markdown(out, run->started_utc, NAME_BYTES);
     text_add(out, ", attnbench ");
-    add_escaped(out, run->tool_version, NAME_BYTES);
+    words_markdown(out, run->tool_version, NAME_BYTES);
     text_add(out, ".\n");
     add_devices(results, out);
     add_sweeps(results, out);

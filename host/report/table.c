@@ -1,3 +1,4 @@
+#include "report/columns.h"
 #include "report/grid.h"
 #include "report/report.h"
 #include "report/words.h"
@@ -11,55 +12,6 @@ enum { CELL = 19, FRACTION = 5, WIDTH_DEFAULT = 80, WIDTH_MIN = 40, FOREIGN_MAX 
 static int at_most(int a, int b)
 {
     return a < b ? a : b;
-}
-
-/* Foreign text as plain ASCII, so that one byte is one column; cut to `max` columns. */
-static void add_ascii(struct text *out, const char *foreign, int max)
-{
-    struct text line = {0};
-    words_line(&line, foreign, SIZE_MAX);
-    int columns = 0;
-    for (const char *c = text_get(&line); *c && columns < max; ++c) {
-        const unsigned char byte = (unsigned char)*c;
-        if ((byte & 0xc0) == 0x80)
-            continue;
-        text_print(out, "%c", byte < 0x80 ? *c : '?');
-        ++columns;
-    }
-    text_free(&line);
-}
-
-/* Right-aligned. */
-static void add_padded(struct text *out, const char *foreign, int columns)
-{
-    struct text shown = {0};
-    add_ascii(&shown, foreign, columns);
-    text_print(out, "%*s", columns, text_get(&shown));
-    text_free(&shown);
-}
-
-/* Broken at spaces; further lines are indented. */
-static void add_wrapped(struct text *out, const char *words, int width)
-{
-    struct text plain = {0};
-    add_ascii(&plain, words, INT16_MAX);
-    int column = 0;
-    for (const char *word = text_get(&plain); *word; word += strspn(word, " ")) {
-        int length = (int)strcspn(word, " ");
-        if (column && column + 1 + length > width) {
-            text_add(out, "\n    ");
-            column = 4;
-        } else if (column) {
-            text_add(out, " ");
-            ++column;
-        }
-        length = at_most(length, width - column); /* the rest of a monster is the next word */
-        text_add_bytes(out, word, (size_t)length);
-        column += length;
-        word += length;
-    }
-    text_add(out, "\n");
-    text_free(&plain);
 }
 
 static const char *short_status(enum row_status status)
@@ -95,14 +47,6 @@ static void add_cell(const struct grid *grid, int problem, const struct row *row
     text_free(&cell);
 }
 
-/* Lines must not end in spaces: they would differ between editors and golden files. */
-static void end_line(struct text *out)
-{
-    while (out->length && out->data[out->length - 1] == ' ')
-        --out->length;
-    text_add(out, "\n");
-}
-
 static void add_grid(const struct grid *grid, int width, bool color, struct text *out)
 {
     const int cell = grid_has_fractions(grid) ? CELL + FRACTION : CELL;
@@ -116,18 +60,18 @@ static void add_grid(const struct grid *grid, int width, bool color, struct text
         const int to = at_most(from + columns, grid->variant_count);
         if (from)
             text_add(out, "\n");
-        add_padded(out, grid->axes, label);
+        columns_right(out, grid->axes, label);
         for (int v = from; v < to; ++v) {
             text_add(out, " ");
-            add_padded(out, grid->variants[v], cell - 2);
+            columns_right(out, grid->variants[v], cell - 2);
             text_add(out, " ");
         }
-        end_line(out);
+        columns_end_line(out);
         for (int p = 0; p < grid->problem_count; ++p) {
-            add_padded(out, grid->labels[p], label);
+            columns_right(out, grid->labels[p], label);
             for (int v = from; v < to; ++v)
                 add_cell(grid, p, grid->rows[p * grid->variant_count + v], cell, color, out);
-            end_line(out);
+            columns_end_line(out);
         }
     }
 }
@@ -175,7 +119,7 @@ static void add_sparks(const struct grid *grid, int width, struct text *out)
     int column = 0;
     for (int v = 0; v < grid->variant_count; ++v) {
         struct text name = {0};
-        add_ascii(&name, grid->variants[v], name_max);
+        columns_ascii(&name, grid->variants[v], name_max);
         const int columns = 2 + (int)name.length + 1 + blocks;
         if (column && column + columns > width) {
             text_add(out, "\n");
@@ -205,7 +149,7 @@ static void add_sweep(const struct results *results, const struct device_info *d
     words_line(&heading, grid.fixed, FOREIGN_MAX);
     text_print(&heading, "; median time, GFLOP/s%s",
                grid_has_fractions(&grid) ? ", part of the peak" : "");
-    add_wrapped(out, text_get(&heading), width);
+    columns_wrapped(out, text_get(&heading), width);
     add_grid(&grid, width, looks.color, out);
     if (looks.utf8)
         add_sparks(&grid, width, out);
@@ -213,7 +157,7 @@ static void add_sweep(const struct results *results, const struct device_info *d
         struct text absent = {0};
         text_add(&absent, "unsupported here: ");
         words_line(&absent, grid.absent, FOREIGN_MAX);
-        add_wrapped(out, text_get(&absent), width);
+        columns_wrapped(out, text_get(&absent), width);
         text_free(&absent);
     }
     for (int i = 0; i < results->scaling_count; ++i) {
@@ -222,7 +166,7 @@ static void add_sweep(const struct results *results, const struct device_info *d
             continue;
         struct text words = {0};
         words_fit(&words, results, fit);
-        add_wrapped(out, text_get(&words), width);
+        columns_wrapped(out, text_get(&words), width);
         text_free(&words);
     }
     text_add(out, "\n");
@@ -245,19 +189,19 @@ void report_table(const struct results *results, struct looks looks, struct text
         arena_free(&arena);
     }
     if (results->row_count)
-        add_wrapped(out, "*: fastest; ~: still noisy when time was up", width);
+        columns_wrapped(out, "*: fastest; ~: still noisy when time was up", width);
     struct text exceeded = {0};
     words_exceeded(&exceeded, results);
     if (exceeded.length)
-        add_wrapped(out, text_get(&exceeded), width);
+        columns_wrapped(out, text_get(&exceeded), width);
     text_free(&exceeded);
     struct text summary = {0};
     words_summary(&summary, results);
-    add_wrapped(out, text_get(&summary), width);
+    columns_wrapped(out, text_get(&summary), width);
     text_free(&summary);
     struct text time = {0};
     words_time(&time, results);
     if (time.length)
-        add_wrapped(out, text_get(&time), width);
+        columns_wrapped(out, text_get(&time), width);
     text_free(&time);
 }

@@ -43,6 +43,47 @@ void words_name(struct text *out, const struct results *results, const struct ro
     text_free(&line);
 }
 
+void words_markdown(struct text *out, const char *foreign, size_t max_bytes)
+{
+    struct text line = {0};
+    words_line(&line, foreign, max_bytes);
+    for (const char *c = text_get(&line); *c; ++c) {
+        if (*c == '&')
+            text_add(out, "&amp;");
+        else if (*c == '<')
+            text_add(out, "&lt;");
+        else if (*c == '>')
+            text_add(out, "&gt;");
+        else
+            text_print(out, "%s%c", strchr("\\`*_{}[]|~$#!", *c) ? "\\" : "", *c);
+    }
+    text_free(&line);
+}
+
+void words_xml(struct text *out, const char *foreign, size_t max_bytes)
+{
+    struct text line = {0};
+    words_line(&line, foreign, max_bytes);
+    for (const char *c = text_get(&line); *c; ++c) {
+        if (*c == '&')
+            text_add(out, "&amp;");
+        else if (*c == '<')
+            text_add(out, "&lt;");
+        else if (*c == '>')
+            text_add(out, "&gt;");
+        else if (*c == '"')
+            text_add(out, "&quot;");
+        else if (*c == '\'')
+            text_add(out, "&#39;");
+        else if (strncmp(c, "\xef\xbf\xbe", 3) == 0 || strncmp(c, "\xef\xbf\xbf", 3) == 0) {
+            text_add(out, "?"); /* U+FFFE and U+FFFF; controls are gone already */
+            c += 2;
+        } else
+            text_add_bytes(out, c, 1);
+    }
+    text_free(&line);
+}
+
 void words_summary(struct text *out, const struct results *results)
 {
     long long cells = 0;

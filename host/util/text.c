@@ -287,3 +287,18 @@ bool text_to_seconds(const char *text, double *seconds)
     *seconds = value * factor;
     return true;
 }
+
+bool text_to_percent(const char *text, double *fraction)
+{
+    char number[64];
+    double value = 0;
+    const size_t length = strlen(text);
+    if (length >= sizeof number || !text_ends(text, "%"))
+        return false;
+    memcpy(number, text, length - 1);
+    number[length - 1] = '\0';
+    if (!text_to_double(number, &value) || value < 0)
+        return false;
+    *fraction = value / 100;
+    return true;
+}

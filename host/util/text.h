@@ -56,5 +56,7 @@ bool text_to_double(const char *text, double *value);
 bool text_to_int64(const char *text, int64_t *value);
 /* "60", "60s", "500ms", "2m", "1h" to seconds; false if it is none of these or negative. */
 bool text_to_seconds(const char *text, double *seconds);
+/* "3%", "0.5%" to a fraction; false if it is negative or has no sign of percent. */
+bool text_to_percent(const char *text, double *fraction);
 
 #endif

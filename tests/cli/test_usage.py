@@ -4,7 +4,7 @@ import re
 
 from harness import (BAD_INPUT, IO, NO_DEVICE, OK, USAGE, ProgramTest, main, make_suite)
 
-COMMANDS = ["devices", "variants", "plan", "run", "inspect", "report", "check"]
+COMMANDS = ["devices", "variants", "plan", "run", "inspect", "compare", "report", "check"]
 
 
 class Help(ProgramTest):
@@ -58,6 +58,23 @@ class Usage(ProgramTest):
         (["plan"], "'plan' needs SUITE...; see attnbench plan --help"),
         (["check"], "'check' needs RESULT...; see attnbench check --help"),
         (["report"], "'report' needs RESULT...; see attnbench report --help"),
+        (["compare"], "'compare' needs BASE NEW; see attnbench compare --help"),
+        (["compare", "a"], "'compare' needs BASE and NEW, or one file and --variants A,B"),
+        (["compare", "a", "b", "--variants", "x,y"], "--variants compares two variants of one file"),
+        (["compare", "a", "--variants", "x"], "--variants: expected two, such as"),
+        (["compare", "a", "--variants", "x,"], "--variants: expected two, such as"),
+        (["compare", "a", "--variants", "x,y,z"], "--variants: expected two, such as"),
+        (["compare", "a", "--variants", "x,x"], "--variants: 'x' is compared with itself"),
+        (["compare", "a", "b", "--threshold", "0.03"],
+         "--threshold: expected a percentage from 0% to 1000%, found '0.03'"),
+        (["compare", "a", "b", "--threshold=-1%"],
+         "--threshold: expected a percentage from 0% to 1000%, found '-1%'"),
+        (["compare", "a", "b", "--threshold", "nan%"],
+         "--threshold: expected a percentage from 0% to 1000%, found 'nan%'"),
+        (["compare", "a", "b", "--format", "xml"],
+         "--format: expected text, md, json, html or junit, found 'xml'"),
+        (["check", "a", "--format", "md"], "--format: expected text or junit, found 'md'"),
+        (["check", "a", "--out", "b"], "--out needs --format junit"),
         (["devices", "x"], "'x' is one argument too many for 'devices'"),
         (["run", "--device"], "--device needs a value: --device D"),
         (["run", "--quiet=1"], "--quiet takes no value"),

@@ -250,6 +250,19 @@ static void numbers_and_times_are_strict(void **state)
             !near(got, times[i].ok ? times[i].want : 77, 1e-15))
             fail_msg("time \"%s\": %g", times[i].text, got);
     }
+    static const struct {
+        const char *text;
+        bool ok;
+        double want;
+    } percentages[] = {{"3%", true, 0.03}, {"0.5%", true, 0.005}, {"0%", true, 0},
+                       {"3", false, 0},    {"%", false, 0},       {"-1%", false, 0},
+                       {"nan%", false, 0}, {"3 %", false, 0},     {"3%%", false, 0}};
+    for (size_t i = 0; i < COUNT(percentages); ++i) {
+        double got = 77;
+        if (text_to_percent(percentages[i].text, &got) != percentages[i].ok ||
+            !near(got, percentages[i].ok ? percentages[i].want : 77, 1e-15))
+            fail_msg("percentage \"%s\": %g", percentages[i].text, got);
+    }
 }
 
 int main(void)
