@@ -201,6 +201,7 @@ static void emit_reframe(const struct job *job, struct text *out)
     add_merge_hint(job, "#", out);
     text_print(
         out,
+        "import os\n"
         "import re\n\n"
         "import reframe as rfm\n"
         "import reframe.utility.sanity as sn\n\n"
@@ -229,7 +230,8 @@ static void emit_reframe(const struct job *job, struct text *out)
              "        return sn.assert_found(r'^results: ', self.stdout)\n\n"
              "    @run_before('performance')\n"
              "    def read_figures(self):\n"
-             "        text = (self.stagedir and open(f'{self.stagedir}/{self.stdout}').read())\n"
+             "        with open(os.path.join(self.stagedir, str(self.stdout))) as log:\n"
+             "            text = log.read()\n"
              "        self.perf_variables = {\n"
              "            re.sub(r'\\W', '_', match['cell']): sn.make_performance_function(\n"
              "                sn.extractsingle('^FOM ' + re.escape(match['cell']) + r' (\\S+)',\n"

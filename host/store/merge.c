@@ -277,13 +277,13 @@ static int add_header(struct merge *merge, const char *path, const struct result
                                   .devices = arena_array(arena, devices, sizeof(int)),
                                   .device_ids = arena_array(arena, devices, sizeof(char *))};
     const struct run_part whole = {.id = run->id,
-                               .index = run->shard.index,
-                               .count = run->shard.count,
-                               .source = run->shard.source,
-                               .cells = run->planned_cells,
-                               .host = run->host_name,
-                               .started_utc = run->started_utc,
-                               .finished_utc = run->finished_utc};
+                                   .index = run->shard.index,
+                                   .count = run->shard.count,
+                                   .source = run->shard.source,
+                                   .cells = run->planned_cells,
+                                   .host = run->host_name,
+                                   .started_utc = run->started_utc,
+                                   .finished_utc = run->finished_utc};
     for (int i = 0; i < (run->part_count ? run->part_count : 1); ++i)
         (void)add_part(merge, run->part_count ? &run->parts[i] : &whole);
     for (int d = 0; d < header->device_count; ++d) {
