@@ -10,6 +10,8 @@ static bool known_name(const void *context, const char *name, double *value)
     const struct variant *variant = context;
     static const struct problem any = {.d_k = 1, .d_v = 1, .n_q = 1, .n_kv = 1};
     *value = 1;
+    if (name[1] == '\0' && strchr("mnk", name[0])) /* of the pass */
+        return variant->ops != 1U << OP_ATTENTION;
     for (int i = 0; i < variant->tunable_count; ++i)
         if (strcmp(variant->tunables[i].name, name) == 0)
             return true;
@@ -163,14 +165,24 @@ static int load_scratch(struct variant *variant, const cJSON *object, struct are
             return json_fail(json, item, err, "more than %d scratch buffers", SCRATCH_MAX);
         struct scratch *scratch = &variant->scratch[variant->scratch_count++];
         scratch->name = item->string;
+        const cJSON *sizes = item;
         if (!text_is_identifier(item->string) || strlen(item->string) == 1)
             return json_fail(json, item, err, "expected a buffer name of two letters or more");
-        if (!cJSON_IsArray(item) || cJSON_GetArraySize(item) < 1 || cJSON_GetArraySize(item) > 4)
+        if (operation_tensor_find(item->string) >= 0)
+            return json_fail(json, item, err, "an input of operations has this name");
+        if (cJSON_IsObject(item)) {
+            static const char *const keys[] = {"storage", NULL};
+            if (json_only_keys(json, item, keys, err) ||
+                json_node(json, item, "storage", true, cJSON_Array, &sizes, err))
+                return -1;
+            scratch->storage = true;
+        }
+        if (!cJSON_IsArray(sizes) || cJSON_GetArraySize(sizes) < 1 || cJSON_GetArraySize(sizes) > 4)
             return json_fail(json, item, err, "expected an array of 1 to 4 sizes");
         const cJSON *dim = NULL;
-        cJSON_ArrayForEach(dim, item) if (load_expression(variant, dim,
-                                                          &scratch->dims[scratch->dim_count++],
-                                                          arena, err))
+        cJSON_ArrayForEach(dim, sizes) if (load_expression(variant, dim,
+                                                           &scratch->dims[scratch->dim_count++],
+                                                           arena, err))
         {
             return -1;
         }
@@ -189,6 +201,9 @@ static int check_buffer(const struct variant *variant, const cJSON *node, const 
     for (int i = 0; i < variant->scratch_count; ++i)
         if (strcmp(variant->scratch[i].name, name) == 0)
             return 0;
+    const int tensor = operation_tensor_find(name);
+    if (tensor >= 0 && (operation_tensor(tensor)->ops & variant->ops))
+        return 0;
     return json_fail(
         &variant->json, node, err,
         "expected q, k, v, o, bias, slopes, sinks, kv_lengths or a scratch buffer of this "
@@ -252,20 +267,81 @@ static int load_ranges(const struct variant *variant, const cJSON *object, const
     return 0;
 }
 
+/* Names of buffers of an object, all of them needed but the last. */
+static int load_buffers(const struct variant *variant, const cJSON *object, const char *const *keys,
+                        const char **const *out, struct err *err)
+{
+    for (int i = 0; keys[i]; ++i) {
+        if (json_string(&variant->json, object, keys[i], keys[i + 1] != NULL, out[i], err) ||
+            (*out[i] && check_buffer(variant, cJSON_GetObjectItemCaseSensitive(object, keys[i]),
+                                     *out[i], err)))
+            return -1;
+    }
+    return 0;
+}
+
+static int load_product(const struct variant *variant, struct product *product, const cJSON *object,
+                        struct err *err)
+{
+    static const char *const keys[] = {"a", "b", "c", "bias", NULL};
+    const char **const out[] = {&product->a, &product->b, &product->c, &product->bias};
+    return json_only_keys(&variant->json, object, keys, err) ||
+                   load_buffers(variant, object, keys, out, err)
+               ? -1
+               : 0;
+}
+
+/* {"attention": {"over": "self", "q": ..., "k": ..., "v": ..., "o": ...}}: a hole of a frame. */
+static int load_hole(struct variant *variant, struct attention_hole *hole, const cJSON *object,
+                     struct err *err)
+{
+    static const char *const keys[] = {"over", "q", "k", "v", "o", "bias", NULL};
+    const char **const out[] = {&hole->q, &hole->k, &hole->v, &hole->o, &hole->bias};
+    const struct json *json = &variant->json;
+    const char *over = "self";
+    if (json_only_keys(json, object, keys, err) ||
+        json_string(json, object, "over", false, &over, err) ||
+        load_buffers(variant, object, keys + 1, out, err))
+        return -1;
+    hole->over = strcmp(over, "cross") == 0 ? OVER_CROSS : OVER_SELF;
+    if (hole->over == OVER_SELF && strcmp(over, "self") != 0)
+        return json_fail(json, cJSON_GetObjectItemCaseSensitive(object, "over"), err,
+                         "expected \"self\" or \"cross\"");
+    variant->is_frame = true;
+    return 0;
+}
+
 static int load_pass(struct variant *variant, const cJSON *object, struct arena *arena,
                      struct err *err)
 {
-    static const char *const keys[] = {"kernel", "groups", "local", "args", "gemm", NULL};
+    static const char *const keys[] = {"kernel", "groups",  "local",     "args", "gemm",
+                                       "stage",  "when",    "repeat",    "m",    "n",
+                                       "k",      "product", "attention", NULL};
     const struct json *json = &variant->json;
     if (variant->pass_count == PASSES_MAX)
         return json_fail(json, object, err, "more than %d passes", PASSES_MAX);
     struct pass *pass = &variant->passes[variant->pass_count++];
-    const cJSON *gemm = NULL;
+    const cJSON *gemm = NULL, *product = NULL, *hole = NULL;
     if (json_only_keys(json, object, keys, err) ||
-        json_node(json, object, "gemm", false, cJSON_Object, &gemm, err))
+        json_node(json, object, "gemm", false, cJSON_Object, &gemm, err) ||
+        json_node(json, object, "product", false, cJSON_Object, &product, err) ||
+        json_node(json, object, "attention", false, cJSON_Object, &hole, err) ||
+        json_string(json, object, "stage", false, &pass->stage, err) ||
+        load_expression_key(variant, object, "when", "1", &pass->when, arena, err) ||
+        load_expression_key(variant, object, "repeat", "1", &pass->repeat, arena, err) ||
+        load_expression_key(variant, object, "m", "1", &pass->m, arena, err) ||
+        load_expression_key(variant, object, "n", "1", &pass->n, arena, err) ||
+        load_expression_key(variant, object, "k", "1", &pass->k, arena, err))
         return -1;
     if (gemm)
         return load_gemm(variant, &pass->gemm, gemm, arena, err);
+    if (product || hole) {
+        if (variant->ops & 1U << OP_ATTENTION)
+            return json_fail(json, object, err,
+                             "only variants of other operations have such a pass");
+        return product ? load_product(variant, &pass->product, product, err)
+                       : load_hole(variant, &pass->hole, hole, err);
+    }
     if (json_string(json, object, "kernel", true, &pass->kernel, err) ||
         load_ranges(variant, object, "groups", pass->groups, arena, err) ||
         load_ranges(variant, object, "local", pass->local, arena, err) ||
@@ -331,6 +407,19 @@ static int load_returns(struct variant *variant, const cJSON *object, struct err
     return 0;
 }
 
+/* supports.op; without it attention alone. */
+static unsigned listed_ops(const cJSON *supports)
+{
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(supports, "op"), *item = NULL;
+    unsigned ops = cJSON_IsArray(list) ? 0 : 1U << OP_ATTENTION;
+    cJSON_ArrayForEach(item, list) for (int op = 0; op < OPS; ++op)
+    {
+        if (cJSON_IsString(item) && strcmp(item->valuestring, op_name((enum op)op)) == 0)
+            ops |= 1U << op;
+    }
+    return ops;
+}
+
 static int load_fields(struct variant *variant, const char *folder, struct arena *arena,
                        struct err *err)
 {
@@ -362,6 +451,7 @@ static int load_fields(struct variant *variant, const char *folder, struct arena
     if (!text_is_identifier(folder))
         return json_fail(json, cJSON_GetObjectItemCaseSensitive(root, "name"), err,
                          "expected a name of letters, digits and '_'");
+    variant->ops = listed_ops(variant->supports);
     if (load_tunables(variant, tune, err) || load_supports(variant, arena, err) ||
         (needs && load_requires(variant, needs, arena, err)) ||
         load_expression_key(variant, root, "where", "1", &variant->where, arena, err) ||

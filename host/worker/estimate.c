@@ -9,7 +9,8 @@ static const double telling_flops = 1e6;
 
 struct rate {
     int device;
-    const struct variant *variant;
+    const char *variant;
+    int64_t op;
     double flops, seconds; /* of the largest problem seen; 0: none */
 };
 
@@ -17,6 +18,12 @@ struct estimate {
     struct rate *rates;
     int count;
 };
+
+static bool is_of(const struct rate *rate, const struct cell *cell)
+{
+    return rate->device == cell->device && rate->op == cell->problem.op &&
+           strcmp(rate->variant, cell->variant->name) == 0;
+}
 
 struct estimate *estimate_new(const struct plan *plan)
 {
@@ -26,8 +33,7 @@ struct estimate *estimate_new(const struct plan *plan)
     for (int c = 0; c < plan->count; ++c) {
         const struct cell *cell = &plan->cells[c];
         int r = 0;
-        while (r < estimate->count && (estimate->rates[r].device != cell->device ||
-                                       estimate->rates[r].variant != cell->variant))
+        while (r < estimate->count && !is_of(&estimate->rates[r], cell))
             ++r;
         if (r < estimate->count)
             continue;
@@ -35,8 +41,8 @@ struct estimate *estimate_new(const struct plan *plan)
             realloc(estimate->rates, (size_t)(estimate->count + 1) * sizeof *estimate->rates);
         if (!estimate->rates)
             abort();
-        estimate->rates[estimate->count++] =
-            (struct rate){.device = cell->device, .variant = cell->variant};
+        estimate->rates[estimate->count++] = (struct rate){
+            .device = cell->device, .variant = cell->variant->name, .op = cell->problem.op};
     }
     return estimate;
 }
@@ -51,7 +57,7 @@ void estimate_free(struct estimate *estimate)
 static struct rate *find(const struct estimate *estimate, const struct cell *cell)
 {
     int r = 0;
-    while (estimate->rates[r].device != cell->device || estimate->rates[r].variant != cell->variant)
+    while (!is_of(&estimate->rates[r], cell))
         ++r;
     return &estimate->rates[r];
 }
@@ -77,7 +83,8 @@ double estimate_launch(const struct estimate *estimate, const struct plan *plan,
 {
     const struct rate *rate = find(estimate, cell);
     const struct device_info *device = &plan->devices[cell->device];
-    const double latency = 1e-6 * device->launch_us * cell->variant->pass_count;
+    const double latency =
+        1e-6 * device->launch_us * variant_launches(cell->variant, &cell->problem, &cell->tuning);
     if (rate->flops > 0)
         return latency + cell->flops * fmax(rate->seconds - latency, 0) / rate->flops;
     const double unit = strcmp(device->type, "gpu") == 0 ? 5e9 : 0.5e9;
@@ -107,7 +114,11 @@ struct problem estimate_pilot(const struct problem *problem, double flops, int64
         lengths[1] = pilot.n_kv;
         if (problem_flops(&pilot) <= flops || (pilot.n_q == 1 && pilot.n_kv <= 64))
             return pilot;
+        const bool alike = pilot.op != OP_ATTENTION && pilot.n_q == pilot.n_kv;
         pilot.n_q = (pilot.n_q + 1) / 2;
-        pilot.n_kv = pilot.n_kv > 64 ? (pilot.n_kv + 1) / 2 : pilot.n_kv;
+        if (alike) /* one sequence: so it must stay */
+            lengths[1] = pilot.n_kv = pilot.n_q;
+        else
+            pilot.n_kv = pilot.n_kv > 64 ? (pilot.n_kv + 1) / 2 : pilot.n_kv;
     } while (true);
 }

@@ -1,6 +1,7 @@
 #include "worker/worker.h"
 
 #include "device/runner.h"
+#include "problem/compose.h"
 #include "store/kernels.h"
 #include "store/npy.h"
 #include "store/test_case.h"
@@ -187,14 +188,20 @@ static int do_prepare(struct served *s, const cJSON *request, cJSON *reply, stru
         kernel_tree_find(&s->kernels, json_peek_string(request, "variant"));
     if (number(request, "slot", 0, SLOTS_MAX - 1, &slot, failure))
         return -1;
+    variant = variant ? compose_for(s->kernels.variants, s->kernels.count, variant, &s->problem,
+                                    &s->device, &s->problem_memory)
+                      : NULL;
     if (!variant)
         return failure_set(failure, FAILURE_ERROR, "unknown variant");
     failure->kind = FAILURE_ERROR;
     if (tuning_from_json(&tuning, cJSON_GetObjectItemCaseSensitive(request, "tuning"),
                          &s->problem_memory, &failure->err))
         return -1;
+    const int part = variant->part_count > 1; /* of a frame what is in it */
+    const struct tuning own = variant_part_tuning(variant, part, &tuning);
     cJSON_AddStringToObject(reply, "options",
-                            variant_build_options(&s->problem, &tuning, &s->problem_memory));
+                            variant_build_options(variant_part_problem(variant, part, &s->problem),
+                                                  &own, &s->problem_memory));
     enum build_origin origin = BUILD_SOURCE;
     const double start = clock_now_s();
     if (runner_prepare(s->runner, slot, variant, &tuning, &origin, failure))
