@@ -172,6 +172,16 @@ double operation_flops(const struct problem *problem)
     return 0;
 }
 
+double operation_unsampled_flops(const struct problem *problem)
+{
+    const double flops = operation_flops(problem), layers = stacked(problem);
+    const double kv_width = (double)problem->heads_kv * (double)(problem->d_k + problem->d_v);
+    const double kv_rows = (double)problem->batch * (double)problem->n_kv;
+    if (problem->op == OP_RNN || problem->op == OP_BAHDANAU)
+        return flops;
+    return flops * (layers - 1) / layers + 2 * (double)problem->d_model * kv_rows * kv_width;
+}
+
 double operation_bytes(const struct problem *problem)
 {
     double elements = (double)problem_sizes(problem).o;

@@ -55,6 +55,9 @@ enum attention_over { OVER_SELF, OVER_CROSS };
 struct problem operation_attention(const struct problem *problem, enum attention_over over);
 
 double operation_flops(const struct problem *problem);
+/* Of it what a check of a few output rows needs all the same: every layer but the last, and the
+ * last one's keys and values; a recurrence whole. */
+double operation_unsampled_flops(const struct problem *problem);
 double operation_bytes(const struct problem *problem);
 double operation_pairs(const struct problem *problem);
 

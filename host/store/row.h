@@ -69,6 +69,8 @@ struct row {
         double max_abs_err, max_rel_err, nmse, tolerance, err_over_tolerance;
         bool repeatable; /* two launches on the same input gave the same bits */
         bool rechecked;  /* the output of the last timed launch was judged again */
+        /* Of weights that are returned, means over their rows: -sum p ln p, and the largest p. */
+        double weights_entropy, weights_largest;
     } check;
     struct {
         const char *clock;        /* device, host; NULL: not timed */

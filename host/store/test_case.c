@@ -173,6 +173,65 @@ static int read_tensors(struct test_case *c, const struct json *json, struct err
     return 0;
 }
 
+/* ---- other operations -------------------------------------------------------------------------
+ */
+
+/* One layer's weights need no dimension for it: sizes of 1 do not count. */
+static bool same_shape(const struct npy *npy, const int64_t dims[4])
+{
+    int at = 0;
+    for (int d = 0; d < npy->rank; ++d) {
+        while (at < 4 && dims[at] == 1)
+            ++at;
+        if (npy->shape[d] != 1 && (at == 4 || npy->shape[d] != dims[at++]))
+            return false;
+    }
+    while (at < 4 && dims[at] == 1)
+        ++at;
+    return at == 4;
+}
+
+static int read_operation_tensor(struct test_case *c, int tensor, struct err *err)
+{
+    struct npy npy;
+    int64_t dims[4];
+    const char *file = arena_print(&c->arena, "%s.npy", operation_tensor(tensor)->name);
+    if (!operation_tensor_size(&c->problem, tensor, dims))
+        return 0;
+    if (read_npy(c, file, &npy, err) ||
+        (!same_shape(&npy, dims) &&
+         need_shape(c, file, &npy, 4, dims, "(sizes of 1 may be left out)", err)))
+        return -1;
+    return to_floats(c, file, &npy, (enum dtype)c->problem.dtype, &c->inputs.tensors[tensor], err);
+}
+
+/* Sizes come from x.npy [batch, n, d_model] and y.npy; heads and widths from case.json. */
+static int read_operation(struct test_case *c, const struct json *json, struct err *err)
+{
+    struct npy x, y;
+    struct err why;
+    const bool two = is_there(c, "y.npy");
+    if (read_npy(c, "x.npy", &x, err) || (two && read_npy(c, "y.npy", &y, err)))
+        return -1;
+    if (x.rank != 3 || x.kind != 'f' || (two && y.rank != 3))
+        return err_set(err, "%s: expected 3 dimensions of floats, [batch, n, d_model]",
+                       path_of(c, x.rank != 3 || x.kind != 'f' ? "x.npy" : "y.npy"));
+    if (set_size(c, json, "batch", x.shape[0], "x.npy", err) ||
+        set_size(c, json, "n_q", x.shape[1], "x.npy", err) ||
+        set_size(c, json, "d_model", x.shape[2], "x.npy", err) ||
+        set_size(c, json, "n_kv", two ? y.shape[1] : x.shape[1], two ? "y.npy" : "x.npy", err))
+        return -1;
+    if (problem_resolve(&c->problem, &why))
+        return json_fail(json, json->root, err, "%s", why.message);
+    for (int t = 0; t < operation_tensor_count(); ++t)
+        if (read_operation_tensor(c, t, err))
+            return -1;
+    return 0;
+}
+
+/* ---- what modifies attention ------------------------------------------------------------------
+ */
+
 /* The tensor's shape padded with 1 in front, as NumPy broadcasts; -1 when it does not fit. */
 static int pad_shape(const struct problem *p, const struct npy *npy, int64_t shape[BIAS_DIMS])
 {
@@ -297,8 +356,16 @@ static int read_lists(struct test_case *c, struct err *err)
 static int read_expectations(struct test_case *c, struct err *err)
 {
     const struct problem *p = &c->problem;
+    const bool attention = p->op == OP_ATTENTION;
     struct npy npy;
-    if (is_there(c, "expect.npy")) {
+    if (!attention && is_there(c, "expect.npy")) {
+        const int64_t shape[] = {p->batch, p->n_q, p->d_model};
+        if (read_npy(c, "expect.npy", &npy, err) ||
+            need_shape(c, "expect.npy", &npy, 3, shape, "as the output", err))
+            return -1;
+        c->expect = npy.values;
+    }
+    if (attention && is_there(c, "expect.npy")) {
         int64_t shape[4] = {p->batch, p->heads_q, p->n_q, p->d_v};
         if (p->layout == LAYOUT_BNHD) {
             shape[1] = p->n_q;
@@ -309,7 +376,7 @@ static int read_expectations(struct test_case *c, struct err *err)
             return -1;
         c->expect = npy.values;
     }
-    if (is_there(c, "expect_weights.npy")) {
+    if (attention && is_there(c, "expect_weights.npy")) {
         const int64_t shape[4] = {p->batch, p->heads_q, p->n_q, p->n_kv};
         if (read_npy(c, "expect_weights.npy", &npy, err) ||
             need_shape(c, "expect_weights.npy", &npy, 4, shape, "(batch, heads_q, n_q, n_kv)", err))
@@ -322,9 +389,14 @@ static int read_expectations(struct test_case *c, struct err *err)
 static int load(struct test_case *c, const struct json *json, struct err *err)
 {
     struct err why;
-    if (read_attributes(c, json, err) || read_tensors(c, json, err) || read_bias(c, err) ||
-        read_lists(c, err))
+    if (read_attributes(c, json, err))
         return -1;
+    if (c->problem.op != OP_ATTENTION) {
+        if (read_operation(c, json, err))
+            return -1;
+    } else if (read_tensors(c, json, err) || read_bias(c, err) || read_lists(c, err)) {
+        return -1;
+    }
     if (problem_resolve(&c->problem, &why))
         return json_fail(json, json->root, err, "%s", why.message);
     default_tolerance(c);

@@ -1,5 +1,5 @@
 /* Additive attention: weights are the softmax over j of v . tanh(x_i W + y_j U), the output is the
- * weighted sum of y. What is between stays f32. */
+ * weighted sum of y. The products may be stored, what follows is f32. */
 #include "verify/operation_reference.h"
 
 #include <math.h>
@@ -40,8 +40,6 @@ void reference_bahdanau(const struct reference_run *run, double *output)
 {
     const struct problem *p = run->problem;
     const int64_t d = p->d_model, middle = p->d_k, kv_rows = p->batch * p->n_kv;
-    if (run->noise)
-        run->noise->storage = 0x1p-24;
     double *queries = run_matrix(run, run->row_count, middle);
     double *keys = run_matrix(run, kv_rows, middle), *weights = run_matrix(run, 1, p->n_kv);
     const double *y = run_data(run, "y");

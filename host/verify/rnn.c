@@ -2,8 +2,8 @@
  *   elman  h = tanh(a + c)
  *   gru    r, z = sigmoid(a + c), n = tanh(a_n + r c_n), h = (1 - z) n + z h_(t-1)
  *   lstm   i, f, o = sigmoid(a + c), g = tanh(a_g + c_g), s = f s_(t-1) + i g, h = o tanh(s)
- * The gates stand in the weights' columns as r, z, n and i, f, g, o (the order of cuDNN). States
- * are f32 whatever the storage. */
+ * The gates stand in the weights' columns as r, z, n and i, f, g, o (the order of cuDNN). a may
+ * be stored, states are f32 whatever the storage. */
 #include "verify/operation_reference.h"
 
 #include <math.h>
@@ -46,12 +46,12 @@ void reference_rnn(const struct reference_run *run, double *output)
     double gates = 1;
     operation_value(p, "gates", &gates);
     const int64_t width = (int64_t)gates * d;
-    if (run->noise)
-        run->noise->storage = 0x1p-24;
     double *a = run_matrix(run, p->batch * n, width), *c = run_matrix(run, 1, width);
     double *states = run_matrix(run, p->batch * n, d);
     stage_linear(run->noise, run_data(run, "x"), p->batch * n, d, run_tensor(run, "w_x", 0),
                  run_tensor(run, "b_x", 0), width, a);
+    if (run->noise) /* states are f32 */
+        run->noise->storage = 0x1p-24;
     for (int64_t b = 0; b < p->batch; b++) {
         double *h = run_matrix(run, 1, d), *s = run_matrix(run, 1, d);
         for (int64_t t = 0; t < n; t++) {

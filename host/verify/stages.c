@@ -26,34 +26,53 @@ static void next(struct noise *noise)
         noise->stage += UINT64_C(0x9e3779b97f4a7c15);
 }
 
+static double root_mean_square(struct noise *noise, const float *w, int64_t count)
+{
+    if (!noise || noise->w == w)
+        return noise ? noise->rms : 0;
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++)
+        sum += (double)w[i] * (double)w[i];
+    noise->w = w;
+    noise->rms = sqrt(sum / (double)count);
+    return noise->rms;
+}
+
+/* Some rows of y = x w together, so that each element of w is fetched once for all of them. */
+static void multiply_rows(const double *x, int64_t rows, int64_t k, const float *w, int64_t n,
+                          double *y)
+{
+    for (int64_t i = 0; i < rows * n; i++)
+        y[i] = 0;
+    for (int64_t i = 0; i < k; i++)
+        for (int64_t r = 0; r < rows; r++) {
+            const double factor = x[r * k + i];
+            for (int64_t c = 0; c < n; c++)
+                y[r * n + c] += factor * (double)w[i * n + c];
+        }
+}
+
 void stage_linear(struct noise *noise, const double *x, int64_t rows, int64_t k, const float *w,
                   const float *bias, int64_t n, double *y)
 {
+    enum { TOGETHER = 4 };
+    const double rms = root_mean_square(noise, w, k * n);
     next(noise);
-#pragma omp parallel if ((double)rows * (double)k * (double)n > 3e7)
-    {
-        struct arena arena = {0};
-        double *squares = arena_array(&arena, (size_t)n, sizeof *squares);
-#pragma omp for schedule(static)
-        for (int64_t r = 0; r < rows; r++) {
-            double *out = y + r * n;
-            for (int64_t c = 0; c < n; c++)
-                out[c] = squares[c] = 0;
-            for (int64_t i = 0; i < k; i++) {
-                const double factor = x[r * k + i];
-                const float *row = w + i * n;
-                for (int64_t c = 0; c < n; c++)
-                    out[c] += factor * (double)row[c];
-                for (int64_t c = 0; c < n && noise; c++)
-                    squares[c] += factor * factor * (double)row[c] * (double)row[c];
-            }
+#pragma omp parallel for schedule(static) if ((double)rows * (double)k * (double)n > 3e7)
+    for (int64_t first = 0; first < rows; first += TOGETHER) {
+        const int64_t count = rows - first < TOGETHER ? rows - first : TOGETHER;
+        multiply_rows(x + first * k, count, k, w, n, y + first * n);
+        for (int64_t r = first; r < first + count; r++) {
+            double squares = 0;
+            for (int64_t i = 0; i < k && noise; i++)
+                squares += x[r * k + i] * x[r * k + i];
+            const double error = U * sqrt((double)k / 2 * squares) * rms;
             for (int64_t c = 0; c < n; c++) {
                 const uint64_t index = (uint64_t)(r * n + c);
-                out[c] += U * sqrt((double)k / 2 * squares[c]) * noise_draw(noise, index);
-                out[c] = stored(noise, index, out[c] + (bias ? (double)bias[c] : 0));
+                const double sum = y[index] + error * noise_draw(noise, index);
+                y[index] = stored(noise, index, sum + (bias ? (double)bias[c] : 0));
             }
         }
-        arena_free(&arena);
     }
 }
 

@@ -14,13 +14,16 @@ struct noise {
     uint64_t seed;
     double storage; /* half the spacing of what is stored between stages, relative: u, or 2^-11 */
     uint64_t stage; /* counts calls, so that each draws other errors */
+    const float *w; /* whose root mean square `rms` is: a recurrence asks for it in every step */
+    double rms;
 };
 
 /* Random, uniform, mean 0, variance 1; 0 without noise. */
 double noise_draw(const struct noise *noise, uint64_t index);
 
 /* y = x w (+ bias), x [rows, k], w [k, n]. A sum of k products errs by some u sqrt(k / 2) times the
- * root of the sum of their squares: its partial sums grow as a random walk. Then y is stored. */
+ * root of the sum of their squares: its partial sums grow as a random walk. That sum is
+ * taken for |x|^2 times the mean square of w. Then y is stored. */
 void stage_linear(struct noise *noise, const double *x, int64_t rows, int64_t k, const float *w,
                   const float *bias, int64_t n, double *y);
 

@@ -99,7 +99,10 @@ double estimate_cell(const struct estimate *estimate, const struct plan *plan,
     const struct measure_rule *rule = &cell->suite->measure;
     const double samples = fmin(fmax((double)(rule->min_samples + 3) * launch, rule->min_time_s),
                                 rule->max_time_s + launch);
-    const double reference = fmin(cell->flops, 2e9) / 2e9;
+    const bool attention = cell->problem.op == OP_ATTENTION;
+    const double reference =
+        fmin(cell->flops, 2e9) / 2e9 + /* other operations: thrice, and not all of it by sample */
+        (attention ? 0 : 3 * operation_unsampled_flops(&cell->problem) / 2e9);
     return 0.1 + reference + 2 * launch + samples;
 }
 

@@ -73,6 +73,8 @@ bool job_judged(struct job *job, const cJSON *reply, const char *phase, struct a
     row->check.nmse = json_peek_number(reply, "nmse");
     row->check.tolerance = json_peek_number(reply, "tolerance");
     row->check.err_over_tolerance = json_peek_number(reply, "err_over_tolerance");
+    row->check.weights_entropy = json_peek_number(reply, "weights_entropy");
+    row->check.weights_largest = json_peek_number(reply, "weights_largest");
     if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(reply, "ok")))
         return true;
     job_end(job, ROW_WRONG, phase, json_peek_string(reply, "reason"), arena);

@@ -248,6 +248,24 @@ static int do_read(struct served *s, const cJSON *request, cJSON *reply, struct 
     return guards < 0 ? -1 : 0;
 }
 
+/* How far the softmax is from uniform and from a single key: what dividing by sqrt(d_k) is for. */
+static void add_saturation(const struct served *s, cJSON *reply)
+{
+    const int64_t n = s->problem.n_kv, rows = problem_scores(&s->problem) / n;
+    double entropy = 0, largest = 0;
+    for (int64_t r = 0; r < rows; ++r) {
+        double top = 0;
+        for (int64_t j = 0; j < n; ++j) {
+            const double p = (double)s->scores[r * n + j];
+            entropy -= p > 0 ? p * log(p) : 0;
+            top = fmax(top, p);
+        }
+        largest += top;
+    }
+    json_add_number(reply, "weights_entropy", entropy / (double)rows);
+    json_add_number(reply, "weights_largest", largest / (double)rows);
+}
+
 static int do_judge(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
 {
     enum check_mode mode = CHECK_AUTO;
@@ -273,6 +291,8 @@ static int do_judge(struct served *s, const cJSON *request, cJSON *reply, struct
     json_add_number(reply, "nmse", verdict.nmse);
     json_add_number(reply, "tolerance", verdict.tolerance);
     json_add_number(reply, "err_over_tolerance", verdict.err_over_tolerance);
+    if (s->problem.returns == RETURNS_WEIGHTS)
+        add_saturation(s, reply);
     return 0;
 }
 

@@ -12,6 +12,7 @@
  *   read      {slot}                          -> {repeatable, overrun}
  *       fetches the output and checks the guard zones; repeatable: the same bits as the read before
  *   judge     {slot, mode}                    -> {ok, reason, mode, rows_checked, max_abs_err, ...}
+ *       and weights_entropy, weights_largest where weights are returned
  *   measure   {slot, slice_s, launches, passes, cold}
  *           -> {samples: [[host_s, device_s, pass_s...]], evict_s, gate, host_span_s,
  * device_span_s} cold: caches are emptied before each launch, which took evict_s together; spans:
