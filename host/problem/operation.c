@@ -116,6 +116,11 @@ struct problem operation_attention(const struct problem *problem, enum attention
         part.n_kv = problem->n_q;
         part.kv_lengths = NULL;
     }
+    if (problem->position == POSITION_ROPE_IN_LOAD) { /* the frame does the others */
+        part.position = problem->position;
+        part.rope_base = problem->rope_base;
+        part.rope_fraction = problem->rope_fraction;
+    }
     part.mask = problem->mask;
     part.causal_offset = problem->causal_offset;
     part.window_left = problem->window_left;
@@ -237,12 +242,11 @@ static int check_heads(const struct problem *problem, struct err *err)
                        problem->op == OP_MHA ? " (\"cross\": true has a second one)" : "");
     if (problem->position == POSITION_RELATIVE && problem->bias != BIAS_NONE)
         return err_set(err, "position=relative is a bias itself and excludes another one");
-    if (problem->position == POSITION_ROPE && problem->cross)
-        return err_set(err, "position=rope needs one sequence, cross has two");
+    if (problem_has_rope(problem) && problem->cross)
+        return err_set(err, "rotated positions need one sequence, cross has two");
     if (problem->position != POSITION_RELATIVE && problem->relative_clip)
         return err_set(err, "\"relative_clip\" needs position=relative");
-    if (problem->position != POSITION_ROPE &&
-        (problem->rope_base > 0 || problem->rope_fraction > 0))
+    if (!problem_has_rope(problem) && (problem->rope_base > 0 || problem->rope_fraction > 0))
         return err_set(err, "\"rope_base\" and \"rope_fraction\" need position=rope");
     return 0;
 }

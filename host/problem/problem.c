@@ -37,8 +37,8 @@ static const char *const bias_shape_names[] = {"11qk", "1hqk", "b1qk", "bhqk", "
 static const char *const gemm_names[] = {"own", "clblast", NULL};
 static const char *const norm_names[] = {"post", "pre", NULL};
 static const char *const activation_names[] = {"relu", "gelu", NULL};
-static const char *const position_names[] = {"none",     "sinusoidal", "learned",
-                                             "relative", "rope",       NULL};
+static const char *const position_names[] = {"none", "sinusoidal",   "learned", "relative",
+                                             "rope", "rope_in_load", NULL};
 static const char *const cell_names[] = {"elman", "gru", "lstm", NULL};
 
 #define AT(member) offsetof(struct problem, member)
@@ -466,6 +466,11 @@ int64_t dtype_bytes(enum dtype dtype)
 const char *dtype_name(enum dtype dtype)
 {
     return dtype_names[dtype];
+}
+
+bool problem_has_rope(const struct problem *problem)
+{
+    return problem->position == POSITION_ROPE || problem->position == POSITION_ROPE_IN_LOAD;
 }
 
 const char *op_name(enum op op)

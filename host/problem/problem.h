@@ -33,7 +33,8 @@ enum position {
     POSITION_SINUSOIDAL,
     POSITION_LEARNED,
     POSITION_RELATIVE,
-    POSITION_ROPE
+    POSITION_ROPE,
+    POSITION_ROPE_IN_LOAD /* the same, done by the attention variant where it loads q and k */
 };
 enum rnn_cell { RNN_ELMAN, RNN_GRU, RNN_LSTM };
 
@@ -122,6 +123,8 @@ const char *dtype_name(enum dtype dtype);
  * (first == end) for a row that is masked entirely. A boolean mask hides more of them. */
 void problem_visible_keys(const struct problem *problem, int64_t batch, int64_t row, int64_t *first,
                           int64_t *end);
+
+bool problem_has_rope(const struct problem *problem);
 
 /* "mha" */
 const char *op_name(enum op op);

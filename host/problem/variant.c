@@ -417,6 +417,12 @@ char *variant_build_options(const struct problem *problem, const struct tuning *
                    dims.full[BIAS_BATCH], dims.full[BIAS_HEAD], dims.full[BIAS_ROW],
                    dims.full[BIAS_KEY]);
     }
+    if (problem->op == OP_ATTENTION && problem->position == POSITION_ROPE_IN_LOAD) {
+        double base = 0, pairs = 0;
+        problem_value(problem, "rope_base", &base);
+        problem_value(problem, "rope_pairs", &pairs);
+        text_print(&options, " -DROPE_BASE=%.9g -DROPE_PAIRS=%.0f", base, pairs);
+    }
     if (problem->op != OP_ATTENTION)
         text_print(&options, " -DBIASES=%d -DNORM=%d -DACTIVATION=%d -DPOSITION=%d -DCELL=%d",
                    (int)problem->biases, (int)problem->norm, (int)problem->activation,

@@ -76,7 +76,7 @@ double *run_heads(const struct reference_run *run, enum attention_over over, con
                  prefixed(run, prefix, "b_k", layer), k_width, k);
     stage_linear(noise, kv, kv_rows, d, prefixed(run, prefix, "w_v", layer),
                  prefixed(run, prefix, "b_v", layer), v_width, v);
-    if (p->position == POSITION_ROPE && over == OVER_SELF) {
+    if (problem_has_rope(p) && over == OVER_SELF) {
         double base = 0, pairs = 0;
         operation_value(p, "rope_base", &base);
         operation_value(p, "rope_pairs", &pairs);

@@ -32,9 +32,20 @@ fused_vector_pack(__global const storage *restrict k, __global const storage *re
                 if (D_K % VEC == 0 || d + i < D_K)
                     packed_k[(d + i) * TILE + j] = row[i];
         }
+#ifdef ROPE_PAIRS
+    for (int c = 0; c < ROPE_PAIRS; c++)
+        for (int j = 0; j < TILE; j += VEC) {
+            const vec angle = ROPE_SPEED(c) * PASTE(convert_float, VEC)(key + j + LANE_INDEX);
+            const vec a = PASTE(vload, VEC)(0, packed_k + c * TILE + j);
+            const vec b = PASTE(vload, VEC)(0, packed_k + (c + ROPE_PAIRS) * TILE + j);
+            PASTE(vstore, VEC)(a * cos(angle) - b * sin(angle), 0, packed_k + c * TILE + j);
+            PASTE(vstore, VEC)
+            (a * sin(angle) + b * cos(angle), 0, packed_k + (c + ROPE_PAIRS) * TILE + j);
+        }
+#endif
     for (int j = 0; j < TILE; j++)
         for (int d = 0; d < D_V_PADDED; d += VEC)
             PASTE(vstore, VEC)
-            (j < count ? load_row(v + j * v_stride, d, D_V) : (vec)(0.0f), 0,
-             packed_v + j * D_V_PADDED + d);
+    (j < count ? load_row(v + j * v_stride, d, D_V) : (vec)(0.0f), 0,
+     packed_v + j * D_V_PADDED + d);
 }

@@ -131,7 +131,7 @@ def mha_case(dtype, *, cross=False, heads=4, heads_kv=4, d_k=8, biases=False, po
         keys["relative_clip"] = clip
         away = np.arange(n)[None, :] - np.arange(n)[:, None]
         bias = table[:, np.clip(away, -clip, clip) + clip]
-    elif position == "rope":
+    elif position.startswith("rope"):
         rope = keys.setdefault("rope_base", 500), keys.setdefault("rope_fraction", 0.5)
     elif position == "learned":
         x = x + t.draw("positions", n, d)
@@ -223,6 +223,7 @@ def make_cases():
     add("decoder-pre", layer_case("f32", "decoder_layer", norm="pre", layout="bnhd"))
     add("cross", mha_case("f32", cross=True, heads_kv=2, biases=True))
     add("library", mha_case("f32", gemm="clblast", biases=True, causal=True))
+    add("rope-in-load", mha_case("f32", position="rope_in_load", layout="bnhd"))
     add("learned", mha_case("f32", position="learned", causal=True))
     add("sinusoidal", mha_case("f32", position="sinusoidal"))
     return cases
