@@ -38,7 +38,8 @@ static bool is_wanted(const struct pass *pass, const struct problem *problem)
 static void add_tunables(struct variant *whole, const struct variant *from,
                          const struct device_info *device)
 {
-    for (int i = 0; i < from->tunable_count && whole->tunable_count < TUNABLES_MAX; ++i) {
+    whole->is_too_large |= whole->tunable_count + from->tunable_count > TUNABLES_MAX;
+    for (int i = 0; i < from->tunable_count && !whole->is_too_large; ++i) {
         struct tunable *tunable = &whole->tunables[whole->tunable_count++];
         const cJSON *given = cJSON_GetObjectItemCaseSensitive(variant_defaults(from, device),
                                                               from->tunables[i].name);
@@ -56,8 +57,10 @@ static void add_tunables(struct variant *whole, const struct variant *from,
 
 static void add_pass(struct variant *whole, const struct pass *pass)
 {
-    if (whole->pass_count < PASSES_MAX) /* frames that come with the program stay below */
+    if (whole->pass_count < PASSES_MAX)
         whole->passes[whole->pass_count++] = *pass;
+    else
+        whole->is_too_large = true;
 }
 
 static bool has_bias(const struct product *product, const struct problem *problem)
@@ -150,7 +153,8 @@ static void fill_hole(struct variant *whole, const struct pass *from,
     if (from->repeat && expr_eval(from->repeat, look_up, problem, &repeat, NULL))
         repeat = 1;
     const char *times = arena_print(arena, "%.0f", repeat);
-    for (int i = 0; i < attention->scratch_count && whole->scratch_count < SCRATCH_MAX; ++i) {
+    whole->is_too_large |= whole->scratch_count + attention->scratch_count > SCRATCH_MAX;
+    for (int i = 0; i < attention->scratch_count && !whole->is_too_large; ++i) {
         struct scratch *scratch = &whole->scratch[whole->scratch_count++];
         *scratch = attention->scratch[i];
         scratch->name = renamed(hole, attention, inner, part, scratch->name, arena);
@@ -193,7 +197,9 @@ static void add_passes(struct variant *whole, const struct variant *frame,
         const bool biased = has_bias(&pass->product, problem);
         if (!is_wanted(pass, problem))
             continue;
-        if (pass->hole.q && whole->part_count < PARTS_MAX)
+        if (pass->hole.q && whole->part_count == PARTS_MAX)
+            whole->is_too_large = true;
+        else if (pass->hole.q)
             fill_hole(whole, pass, attention, problem, arena);
         else if (pass->product.a && problem->gemm == GEMM_CLBLAST)
             add_library_product(whole, pass, biased, arena);

@@ -323,6 +323,9 @@ static int parts_supported(const struct variant *variant, struct err *reason)
 int variant_fit(const struct variant *variant, const struct problem *problem,
                 const struct device_info *device, struct tuning *tuning, struct err *reason)
 {
+    if (variant->is_too_large)
+        return err_set(reason, "together with its frame it has too many passes, buffers or "
+                               "tunables");
     if (variant->part_count ? parts_supported(variant, reason)
                             : problem_supported(variant, problem, reason))
         return -1;

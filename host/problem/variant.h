@@ -90,6 +90,7 @@ struct variant {
     bool is_frame;
     struct part parts[PARTS_MAX]; /* of a composed variant: the frame first */
     int part_count;               /* 0: not composed */
+    bool is_too_large;            /* composed of more than fits; variant_fit refuses it */
 };
 
 /* Reads a variant description. `file_name` and `folder` are for messages and for the rule that the
