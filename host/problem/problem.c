@@ -324,12 +324,6 @@ int problem_resolve(struct problem *problem, struct err *err)
     return check_lengths(problem, err);
 }
 
-bool problem_key_is_of(const char *name, enum op op)
-{
-    const struct key *key = find_key(name);
-    return key && (!key->ops || key->ops & 1U << op);
-}
-
 bool problem_is_default(const struct problem *problem, const char *name)
 {
     const struct key *key = find_key(name);

@@ -103,9 +103,6 @@ cJSON *problem_to_json(const struct problem *problem);
 int problem_from_json(struct problem *problem, const cJSON *object, struct arena *arena,
                       struct err *err);
 
-/* Does the operation have the key? */
-bool problem_key_is_of(const char *name, enum op op);
-
 /* The value of a key as a number for size expressions (enums and bools as their index, "scale" as
  * problem_scale); false for an unknown name. Also: dtype_bytes, and pairs, those of one head. */
 bool problem_value(const struct problem *problem, const char *name, double *value);

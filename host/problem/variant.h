@@ -14,7 +14,15 @@
 #include "problem/tuning.h"
 #include "util/json.h"
 
-enum { PASSES_MAX = 48, SCRATCH_MAX = 24, ARGS_MAX = 16, PARTS_MAX = 3 };
+/* ATTENTION_...: of an attention variant by itself, so that each fits into every frame. */
+enum {
+    PASSES_MAX = 48,
+    ATTENTION_PASSES_MAX = 8,
+    SCRATCH_MAX = 24,
+    ATTENTION_SCRATCH_MAX = 4,
+    ARGS_MAX = 16,
+    PARTS_MAX = 3
+};
 
 /* Row-major C = alpha * A * B (B transposed if so said), `count` times with fixed strides. */
 struct gemm {

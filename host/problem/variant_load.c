@@ -158,10 +158,11 @@ static int load_scratch(struct variant *variant, const cJSON *object, struct are
 {
     const struct json *json = &variant->json;
     const cJSON *item = NULL;
+    const int most = variant->ops & 1U << OP_ATTENTION ? ATTENTION_SCRATCH_MAX : SCRATCH_MAX;
     cJSON_ArrayForEach(item, object)
     {
-        if (variant->scratch_count == SCRATCH_MAX)
-            return json_fail(json, item, err, "more than %d scratch buffers", SCRATCH_MAX);
+        if (variant->scratch_count == most)
+            return json_fail(json, item, err, "more than %d scratch buffers", most);
         struct scratch *scratch = &variant->scratch[variant->scratch_count++];
         scratch->name = item->string;
         const cJSON *sizes = item;

@@ -134,8 +134,9 @@ int variant_load_pass(struct variant *variant, const cJSON *object, struct arena
                                        "stage",  "when",    "repeat",    "m",    "n",
                                        "k",      "product", "attention", NULL};
     const struct json *json = &variant->json;
-    if (variant->pass_count == PASSES_MAX)
-        return json_fail(json, object, err, "more than %d passes", PASSES_MAX);
+    const int most = variant->ops & 1U << OP_ATTENTION ? ATTENTION_PASSES_MAX : PASSES_MAX;
+    if (variant->pass_count == most)
+        return json_fail(json, object, err, "more than %d passes", most);
     struct pass *pass = &variant->passes[variant->pass_count++];
     const cJSON *gemm = NULL, *product = NULL, *hole = NULL;
     if (json_only_keys(json, object, keys, err) ||

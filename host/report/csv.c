@@ -30,29 +30,15 @@ static void add_value(struct text *out, const char *value)
     text_free(&line);
 }
 
-/* Keys of other operations are columns where there is one. */
-static bool is_column(int field, bool operations)
-{
-    const char *path = row_field_path(field);
-    return operations || !text_starts(path, "problem.") ||
-           problem_key_is_of(path + strlen("problem."), OP_ATTENTION);
-}
-
 void report_csv(const struct results *results, struct text *out)
 {
     const int fields = row_field_count();
-    bool operations = false;
-    for (int i = 0; i < results->row_count; ++i)
-        operations = operations || results->rows[i].problem.op != OP_ATTENTION;
     for (int field = 0; field < fields; ++field)
-        if (is_column(field, operations))
-            text_print(out, "%s%s", field ? "," : "", row_field_path(field));
+        text_print(out, "%s%s", field ? "," : "", row_field_path(field));
     text_add(out, "\r\n");
     for (int i = 0; i < results->row_count; ++i) {
         for (int field = 0; field < fields; ++field) {
             struct text value = {0};
-            if (!is_column(field, operations))
-                continue;
             row_field_text(results->rows + i, field, &value);
             text_add(out, field ? "," : "");
             add_value(out, text_get(&value));
