@@ -64,7 +64,7 @@ cl_kernel opencl_kernel(struct session *session, cl_program program, const char 
                         size_t work_items, struct failure *failure);
 void opencl_programs_free(struct session *session);
 
-/* opencl_launch.c: these are the backend's */
+/* opencl_kernels.c and opencl_launch.c: these are the backend's */
 struct kernels *opencl_build(struct session *session, const struct variant *variant,
                              const struct problem *problem, const struct tuning *tuning,
                              enum build_origin *origin, struct failure *failure);
