@@ -44,8 +44,8 @@
  * single half values. In a group, neighbours read neighbouring elements. */
 #define WIDE 16
 
-/* `count` columns of K, as columns of stage: neighbours read along d, as K lies in memory, and
- * write down a column. What lies past the end, in keys or in d, becomes 0 and is not read. */
+/* `count` columns of K, as columns of stage: neighbours read along d, as K lies in memory, and write
+ * down a column. What lies past the end, in keys or in d, becomes 0 and is not read. */
 static inline void stage_keys(__local float *stage, __global const storage *k, size_t stride,
                               int key, int end, int count, int d_end, int item)
 {
@@ -57,8 +57,8 @@ static inline void stage_keys(__local float *stage, __global const storage *k, s
                 vstore16(load16(k, (key + j) * stride + d), 0, row);
             } else {
                 for (int i = 0; i < WIDE; i++)
-                    row[i] =
-                        key + j < end && d + i < d_end ? load(k, (key + j) * stride + d + i) : 0.0f;
+                    row[i] = key + j < end && d + i < d_end ? load(k, (key + j) * stride + d + i)
+                                                            : 0.0f;
             }
 #pragma unroll
             for (int i = 0; i < WIDE; i++)
@@ -75,8 +75,8 @@ static inline void stage_keys(__local float *stage, __global const storage *k, s
 #endif
 }
 
-/* `count` rows of V. Keys past the end must be 0, not merely have p = 0: 0 * NaN is NaN, and
- * padding may hold anything. */
+/* `count` rows of V. Keys past the end must be 0, not merely have p = 0: 0 * NaN is NaN, and padding
+ * may hold anything. */
 static inline void stage_values(__local float *stage, __global const storage *v, size_t stride,
                                 int key, int end, int count, int item)
 {

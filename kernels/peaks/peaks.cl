@@ -8,8 +8,8 @@
  *
  * Forms: ELEMENT is float, or half with HALF 1; WIDTH is 1, 4, 8 or 16; CHAINS private vectors do
  * not depend on each other, enough of them to hide the latency of an instruction; EXP2 chooses
- * whose exponential; LOCAL_VECTORS is the size of a group's tile; STEPS is how often a turn of a
- * loop goes through all chains.
+ * whose exponential; LOCAL_VECTORS is the size of a group's tile; STEPS is how often a turn of a loop
+ * goes through all chains.
  *
  * Limits: a loop runs at most 32768 times, since llvmpipe silently ends longer ones; the host takes
  * more groups instead. Loops over private arrays are unrolled by pragma, or PoCL keeps the arrays
@@ -32,9 +32,9 @@ typedef JOIN(ELEMENT, WIDTH) vector; /* pointers to it are aligned, unlike those
 
 #define MINE ((ELEMENT)(get_global_id(0) & 1023))
 
-/* Every step adds 1, so a chain ends with its number of steps: exactly below 2^24 (half: 2^11,
- * where it stays). Written as a sum: it becomes one instruction wherever multiply and add are one,
- * while mad() does not on PoCL and fma() is a slow function on devices without it. */
+/* Every step adds 1, so a chain ends with its number of steps: exactly below 2^24 (half: 2^11, where
+ * it stays). Written as a sum: it becomes one instruction wherever multiply and add are one, while
+ * mad() does not on PoCL and fma() is a slow function on devices without it. */
 __kernel void multiply_add(__global const vector *zeros, __global vector *counts, float one,
                            int turns)
 {

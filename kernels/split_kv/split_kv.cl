@@ -5,16 +5,17 @@
  *         pass merges the splits: each contributes in proportion to 2^(its maximum - the maximum of
  *         all). The queries of all heads that share a kv head are packed into one block of rows,
  *         heads_q / heads_kv * n_q of them: K and V, nearly all of the traffic, are read once.
- * Layout  partial [batch, heads_kv, rows, splits, d_v] and stats [batch, heads_kv, rows, splits,
- * 2], maximum and sum, in f32. Local memory: q_tile [BLOCK_ROWS][d_k] in units of log2, s_tile
+ * Layout  partial [batch, heads_kv, rows, splits, d_v] and stats [batch, heads_kv, rows, splits, 2],
+ *         maximum and sum, in f32. Local memory: q_tile [BLOCK_ROWS][d_k] in units of log2, s_tile
  *         [BLOCK_ROWS][BLOCK_KV], the tile's scores; and, in a group of several, reduce.
- * Work    group (block of rows, split of keys more slowly; kv head; batch). LANES work-items share
- * a row of K or V, VEC elements each at a time, and are a team; teams share out the keys. On a CPU
- * the one work-item is lane and team at once, and reads 16 elements at a time. Memory  Reads K and
- * V once for every BLOCK_ROWS rows, and per split and row writes and reads d_v + 2 floats: a share
- * of 4 / SPLIT of the traffic for 4 rows of f16. Source  Dao et al., Flash-Decoding for
- * long-context inference, 2023. Limits  n_q (variant.json): beyond, rows fill a device without a
- * split, and fused reuses more. Scores and weights are not returned. */
+ * Work    group (block of rows, split of keys more slowly; kv head; batch). LANES work-items share a
+ *         row of K or V, VEC elements each at a time, and are a team; teams share out the keys. On a
+ *         CPU the one work-item is lane and team at once, and reads 16 elements at a time.
+ * Memory  Reads K and V once for every BLOCK_ROWS rows, and per split and row writes and reads d_v +
+ *         2 floats: a share of 4 / SPLIT of the traffic for 4 rows of f16.
+ * Source  Dao et al., Flash-Decoding for long-context inference, 2023.
+ * Limits  n_q (variant.json): beyond, rows fill a device without a split, and fused reuses more.
+ *         Scores and weights are not returned. */
 #include "split_kv.clh"
 
 __kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void
@@ -44,9 +45,9 @@ split_kv(__global const storage *restrict q, __global const storage *restrict k,
     const float multiplier = SOFTCAP ? shape.scale : shape.scale * LOG2_E;
     for (int r = 0; r < stepped_rows; r++) {
         const int row = block_row + r;
-        const size_t q_row =
-            head_offset(batch, head_kv * heads + row / shape.n_q, shape.heads_q, shape.n_q, D_K) +
-            row % shape.n_q * row_stride(shape.heads_q, D_K);
+        const size_t q_row = head_offset(batch, head_kv * heads + row / shape.n_q, shape.heads_q,
+                                         shape.n_q, D_K) +
+                             row % shape.n_q * row_stride(shape.heads_q, D_K);
         for (int d = item * VEC; d < D_K_PADDED; d += WG * VEC) {
             const vec x = load_vec(q + q_row, d, r < rows ? D_K : 0);
             PASTE(vstore, VEC)(multiplier * x, 0, q_tile + r * D_K_PADDED + d);
@@ -113,13 +114,13 @@ split_kv(__global const storage *restrict q, __global const storage *restrict k,
         /* Lanes are added up; softcap, bias and mask where there are any. */
         if (WG > 1 || SOFTCAP || BIAS || first_key(shape, shape.n_q - 1, keys) > key ||
             end_key(shape, 0, keys) < key + BLOCK_KV) {
-            for (int i = WG == 1 ? 0 : item / BLOCK_KV; i < rows;
-                 i += (WG + BLOCK_KV - 1) / BLOCK_KV) {
+            for (int i = WG == 1 ? 0 : item / BLOCK_KV; i < rows; i += (WG + BLOCK_KV - 1) / BLOCK_KV) {
                 const int row = (block_row + i) % shape.n_q;
                 const int row_first = first_key(shape, row, keys);
                 const int row_end = end_key(shape, row, keys);
-                const struct bias_row row_bias = bias_row(
-                    shape, bias, slopes, batch, head_kv * heads + (block_row + i) / shape.n_q, row);
+                const struct bias_row row_bias =
+                    bias_row(shape, bias, slopes, batch,
+                             head_kv * heads + (block_row + i) / shape.n_q, row);
                 for (int j = item % BLOCK_KV; j < BLOCK_KV; j += min(WG, BLOCK_KV)) {
                     float score = SCORE_MASKED;
                     if (key + j >= row_first && key + j < row_end) {
@@ -245,8 +246,8 @@ split_kv(__global const storage *restrict q, __global const storage *restrict k,
         barrier(CLK_LOCAL_MEM_FENCE);
 #pragma unroll
         for (int c = 0; c < V_VECS; c++)
-            PASTE(vstore, VEC)
-            (outputs[r * V_VECS + c], 0, reduce + team * D_V_PADDED + (c * LANES + lane) * VEC);
+            PASTE(vstore, VEC)(outputs[r * V_VECS + c], 0,
+                               reduce + team * D_V_PADDED + (c * LANES + lane) * VEC);
         if (lane == 0)
             s_tile[team] = sums[r].s0;
         barrier(CLK_LOCAL_MEM_FENCE);
