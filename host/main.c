@@ -1,6 +1,5 @@
 /* attnbench: dispatches to the commands in host/commands/. */
 #include "commands/options.h"
-#include "version.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -50,11 +49,8 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0)
         return show(NULL, NULL);
-    if (strcmp(argv[1], "--version") == 0) {
-        printf("attnbench %s (%s)\n", ATTNBENCH_VERSION, ATTNBENCH_COMMIT);
-        return EXIT_OK;
-    }
-    const struct command *command = command_find(argv[1]);
+    const bool asks_version = strcmp(argv[1], "--version") == 0;
+    const struct command *command = command_find(asks_version ? "version" : argv[1]);
     if (!command)
         return unknown_command(argv[1]);
     if (options_parse(&options, command, argc - 1, (const char *const *)argv + 1, &err))

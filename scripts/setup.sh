@@ -2,7 +2,7 @@
 # Sourced by bench, test and .ci/run: installs what is missing and builds.
 #
 #   setup_install NEED...                  installs those needs of the table below that are not there
-#   setup_build TARGET [CMAKE_OPTION...]   the release build
+#   setup_build TARGET PRESET [CMAKE_OPTION...]   builds in build/PRESET
 #
 # Messages go to stderr. Exit status 2: it cannot install or build here, and says what to do.
 # ATTNBENCH_NO_INSTALL=1 installs nothing and builds with what is there (a cluster's modules, say).
@@ -22,12 +22,29 @@ cl-headers   header:CL/cl.h       opencl-headers      opencl-headers      opencl
 cl-loader    lib:OpenCL           ocl-icd-opencl-dev  ocl-icd-devel       ocl-icd-devel       ocl-icd            opencl-icd-loader
 cjson        header:cjson/cJSON.h libcjson-dev        cjson-devel         cJSON-devel         cjson              cjson
 clblast      header:clblast_c.h   libclblast-dev      clblast-devel       -                   clblast            clblast
+sqlite       header:sqlite3.h     libsqlite3-dev      sqlite-devel        sqlite3-devel       sqlite             sqlite
+chart-js     file:/usr/share/javascript/chart.js/chart.min.js libjs-chart.js - - - -
 cpu-driver   icd:pocl             pocl-opencl-icd     pocl                pocl                pocl               pocl
 cmocka       header:cmocka.h      libcmocka-dev       libcmocka-devel     libcmocka-devel     cmocka             cmocka
 python       cmd:python3          python3             python3             python3             python             python
 jsonschema   python:jsonschema    python3-jsonschema  python3-jsonschema  python3-jsonschema  python-jsonschema  -
 numpy        python:numpy         python3-numpy       python3-numpy       python3-numpy       python-numpy       numpy
+sqlite-shell cmd:sqlite3          sqlite3             sqlite              sqlite3             sqlite             sqlite
+gbench       file:/usr/share/benchmark/compare.py libbenchmark-tools - - - -
+scipy        python:scipy         python3-scipy       python3-scipy       python3-scipy       python-scipy       scipy
+chromium     cmd:chromium         chromium            chromium            chromium            chromium           -
+chromedriver cmd:chromedriver     chromium-driver     chromedriver        chromedriver        chromium           -
+npm          cmd:npm              npm                 nodejs-npm          npm-default         npm                node
 openblas     lib:openblas         libopenblas-dev     openblas-devel      openblas-devel      openblas           openblas
+man          cmd:man              man-db              man-db              man                 man-db             -
+mandoc       cmd:mandoc           mandoc              mandoc              mandoc              mandoc             mandoc
+bash-compl   file:/usr/share/bash-completion/bash_completion bash-completion bash-completion bash-completion bash-completion -
+zsh          cmd:zsh              zsh                 zsh                 zsh                 zsh                zsh
+fish         cmd:fish             fish                fish                fish                fish               fish
+debootstrap  cmd:debootstrap      debootstrap         debootstrap         debootstrap         debootstrap        -
+lintian      cmd:lintian          lintian             -                   -                   -                  -
+dpkg-dev     cmd:dpkg-shlibdeps   dpkg-dev            dpkg-dev            -                   dpkg               dpkg
+file         cmd:file             file                file                file                file               file-formula
 clang        cmd:clang            clang               clang               clang               clang              llvm
 clang-rt     fuzzer:clang         libclang-rt-dev     compiler-rt         clang               compiler-rt        -
 omp          clang:omp.h          libomp-dev          libomp-devel        libomp-devel        openmp             libomp
@@ -35,11 +52,13 @@ clang-tidy   cmd:clang-tidy       clang-tidy          clang-tools-extra   clang-
 clang-format cmd:clang-format     clang-format        clang-tools-extra   clang-tools         clang              clang-format
 shellcheck   cmd:shellcheck       shellcheck          ShellCheck          ShellCheck          shellcheck         shellcheck
 '
-setup_build_needs=(cc cmake ninja cl-headers cl-loader cjson clblast)
+setup_build_needs=(cc cmake ninja cl-headers cl-loader cjson clblast sqlite chart-js)
 # shellcheck disable=SC2034 # for scripts/test and .ci/run
-setup_test_needs=("${setup_build_needs[@]}" cpu-driver cmocka python jsonschema numpy)
+setup_test_needs=("${setup_build_needs[@]}" cpu-driver cmocka python jsonschema numpy sqlite-shell
+    gbench scipy man mandoc bash-compl zsh fish chromium chromedriver npm)
 # Without these the program builds, and the tests skip what needs them.
-setup_optional=' clblast jsonschema numpy '
+setup_optional=' clblast sqlite chart-js jsonschema numpy sqlite-shell gbench scipy man mandoc '
+setup_optional+='bash-compl zsh fish chromium chromedriver npm '
 
 setup_say() {
     echo "${0##*/}: $*" >&2
@@ -60,6 +79,7 @@ setup_has() {
     local name=${1#*:} brew=${HOMEBREW_PREFIX:-/opt/homebrew}
     case $1 in
         cmd:*) command -v "$name" > /dev/null ;;
+        file:*) [[ -e $name ]] ;;
         header:*) [[ -f $brew/include/$name ]] ||
             echo "#include <$name>" | "${CC:-cc}" -E -x c - > /dev/null 2>&1 ;;
         lib:*) compgen -G "$brew/lib/lib$name.*" > /dev/null ||
@@ -158,12 +178,12 @@ setup_install() {
 
 # Its output is shown only when it fails.
 setup_build() {
-    local target=$1 log
-    shift
+    local target=$1 preset=$2 log
+    shift 2
     log=$(mktemp)
-    setup_say "building in $setup_root/build/release"
-    if ! (cd "$setup_root" && cmake --preset release "$@" &&
-        cmake --build --preset release --target "$target") > "$log" 2>&1; then
+    setup_say "building in $setup_root/build/$preset"
+    if ! (cd "$setup_root" && cmake --preset "$preset" "$@" &&
+        cmake --build --preset "$preset" --target "$target") > "$log" 2>&1; then
         cat "$log" >&2
         rm -f "$log"
         setup_say "the build failed, see above"

@@ -1,4 +1,5 @@
 #include "commands/common.h"
+#include "commands/suite_path.h"
 
 #include "util/cache.h"
 #include "util/file.h"
@@ -8,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#ifdef __APPLE__
-#include <mach-o/dyld.h>
-#endif
 
 enum { SUITE_BYTES_MAX = 4 << 20, TUNING_BYTES_MAX = 16 << 20, RESULTS_BYTES_MAX = 1 << 30 };
 
@@ -23,44 +21,7 @@ int fail(int status, const struct err *err)
     return status;
 }
 
-/* ---- this program ---------------------------------------------------------------------------- */
-
-static const char *program_path(struct arena *arena)
-{
-    char path[4096] = "";
-#ifdef __APPLE__
-    uint32_t size = sizeof path;
-    if (_NSGetExecutablePath(path, &size))
-        return "attnbench";
-#else
-    if (readlink("/proc/self/exe", path, sizeof path - 1) <= 0)
-        return "attnbench";
-#endif
-    return arena_copy(arena, path);
-}
-
 /* ---- suites ---------------------------------------------------------------------------------- */
-
-/* A suite is a path, or the name of one that came with the program: in suites/ here, beside the
- * build folder, or where it was installed. */
-static const char *find_suite(struct arena *arena, const char *name)
-{
-    static const char *const places[] = {"suites", "%s/../../suites",
-                                         "%s/../share/attnbench/suites"};
-    if (access(name, R_OK) == 0 || text_ends(name, ".json"))
-        return name;
-    const char *program = program_path(arena);
-    const char *slash = strrchr(program, '/');
-    const char *folder = slash ? arena_copy_bytes(arena, program, (size_t)(slash - program)) : ".";
-    for (size_t i = 0; i < sizeof places / sizeof *places; ++i) {
-        const char *tail = text_starts(places[i], "%s") ? places[i] + 2 : NULL;
-        const char *path = tail ? arena_print(arena, "%s%s/%s.json", folder, tail, name)
-                                : arena_print(arena, "%s/%s.json", places[i], name);
-        if (access(path, R_OK) == 0)
-            return path;
-    }
-    return name;
-}
 
 int setup_suites(struct setup *setup, const struct options *options)
 {
@@ -68,9 +29,9 @@ int setup_suites(struct setup *setup, const struct options *options)
     setup->suites =
         arena_array(&setup->arena, (size_t)options->arg_count + 1, sizeof *setup->suites);
     for (int i = 0; i < options->arg_count; ++i) {
-        const char *path = find_suite(&setup->arena, options->args[i]);
+        const char *path = suite_path(&setup->arena, options->args[i], &err);
         struct text text = {0};
-        if (file_read(path, SUITE_BYTES_MAX, &text, &err)) {
+        if (!path || file_read(path, SUITE_BYTES_MAX, &text, &err)) {
             text_free(&text);
             return fail(EXIT_BAD_INPUT, &err);
         }

@@ -16,13 +16,20 @@ const struct command commands[] = {
      ARGS_LIMIT, false},
     {"verify", "CASE_DIR...", "check the variants against tensors of yours (.npy)", command_verify,
      1, ARGS_LIMIT, false},
-    {"report", "RESULT", "show a results file as Markdown or CSV", command_report, 1, 1, false},
+    {"report", "RESULT...", "show results, or convert them for other tools", command_report, 1,
+     ARGS_LIMIT, false},
     {"check", "RESULT...", "is a results file (or a journal) valid and believable", command_check,
      1, ARGS_LIMIT, false},
+    {"version", "", "which version this is, and what it was built with", command_version, 0, 0,
+     false},
     {"worker", "", "serve a supervisor (internal)", command_worker, 0, 0, true},
+    {"docs", "man|table|suites|variants", "what the man page and completions are made from",
+     command_docs, 1, 1, true},
     {NULL, NULL, NULL, NULL, 0, 0, false}};
 
-/* WORD: one of the words in the argument's brackets, or nothing, which is stored as "". */
+/* WORD: one of the words in the argument's brackets, or nothing, which is stored as "". Words
+ * without brackets ("hot|cold") are only text here; the command checks them. What else an argument
+ * may be called is in the table of docs.c, which completions are made from. */
 enum value { FLAG, STRING, STRINGS, WORD, SECONDS, WHOLE };
 
 #define AT(member) offsetof(struct options, member)
@@ -41,17 +48,17 @@ static const struct option {
      "run only cells whose \"id variant\" matches; the others become skipped rows"},
     {"set", "KEY=VALUES", STRINGS, AT(sets), "plan run tune",
      "replace an axis in every sweep: n=128..4096*2, heads=1..8+1, dtype=f32,f16"},
-    {"check", "MODE", STRING, AT(check), "run",
-     "compare with the reference: full, sample (some rows), none; default: the suite's"},
+    {"check", "full|sample|none", STRING, AT(check), "run",
+     "compare with the reference: all rows, some, or not; default: the suite's"},
     {"budget", "TIME", SECONDS, AT(budget_s), "run",
      "skip cells that would end after this long: 60s, 5m"},
     {"budget", "TIME", SECONDS, AT(budget_s), "tune",
      "search for this long in all: 60s, 5m; default: until 64 candidates of each class were tried"},
     {"deadline", "TIME", SECONDS, AT(deadline_s), "run tune verify",
      "how long one build, launch or read may take before its worker is killed"},
-    {"inputs", "KIND", STRING, AT(inputs), "run",
-     "random (default), or adversarial ones: large, dominant, equal, tiny"},
-    {"cache", "STATE", STRING, AT(cache), "run",
+    {"inputs", "random|large|dominant|equal|tiny", STRING, AT(inputs), "run",
+     "random (default), or adversarial ones"},
+    {"cache", "hot|cold", STRING, AT(cache), "run",
      "before each timed launch caches are hot or cold (emptied); default: the suite's, hot"},
     {"no-program-cache", NULL, FLAG, AT(no_program_cache), "run tune verify",
      "compile all programs: neither load nor keep what earlier runs compiled"},
@@ -62,19 +69,21 @@ static const struct option {
      "seed of the inputs (and of tune's search), 0 to 2^53; default 1"},
     {"out", "FILE", STRING, AT(out), "run tune report",
      "where to write; run's default is DEVICE--SUITE--TIME.json, tune's a file that run reads"},
-    {"resume", "FILE", STRING, AT(resume), "run",
+    {"resume", "RESULT", STRING, AT(resume), "run",
      "continue an interrupted run from its results file or journal"},
     {"kernels", "DIR", STRING, AT(kernels), "variants plan run tune verify worker",
      "a folder of variants (or one variant) to add to the built-in ones"},
     {"weights", "FILE", STRING, AT(weights), "verify",
      "write the softmax weights to FILE (.npy), from the first variant that returns them"},
-    {"isolate", "HOW", STRING, AT(isolate), "run",
+    {"isolate", "cell|device|none", STRING, AT(isolate), "run",
      "a worker process per cell, device (default) or none (one for the whole run)"},
     {"quarantine", "N", WHOLE, AT(quarantine), "run",
      "after N failures in a row (crashes, hangs) skip a device's other cells; default 3, 0: never"},
     {"no-lock", NULL, FLAG, AT(no_lock), "run tune",
      "measure even while another run uses the device; default: wait for it"},
-    {"format", "F", STRING, AT(format), "report", "md (default) or csv"},
+    {"format", "md|csv|html|gbench|bmf|sqlite", STRING, AT(format), "report",
+     "md is the default; html: one page that needs no network; gbench: Google Benchmark's JSON, "
+     "bmf: Bencher's, sqlite: adds the runs to the database that --out names"},
     {"tuning", "FILE", STRING, AT(tuning), "plan run",
      "use the tunings of this file instead of those found by attnbench tune and those shipped"},
     {"no-tuning", NULL, FLAG, AT(no_tuning), "plan run", "use the variants' defaults"},
@@ -82,7 +91,10 @@ static const struct option {
     {"no-quirks", NULL, FLAG, AT(no_quirks), "devices variants plan run tune verify",
      "run as if no driver's faults were known: see kernels/quirks.json"},
     {"json", NULL, FLAG, AT(json), "devices variants plan verify", "machine-readable output"},
-    {"quiet", NULL, FLAG, AT(quiet), "run tune check", "no progress, no table"},
+    {"progress", "[auto|plain|json|none]", WORD, AT(progress), "run",
+     "on stderr: a line that is rewritten on a terminal and a line a cell elsewhere (auto, the "
+     "default), a line a cell, an object of JSON a line for programs, or nothing"},
+    {"quiet", NULL, FLAG, AT(quiet), "run tune report check", "no progress, no table"},
     {"help", NULL, FLAG, AT(help), "*", "this text"},
 };
 enum { OPTION_COUNT = sizeof options_table / sizeof *options_table };
@@ -103,6 +115,24 @@ static bool is_used_by(const struct option *option, const char *command)
         if ((word == length && strncmp(at, command, length) == 0) || *at == '*')
             return true;
         at += word + strspn(at + word, " ");
+    }
+    return false;
+}
+
+bool option_describe(size_t index, const struct command *command, struct option_text *out)
+{
+    for (size_t i = 0; i < OPTION_COUNT; ++i) {
+        const struct option *option = &options_table[i];
+        if (!is_used_by(option, command->name))
+            continue;
+        if (index-- > 0)
+            continue;
+        *out = (struct option_text){.name = option->name,
+                                    .argument = option->argument,
+                                    .help = option->help,
+                                    .optional = option->value == WORD,
+                                    .repeats = option->value == STRINGS};
+        return true;
     }
     return false;
 }
@@ -264,7 +294,7 @@ void options_help(const struct command *command, struct text *out)
                command->arguments, *command->arguments ? " " : "", command->summary);
     for (size_t i = 0; i < OPTION_COUNT; ++i) {
         const struct option *option = &options_table[i];
-        char name[48];
+        char name[72];
         if (!is_used_by(option, command->name))
             continue;
         snprintf(name, sizeof name, "--%s %s", option->name,
@@ -284,8 +314,7 @@ void program_help(struct text *out)
         if (!command->hidden)
             text_print(out, "  %-9s %-12s %s\n", command->name, command->arguments,
                        command->summary);
-    text_add(out, "\nattnbench COMMAND --help tells more. First: attnbench run "
-                  "suites/quick.json\n"
+    text_add(out, "\nattnbench COMMAND --help tells more. First: attnbench run quick\n"
                   "Exit status: 0 well, 1 a wrong result, 2 usage, 3 some cells failed,\n4 no "
                   "device, 5 an invalid file, 6 I/O failed, 130 interrupted.\n");
 }

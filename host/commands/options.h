@@ -25,7 +25,7 @@ enum { ARGS_LIMIT = 256, SETS_LIMIT = 32 };
 
 struct options {
     const char *device, *variants, *filter, *check, *out, *resume, *kernels, *isolate, *format,
-        *weights, *inputs, *cache, *peaks, *tuning;
+        *weights, *inputs, *cache, *peaks, *tuning, *progress;
     const char *sets[SETS_LIMIT];
     int set_count;
     double budget_s, deadline_s; /* 0: not given */
@@ -49,17 +49,28 @@ const struct command *command_find(const char *name);
 int options_parse(struct options *options, const struct command *command, int argc,
                   const char *const *argv, struct err *err);
 
+/* An option as its documentation needs it. */
+struct option_text {
+    const char *name, *argument, *help; /* argument NULL: a flag */
+    bool optional, repeats;             /* may its argument be left out; may it be given twice */
+};
+
+/* The options of a command, by index from 0; false: there are no more. */
+bool option_describe(size_t index, const struct command *command, struct option_text *out);
+
 void options_help(const struct command *command, struct text *out);
 void program_help(struct text *out);
 
 int command_check(const struct options *options);
 int command_devices(const struct options *options);
+int command_docs(const struct options *options);
 int command_plan(const struct options *options);
 int command_report(const struct options *options);
 int command_run(const struct options *given);
 int command_tune(const struct options *options);
 int command_variants(const struct options *options);
 int command_verify(const struct options *options);
+int command_version(const struct options *options);
 int command_worker(const struct options *options);
 
 #endif

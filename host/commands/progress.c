@@ -1,79 +1,191 @@
 #include "commands/progress.h"
 
+#include "store/fields.h"
 #include "util/clock.h"
 #include "util/terminal.h"
 #include "util/text.h"
 
+#include <math.h>
 #include <stdio.h>
-#include <time.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-void progress_start(struct progress *progress, int total, bool quiet)
+static const double step_every_s = 0.1;
+
+enum progress_mode progress_choose(const char *wanted, bool quiet)
 {
-    *progress = (struct progress){
-        .total = total, .quiet = quiet, .rewrites = terminal_rewrites(STDERR_FILENO)};
+    if (wanted && strcmp(wanted, "plain") == 0)
+        return PROGRESS_PLAIN;
+    if (wanted && strcmp(wanted, "json") == 0)
+        return PROGRESS_JSON;
+    if (quiet || (wanted && strcmp(wanted, "none") == 0))
+        return PROGRESS_NONE;
+    return terminal_rewrites(STDERR_FILENO) ? PROGRESS_REWRITE : PROGRESS_PLAIN;
 }
 
-static void clear_line(struct progress *progress)
+/* One write a line, whole even when others write there too. */
+static void show_line(const char *line)
 {
-    if (progress->open_line)
-        fputs("\r\033[K", stderr);
-    progress->open_line = false;
+    fputs(line, stderr);
+    fflush(stderr);
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------ */
+
+static cJSON *make_event(const struct progress *progress, const char *name)
+{
+    cJSON *event = cJSON_CreateObject();
+    fields_add(event, "event", cJSON_CreateString(name));
+    fields_add(event, "done", cJSON_CreateNumber(progress->done));
+    fields_add(event, "cells", cJSON_CreateNumber(progress->total));
+    json_add_number(event, "elapsed_s", clock_now_s() - progress->begun_s);
+    json_add_number(event, "eta_s", progress->eta_s);
+    return event;
+}
+
+static cJSON *make_cell_event(const struct progress *progress, const char *name,
+                              const struct cell *cell)
+{
+    cJSON *event = make_event(progress, name);
+    fields_add(event, "cell", cJSON_CreateString(cell->id));
+    fields_add(event, "variant", cJSON_CreateString(cell->variant->name));
+    return event;
+}
+
+/* Consumes the event. */
+static void show_event(cJSON *event)
+{
+    struct text line = {0};
+    char *object = fields_print(event);
+    text_print(&line, "%s\n", object);
+    show_line(text_get(&line));
+    text_free(&line);
+    free(object);
+    cJSON_Delete(event);
+}
+
+/* ---- words ----------------------------------------------------------------------------------- */
+
+static void add_count(struct text *line, const struct progress *progress)
+{
+    text_print(line, "[%d/%d] ", progress->done, progress->total);
 }
 
 static void add_eta(struct text *line, double eta_s)
 {
-    if (eta_s >= 90)
+    if (!isfinite(eta_s))
+        return;
+    if (eta_s >= 5400)
+        text_print(line, "about %.1f h left", eta_s / 3600);
+    else if (eta_s >= 90)
         text_print(line, "about %.0f min left", eta_s / 60);
     else
         text_print(line, "about %.0f s left", eta_s);
 }
 
-void progress_step(struct progress *progress, const struct cell *cell, const char *phase,
-                   double eta_s, int rows_done)
+/* ---- events ---------------------------------------------------------------------------------- */
+
+void progress_start(struct progress *progress, enum progress_mode mode, int total, int done)
 {
-    progress->eta_s = eta_s;
-    if (progress->quiet || !progress->rewrites || clock_now_s() - progress->shown_s < 0.1)
-        return;
-    progress->shown_s = clock_now_s();
+    *progress = (struct progress){
+        .mode = mode, .total = total, .done = done, .begun_s = clock_now_s(), .eta_s = NAN};
+    if (mode == PROGRESS_JSON)
+        show_event(make_event(progress, "start"));
+}
+
+void progress_clear(struct progress *progress)
+{
+    if (progress->open_line)
+        show_line("\r\033[K");
+    progress->open_line = false;
+}
+
+/* What matters most stands first: the line is cut at the terminal's width of this moment. */
+static void rewrite(struct progress *progress, const struct cell *cell, const char *phase,
+                    double median_s)
+{
     struct text line = {0};
-    text_print(&line, "[%d/%d] ", rows_done, progress->total);
-    add_eta(&line, eta_s);
-    text_print(&line, "  %s %s %s", cell->variant->name, phase, cell->id);
     const int width = terminal_width(STDERR_FILENO) - 1;
-    clear_line(progress);
-    fprintf(stderr, "%.*s", width, text_get(&line));
-    fflush(stderr);
+    text_add(&line, progress->open_line ? "\r\033[K" : "");
+    const size_t begin = line.length;
+    add_count(&line, progress);
+    add_eta(&line, progress->eta_s);
+    text_print(&line, "%s%s %s", isfinite(progress->eta_s) ? "  " : "", cell->variant->name, phase);
+    if (isfinite(median_s)) {
+        text_add(&line, " ");
+        text_add_seconds(&line, median_s);
+    }
+    text_print(&line, "  %s", cell->id);
+    if (line.length - begin > (size_t)width)
+        line.data[begin + (size_t)width] = '\0';
+    show_line(text_get(&line));
     progress->open_line = true;
     text_free(&line);
 }
 
-void progress_row(struct progress *progress, const struct cell *cell, const struct row *row,
-                  int rows_done)
+void progress_step(struct progress *progress, const struct cell *cell, const char *phase,
+                   double median_s, double eta_s)
 {
-    if (progress->quiet)
+    progress->eta_s = eta_s;
+    if ((progress->mode != PROGRESS_REWRITE && progress->mode != PROGRESS_JSON) ||
+        clock_now_s() - progress->shown_s < step_every_s)
         return;
+    progress->shown_s = clock_now_s();
+    if (progress->mode == PROGRESS_REWRITE) {
+        rewrite(progress, cell, phase, median_s);
+        return;
+    }
+    cJSON *event = make_cell_event(progress, "step", cell);
+    fields_add(event, "phase", cJSON_CreateString(phase));
+    json_add_number(event, "median_s", median_s);
+    show_event(event);
+}
+
+static void show_row_event(const struct progress *progress, const struct cell *cell,
+                           const struct row *row)
+{
+    cJSON *event = make_cell_event(progress, "row", cell);
+    fields_add(event, "device", cJSON_CreateString(row->device));
+    fields_add(event, "status", cJSON_CreateString(row_status_name(row->status)));
+    fields_add(event, "reason", row->reason ? cJSON_CreateString(row->reason) : cJSON_CreateNull());
+    json_add_number(event, "median_s", row->time.median_s);
+    show_event(event);
+}
+
+void progress_row(struct progress *progress, const struct cell *cell, const struct row *row)
+{
+    ++progress->done;
     const bool quiet_row = row->status == ROW_UNSUPPORTED || row->status == ROW_SKIPPED;
-    if (progress->rewrites && (quiet_row || row->status == ROW_OK))
+    if (progress->mode == PROGRESS_JSON)
+        show_row_event(progress, cell, row);
+    if (progress->mode != PROGRESS_PLAIN && progress->mode != PROGRESS_REWRITE)
+        return;
+    if (progress->mode == PROGRESS_REWRITE && (quiet_row || row->status == ROW_OK))
         return; /* the table at the end has it; what went wrong stays visible */
     struct text line = {0};
-    text_print(&line, "[%d/%d] %s %s %s", rows_done, progress->total, row_status_name(row->status),
-               cell->variant->name, cell->id);
+    add_count(&line, progress);
+    text_print(&line, "%s %s %s", row_status_name(row->status), cell->variant->name, cell->id);
     if (row->status == ROW_OK) {
         text_add(&line, " ");
         text_add_seconds(&line, row->time.median_s);
-        text_add(&line, ", ");
+        text_add(&line, isfinite(progress->eta_s) ? ", " : "");
         add_eta(&line, progress->eta_s);
     } else if (row->reason) {
         text_add(&line, ": ");
         text_add_printable(&line, row->reason, false);
     }
-    clear_line(progress);
-    fprintf(stderr, "%s\n", text_get(&line));
+    text_add(&line, "\n");
+    progress_clear(progress);
+    show_line(text_get(&line));
     text_free(&line);
 }
 
 void progress_end(struct progress *progress)
 {
-    clear_line(progress);
+    progress_clear(progress);
+    progress->eta_s = 0;
+    if (progress->mode == PROGRESS_JSON)
+        show_event(make_event(progress, "end"));
+    progress->mode = PROGRESS_NONE;
 }

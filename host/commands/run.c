@@ -177,7 +177,7 @@ static int on_row(void *context, const struct cell *cell, const struct row *row,
     results->rows[results->row_count++] = *row;
     if (journal_add_row(&state->journal, row, err))
         return -1;
-    progress_row(&state->progress, cell, row, results->row_count);
+    progress_row(&state->progress, cell, row);
     return clock_now_s() - state->written_s > rewrite_every_s ? write_results(state, err) : 0;
 }
 
@@ -189,10 +189,11 @@ static int on_device(void *context, int device, struct err *err)
                                err);
 }
 
-static void on_progress(void *context, const struct cell *cell, const char *phase, double eta_s)
+static void on_progress(void *context, const struct cell *cell, const char *phase, double median_s,
+                        double eta_s)
 {
     struct run_state *state = context;
-    progress_step(&state->progress, cell, phase, eta_s, state->results.row_count);
+    progress_step(&state->progress, cell, phase, median_s, eta_s);
 }
 
 /* ---- resume ---------------------------------------------------------------------------------- */
@@ -215,6 +216,7 @@ static int adopt_argv(const struct results *old, const struct options *given,
         return err_prefix(err, "the journal's command line");
     recorded.resume = given->resume;
     recorded.quiet = given->quiet;
+    recorded.progress = given->progress;
     recorded.budget_s = given->budget_s;
     recorded.deadline_s = given->deadline_s;
     recorded.quarantine = given->quarantine;
@@ -384,7 +386,10 @@ static int finish(struct run_state *state, const struct options *options, bool i
     if (!interrupted)
         unlink(state->journal_path);
     if (!options->quiet)
-        report_table(&state->results, terminal_width(STDOUT_FILENO), terminal_color(STDOUT_FILENO),
+        report_table(&state->results,
+                     (struct looks){.width = terminal_width(STDOUT_FILENO),
+                                    .color = terminal_color(STDOUT_FILENO),
+                                    .utf8 = terminal_utf8(STDOUT_FILENO)},
                      &table);
     text_print(&table, "results: %s\n", state->out);
     const int status = write_output(NULL, text_get(&table), table.length);
@@ -416,7 +421,8 @@ static int run_plan(struct run_state *state, const struct options *options)
     supervisor->on_device = on_device;
     supervisor->on_progress = on_progress;
     supervisor->context = state;
-    progress_start(&state->progress, state->setup.plan.count, options->quiet);
+    progress_start(&state->progress, progress_choose(options->progress, options->quiet),
+                   state->setup.plan.count, state->results.row_count);
     const int result = supervisor_run(supervisor, &state->setup.plan, state->setup.devices,
                                       state->done, &state->setup.arena, &interrupted, &err);
     progress_end(&state->progress);

@@ -100,7 +100,7 @@ static void on_progress(void *context, const struct cell *cell, const char *phas
 {
     struct tune_state *state = context;
     const double part = fmin((double)candidates / TUNER_CANDIDATES, 0.99);
-    progress_step(&state->progress, cell, phase, eta(state, part), state->done);
+    progress_step(&state->progress, cell, phase, NAN, eta(state, part));
 }
 
 static void add_comparison(const struct tuner_result *result, struct text *out)
@@ -115,7 +115,7 @@ static void show_target(struct tune_state *state, const struct target *target)
     const struct tuner_result *result = &target->result;
     struct arena arena = {0};
     struct text line = {0};
-    if (state->progress.quiet)
+    if (state->progress.mode == PROGRESS_NONE)
         return;
     text_print(&line, "[%d/%d] %s %s: ", state->done, state->to_do, target->cell->variant->name,
                problem_class_text(&target->class, &arena));
@@ -129,7 +129,7 @@ static void show_target(struct tune_state *state, const struct target *target)
     if (result->found && result->failed + result->wrong > 0)
         text_print(&line, " (%d failed or wrong, the first: %s)", result->failed + result->wrong,
                    result->reason);
-    progress_end(&state->progress);
+    progress_clear(&state->progress);
     struct text safe = {0};
     text_add_printable(&safe, text_get(&line), false);
     fprintf(stderr, "%s\n", text_get(&safe));
@@ -175,7 +175,7 @@ static int tune_target(struct tune_state *state, const struct options *options,
         return fail(EXIT_IO, &err);
     if (target->result.interrupted)
         return EXIT_INTERRUPTED;
-    ++state->done;
+    state->progress.done = ++state->done;
     target->done = true;
     show_target(state, target);
     return target->result.found ? save(state, target) : EXIT_OK;
@@ -293,7 +293,7 @@ static int tune(struct tune_state *state, const struct options *options)
     state->to_do = state->target_count;
     state->start_s = clock_now_s();
     state->end_s = options->budget_s > 0 ? state->start_s + options->budget_s : 0;
-    progress_start(&state->progress, state->to_do, options->quiet);
+    progress_start(&state->progress, progress_choose(NULL, options->quiet), state->to_do, 0);
     int status = EXIT_OK;
     for (int d = 0; d < state->setup.device_count && status == EXIT_OK; ++d)
         status = tune_device(state, options, d);

@@ -113,6 +113,11 @@ extern const struct backend null_backend;
 /* "opencl" or "null"; NULL for another name. */
 const struct backend *backend_find(const char *name);
 
+/* What the opencl backend was built with, for attnbench version: "1.2", the calls it keeps to; and
+ * CLBlast's "1.5.3", "yes" (a version that does not say which it is) or "no". */
+const char *backend_opencl_version(void);
+const char *backend_clblast_version(void);
+
 int failure_set(struct failure *failure, enum failure_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -11,6 +11,17 @@ bool clblast_available(void)
     return true;
 }
 
+const char *backend_clblast_version(void)
+{
+#ifdef CLBLAST_VERSION_MAJOR /* since 1.5.3 */
+#define TEXT(number)    #number
+#define DOTTED(a, b, c) TEXT(a) "." TEXT(b) "." TEXT(c)
+    return DOTTED(CLBLAST_VERSION_MAJOR, CLBLAST_VERSION_MINOR, CLBLAST_VERSION_PATCH);
+#else
+    return "yes";
+#endif
+}
+
 static int blast_failed(CLBlastStatusCode status, struct failure *failure)
 {
     if (status == CLBlastSuccess)
@@ -147,6 +158,11 @@ int clblast_warm_up(struct session *session, const struct gemm *gemm, struct fai
 bool clblast_available(void)
 {
     return false;
+}
+
+const char *backend_clblast_version(void)
+{
+    return "no";
 }
 
 int clblast_use(struct session *session, const struct tuning *tuning, struct failure *failure)

@@ -2,8 +2,8 @@
  *
  * ATTNBENCH_NULL_SCRIPT names a JSON file (without it: one device, 1 ns a query-key pair, no
  * faults): { "devices": [ { "id": "null-0", "type": "gpu", "global_bytes": 1e9, ... } ],
- *     "launch_us": 5, "noise": 0.01, "peaks": { "f32_gflop_s": 100, "f16_gflop_s": null },
- *     "time_s": { "naive": "1e-9*pairs*heads_q*d_k", "*": "1e-10*pairs*heads_q*d_k" },
+ *     "launch_us": 5, "noise": 0.01, "pause_s": 0, "peaks": { "f32_gflop_s": 100, "f16_gflop_s":
+ * null }, "time_s": { "naive": "1e-9*pairs*heads_q*d_k", "*": "1e-10*pairs*heads_q*d_k" },
  *     "faults": [ { "at": "build", "variant": "tiled", "cell": "n_q=64,", "do": "crash" } ] }
  * Keys of a device are those of the results file; what is not given has a default. time_s holds
  * size expressions over problem keys and tunables, by variant name or "*"; peaks that are not given
@@ -12,8 +12,10 @@
  * evict (of the variant that was launched last), peak (its name stands for the variant's); "nth"
  * (from 1) makes it happen only at that call of the process. It does one of crash (SIGSEGV), abort,
  * exit (status 0), hang, fail (an error), oom, fatal (CL_OUT_OF_RESOURCES), wrong (output 1 % off),
- * nan, unwritten, overrun (guard zone), flaky (other bits each time), bad_timer, print (chatter on
- * stdout and stderr). Noise is a fixed sequence, so that the same script gives the same times. */
+ * nan, unwritten, overrun (guard zone), flaky (other bits each time), stale (the first output for
+ * ever), bad_timer, print (chatter on stdout and stderr). Noise is a fixed sequence, so that the
+ * same script gives the same times. Each launch also sleeps for pause_s, which no clock of the
+ * device shows: for tests of what is seen meanwhile. */
 #ifndef ATTNBENCH_DEVICE_NULL_H
 #define ATTNBENCH_DEVICE_NULL_H
 
@@ -27,7 +29,7 @@ struct null_script {
     struct text text;
     struct device_info *devices;
     int device_count;
-    double launch_us, noise;
+    double launch_us, noise, pause_s;
     struct peaks peaks;
 };
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const root_keys[] = {"devices", "launch_us", "noise", "peaks",
-                                        "time_s",  "faults",    NULL};
+static const char *const root_keys[] = {"devices", "launch_us", "noise",  "pause_s",
+                                        "peaks",   "time_s",    "faults", NULL};
 static const char *const fault_keys[] = {"at",     "variant", "device", "cell",
                                          "tuning", "do",      "nth",    NULL};
 
@@ -81,7 +81,8 @@ static int load_fields(struct null_script *script, struct arena *arena, struct e
         json_node(json, json->root, "time_s", false, cJSON_Object, &times, err) ||
         json_node(json, json->root, "faults", false, cJSON_Array, &faults, err) ||
         json_double(json, json->root, "launch_us", false, 0, 1e9, &script->launch_us, err) ||
-        json_double(json, json->root, "noise", false, 0, 0.9, &script->noise, err))
+        json_double(json, json->root, "noise", false, 0, 0.9, &script->noise, err) ||
+        json_double(json, json->root, "pause_s", false, 0, 60, &script->pause_s, err))
         return -1;
     cJSON_ArrayForEach(item, faults) if (json_only_keys(json, item, fault_keys, err)) return -1;
     if (devices) {

@@ -6,6 +6,7 @@
 #include "measure/stats.h"
 #include "util/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -236,6 +237,14 @@ static struct session *open_session(struct device_info *device, struct failure *
         return NULL;
     }
     return session;
+}
+
+const char *backend_opencl_version(void)
+{
+    static char text[16];
+    snprintf(text, sizeof text, "%d.%d", CL_TARGET_OPENCL_VERSION / 100,
+             CL_TARGET_OPENCL_VERSION / 10 % 10);
+    return text;
 }
 
 const struct backend opencl_backend = {

@@ -46,6 +46,7 @@ struct runner {
     struct buffer *scratch[SCRATCH_MAX];
     int scratch_generation;
     struct slot slots[SLOTS_MAX];
+    enum sign { AS_THEY_ARE, NEGATED, UNKNOWN } sign; /* of q, k and v on the device */
 };
 
 struct runner *runner_open(const struct backend *backend, struct device_info *device,
@@ -118,7 +119,8 @@ static int write_input(struct runner *runner, struct buffer **buffer, const void
         data = &nothing;
         bytes = sizeof nothing;
     }
-    *buffer = runner->backend->buffer_create(runner->session, bytes, failure);
+    if (!*buffer)
+        *buffer = runner->backend->buffer_create(runner->session, bytes, failure);
     return *buffer ? runner->backend->buffer_write(runner->session, *buffer, (*buffer)->guard,
                                                    bytes, data, failure)
                    : -1;
@@ -141,6 +143,56 @@ static int write_tensor(struct runner *runner, struct buffer **input, const floa
     const int result = write_input(runner, input, storage, bytes, failure);
     free(storage);
     return result;
+}
+
+static int write_negated(struct runner *runner, struct buffer **input, const float *values,
+                         int64_t count, struct failure *failure)
+{
+    float *minus = malloc((size_t)count * sizeof *minus);
+    if (!minus)
+        return failure_set(failure, FAILURE_OOM, "out of memory on the host");
+    for (int64_t i = 0; i < count; ++i)
+        minus[i] = -values[i];
+    const int result = write_tensor(runner, input, minus, count, failure);
+    free(minus);
+    return result;
+}
+
+/* An input of another operation, as it is or with its signs changed. */
+static int write_flipped(struct runner *runner, int tensor, bool negated, struct failure *failure)
+{
+    const float *values = runner->host_inputs.tensors[tensor];
+    const int64_t count = operation_tensor_size(&runner->problem, tensor, NULL);
+    float *flipped = malloc((size_t)count * sizeof *flipped);
+    if (!flipped)
+        return failure_set(failure, FAILURE_OOM, "out of memory on the host");
+    operation_flip(&runner->problem, tensor, values, flipped);
+    const int result =
+        write_tensor(runner, &runner->tensors[tensor], negated ? flipped : values, count, failure);
+    free(flipped);
+    return result;
+}
+
+int runner_negate(struct runner *runner, bool negated, struct failure *failure)
+{
+    const struct attention_inputs *inputs = &runner->host_inputs;
+    const enum sign sign = negated ? NEGATED : AS_THEY_ARE;
+    int (*const write)(struct runner *, struct buffer **, const float *, int64_t,
+                       struct failure *) = negated ? write_negated : write_tensor;
+    if (runner->sign == sign)
+        return 0;
+    runner->sign = UNKNOWN;
+    if (runner->problem.op == OP_ATTENTION &&
+        (write(runner, &runner->inputs[INPUT_Q], inputs->q, runner->sizes.q, failure) ||
+         write(runner, &runner->inputs[INPUT_K], inputs->k, runner->sizes.k, failure) ||
+         write(runner, &runner->inputs[INPUT_V], inputs->v, runner->sizes.v, failure)))
+        return -1;
+    for (int t = 0; t < operation_tensor_count(); ++t)
+        if (inputs->tensors[t] && operation_flips(&runner->problem, t) &&
+            write_flipped(runner, t, negated, failure))
+            return -1;
+    runner->sign = sign;
+    return 0;
 }
 
 static void generate_tensors(struct runner *runner, enum input_kind kind, uint64_t seed)
@@ -227,6 +279,7 @@ int runner_problem(struct runner *runner, const struct problem *problem,
     runner_release(runner);
     runner->problem = *problem;
     runner->sizes = problem_sizes(problem);
+    runner->sign = AS_THEY_ARE;
     if (given)
         runner->host_inputs = *given;
     else

@@ -45,6 +45,11 @@ int runner_poison(struct runner *runner, int slot_index, struct failure *failure
 /* Fills the output alone, with numbers that are no NaN in any dtype: a kernel that adds to what the
  * output holds may take a NaN for a fresh one. */
 int runner_spoil_output(struct runner *runner, int slot_index, struct failure *failure);
+/* From here on launches see q, k and v with their signs changed (or as they are again): scores stay
+ * what they are, and the output is exactly minus the former one. Of other operations those inputs
+ * change that operation_flip says. What a launch kept of earlier
+ * inputs shows, without another reference. */
+int runner_negate(struct runner *runner, bool negated, struct failure *failure);
 int runner_launch(struct runner *runner, int slot_index, struct launch_times *times,
                   struct failure *failure);
 /* So that the next launch finds cold caches. */

@@ -152,6 +152,10 @@ struct memory {
 int variant_memory(const struct variant *variant, const struct problem *problem,
                    const struct tuning *tuning, struct memory *memory, struct err *err);
 
+/* The same of a cell: of a composed variant the options of the attention in it. */
+char *variant_cell_options(const struct variant *variant, const struct problem *problem,
+                           const struct tuning *tuning, struct arena *arena);
+
 /* What rows call a pass: its stage, its kernel, or "gemm". */
 const char *pass_name(const struct pass *pass);
 

@@ -90,3 +90,11 @@ char *variant_build_options(const struct problem *problem, const struct tuning *
     text_free(&options);
     return copy;
 }
+
+char *variant_cell_options(const struct variant *variant, const struct problem *problem,
+                           const struct tuning *tuning, struct arena *arena)
+{
+    const int part = variant->part_count > 1;
+    const struct tuning own = variant_part_tuning(variant, part, tuning);
+    return variant_build_options(variant_part_problem(variant, part, problem), &own, arena);
+}

@@ -1,8 +1,11 @@
 #include "report/report.h"
 #include "report/words.h"
 
-#include <stdint.h>
+#include <math.h>
 #include <string.h>
+
+/* What a spreadsheet holds in a cell, nearly; a row's samples are shorter. */
+enum { VALUE_BYTES = 32000 };
 
 /* A spreadsheet runs a text that begins like a formula; a number may keep its sign. */
 static bool is_formula(const char *value)
@@ -17,7 +20,7 @@ static void add_value(struct text *out, const char *value)
     struct text line = {0};
     if (is_formula(value))
         text_add(&line, "'");
-    words_line(&line, value, SIZE_MAX);
+    words_line(&line, value, VALUE_BYTES);
     const char *shown = text_get(&line);
     if (!strpbrk(shown, ",\"")) {
         text_add(out, shown);
@@ -30,20 +33,67 @@ static void add_value(struct text *out, const char *value)
     text_free(&line);
 }
 
-void report_csv(const struct results *results, struct text *out)
+static void add_text(struct text *out, const char *value)
 {
-    const int fields = row_field_count();
-    for (int field = 0; field < fields; ++field)
+    text_add(out, ",");
+    add_value(out, value ? value : "");
+}
+
+static void add_number(struct text *out, double value)
+{
+    text_add(out, ",");
+    if (isfinite(value))
+        text_print(out, "%.17g", value);
+}
+
+static void add_heading(struct text *out)
+{
+    for (int field = 0; field < row_field_count(); ++field)
         text_print(out, "%s%s", field ? "," : "", row_field_path(field));
+    text_add(out, ",time.ci95_low_s,time.ci95_high_s,run.id,run.started_utc,run.suite,"
+                  "run.tool_version,device.name,device.platform,device.driver,device.type,"
+                  "device.launch_us");
+    for (int i = 0; i < PEAKS; ++i)
+        text_print(out, ",device.%s", peak_name((enum peak)i));
     text_add(out, "\r\n");
-    for (int i = 0; i < results->row_count; ++i) {
-        for (int field = 0; field < fields; ++field) {
-            struct text value = {0};
-            row_field_text(results->rows + i, field, &value);
-            text_add(out, field ? "," : "");
-            add_value(out, text_get(&value));
-            text_free(&value);
-        }
-        text_add(out, "\r\n");
+}
+
+/* The same for each row of a run and device. */
+static void add_origin(const struct results *results, const char *device_id, struct text *out)
+{
+    const struct run_header *run = &results->run;
+    const struct device_info unknown = {.launch_us = 0}, *device = &unknown;
+    for (int i = 0; i < results->device_count; ++i)
+        if (strcmp(results->devices[i].id, device_id) == 0)
+            device = results->devices + i;
+    const char *const texts[] = {run->id,      run->started_utc, run->suite_name, run->tool_version,
+                                 device->name, device->platform, device->driver,  device->type};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; ++i)
+        add_text(out, texts[i]);
+    add_number(out, device->launch_us > 0 ? device->launch_us : NAN);
+    for (int i = 0; i < PEAKS; ++i)
+        add_number(out, peaks_get(&device->peaks, (enum peak)i));
+}
+
+static void add_row(const struct results *results, const struct row *row, struct text *out)
+{
+    for (int field = 0; field < row_field_count(); ++field) {
+        struct text value = {0};
+        row_field_text(row, field, &value);
+        text_add(out, field ? "," : "");
+        add_value(out, text_get(&value));
+        text_free(&value);
     }
+    add_number(out, row->time.ci95_s[0]);
+    add_number(out, row->time.ci95_s[1]);
+    add_origin(results, row->device, out);
+    text_add(out, "\r\n");
+}
+
+void report_csv(const struct results *results, int count, struct text *out)
+{
+    add_heading(out);
+    for (int i = 0; i < count; ++i)
+        for (int r = 0; r < results[i].row_count; ++r)
+            add_row(results + i, results[i].rows + r, out);
 }

@@ -1,13 +1,21 @@
+#include "report/failures.h"
 #include "report/grid.h"
 #include "report/report.h"
 #include "report/words.h"
 
 #include <math.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { REASON_BYTES = 240, NAME_BYTES = 120, REASONS_MAX = 20 };
+/* GitHub takes 65536 characters in a comment. Tables end when the text is longer than TABLES_BYTES;
+ * what comes after them is at most REASONS_MAX reasons. */
+enum {
+    REASON_BYTES = 240,
+    NAME_BYTES = 120,
+    LIST_BYTES = 2000,
+    REASONS_MAX = 20,
+    TABLES_BYTES = 36000
+};
 
 /* So that foreign text stays text: no markup, no HTML, no table cell of its own. */
 static void add_escaped(struct text *out, const char *foreign, size_t max_bytes)
@@ -27,27 +35,33 @@ static void add_escaped(struct text *out, const char *foreign, size_t max_bytes)
     text_free(&line);
 }
 
+/* The same inside of an HTML tag's line, where Markdown is not read and a backslash is one. */
+static void add_html(struct text *out, const char *foreign, size_t max_bytes)
+{
+    struct text line = {0};
+    words_line(&line, foreign, max_bytes);
+    for (const char *c = text_get(&line); *c; ++c)
+        if (strchr("&<>\"'\\`*_{}[]|~$#!", *c))
+            text_print(out, "&#%d;", *c);
+        else
+            text_add_bytes(out, c, 1);
+    text_free(&line);
+}
+
 /* How many results stand behind the numbers. */
 static void add_correctness(const struct results *results, struct text *out)
 {
-    int right = 0, wrong = 0, unchecked = 0;
-    for (int i = 0; i < results->row_count; ++i) {
-        const struct row *row = results->rows + i;
-        const bool checked = row->check.rows_checked > 0;
-        right += row->status == ROW_OK && checked;
-        unchecked += row->status == ROW_OK && !checked;
-        wrong += row->status == ROW_WRONG;
-    }
-    if (wrong)
-        text_print(out, "**%d of %d checked cells %s WRONG** (not ranked; see below).", wrong,
-                   right + wrong, wrong == 1 ? "is" : "are");
-    else if (right)
-        text_print(out, "All %d checked cells are right.", right);
+    const struct checked checked = words_count_checked(results);
+    if (checked.wrong)
+        text_print(out, "**%d of %d checked cells %s WRONG** (not ranked; see below).",
+                   checked.wrong, checked.right + checked.wrong, checked.wrong == 1 ? "is" : "are");
+    else if (checked.right)
+        text_print(out, "All %d checked cells are right.", checked.right);
     else
         text_add(out, "Nothing was checked.");
-    if (unchecked)
-        text_print(out, " %d timed cell%s not checked.", unchecked,
-                   unchecked == 1 ? " was" : "s were");
+    if (checked.unchecked)
+        text_print(out, " %d timed cell%s not checked.", checked.unchecked,
+                   checked.unchecked == 1 ? " was" : "s were");
     text_add(out, "\n");
     struct text drift = {0};
     words_drift(&drift, results);
@@ -57,6 +71,28 @@ static void add_correctness(const struct results *results, struct text *out)
         text_add(out, ".\n");
     }
     text_free(&drift);
+}
+
+/* How near its rows come to what the device's roofs allow. */
+static void add_roofline(const struct grid *grid, const char *variant, struct text *out)
+{
+    const struct row *least = NULL, *most = NULL;
+    for (int i = 0; i < grid->problem_count * grid->variant_count; ++i) {
+        const struct row *row = grid->rows[i];
+        if (!row || row->status != ROW_OK || !isfinite(row->rates.frac_of_roofline) ||
+            strcmp(row->variant, variant) != 0)
+            continue;
+        if (!least || row->rates.frac_of_roofline < least->rates.frac_of_roofline)
+            least = row;
+        if (!most || row->rates.frac_of_roofline > most->rates.frac_of_roofline)
+            most = row;
+    }
+    if (!most)
+        return;
+    text_print(out, " It reaches %.0f to %.0f %% of the roofline (",
+               100 * least->rates.frac_of_roofline, 100 * most->rates.frac_of_roofline);
+    add_escaped(out, most->rates.roof ? most->rates.roof : "unknown", NAME_BYTES);
+    text_add(out, " binds where it is nearest).");
 }
 
 static void add_choice(const struct results *results, const struct device_info *device,
@@ -72,8 +108,10 @@ static void add_choice(const struct results *results, const struct device_info *
         add_escaped(out, device->name, NAME_BYTES);
         text_print(out,
                    ": ok on %d of %d problems, fastest on %d, geometric mean speed %.0f %% of "
-                   "the fastest.\n",
+                   "the fastest.",
                    choice.ok, grid.problem_count, choice.fastest, 100 * choice.relative);
+        add_roofline(&grid, choice.variant, out);
+        text_add(out, "\n");
     } else {
         text_add(out, "No variant has a usable result on ");
         add_escaped(out, device->name, NAME_BYTES);
@@ -148,97 +186,107 @@ static void add_cell(const struct grid *grid, int problem, const struct row *row
     text_add(out, " |");
 }
 
-static void add_sweep(const struct results *results, const struct device_info *device,
-                      const char *sweep, struct text *out)
+static void add_grid(const struct grid *grid, struct text *out)
 {
-    struct arena arena = {0};
-    const struct grid grid = grid_build(results, device->id, sweep, &arena);
-    text_add(out, "\n### ");
-    add_escaped(out, sweep, NAME_BYTES);
-    text_add(out, " on ");
-    add_escaped(out, device->id, NAME_BYTES);
-    text_add(out, "\n\n");
-    add_escaped(out, grid.fixed, NAME_BYTES);
+    add_escaped(out, grid->fixed, NAME_BYTES);
     text_add(out, "\n\n| ");
-    add_escaped(out, grid.axes, NAME_BYTES);
+    add_escaped(out, grid->axes, NAME_BYTES);
     text_add(out, " |");
-    for (int v = 0; v < grid.variant_count; ++v) {
+    for (int v = 0; v < grid->variant_count; ++v) {
         text_add(out, " ");
-        add_escaped(out, grid.variants[v], NAME_BYTES);
+        add_escaped(out, grid->variants[v], NAME_BYTES);
         text_add(out, " |");
     }
     text_add(out, "\n|--:|");
-    for (int v = 0; v < grid.variant_count; ++v)
+    for (int v = 0; v < grid->variant_count; ++v)
         text_add(out, "--:|");
     text_add(out, "\n");
-    for (int p = 0; p < grid.problem_count; ++p) {
+    int shown = 0;
+    for (; shown < grid->problem_count && out->length < TABLES_BYTES; ++shown) {
         text_add(out, "| ");
-        add_escaped(out, grid.labels[p], NAME_BYTES);
+        add_escaped(out, grid->labels[shown], NAME_BYTES);
         text_add(out, " |");
-        for (int v = 0; v < grid.variant_count; ++v)
-            add_cell(&grid, p, grid.rows[p * grid.variant_count + v], out);
+        for (int v = 0; v < grid->variant_count; ++v)
+            add_cell(grid, shown, grid->rows[shown * grid->variant_count + v], out);
         text_add(out, "\n");
     }
-    if (*grid.absent) {
+    if (shown < grid->problem_count)
+        text_print(out, "\n%d further problems are left out: a comment would not hold them.\n",
+                   grid->problem_count - shown);
+    if (*grid->absent) {
         text_add(out, "\nUnsupported here: ");
-        add_escaped(out, grid.absent, SIZE_MAX);
+        add_escaped(out, grid->absent, LIST_BYTES);
         text_add(out, "\n");
     }
-    bool first = true;
-    for (int i = 0; i < results->scaling_count; ++i) {
+}
+
+static void add_fits(const struct results *results, const struct device_info *device,
+                     const char *sweep, struct text *out)
+{
+    bool any = false;
+    for (int i = 0; i < results->scaling_count && out->length < TABLES_BYTES; ++i) {
         const struct scaling_fit *fit = results->scaling + i;
         if (strcmp(fit->device, device->id) != 0 || strcmp(fit->sweep, sweep) != 0)
             continue;
         struct text words = {0};
         words_fit(&words, results, fit);
-        text_add(out, first ? "\n- " : "- ");
+        text_add(out, any ? "- " : "\n- ");
         add_escaped(out, text_get(&words), SIZE_MAX);
         text_add(out, "\n");
         text_free(&words);
-        first = false;
+        any = true;
     }
+}
+
+/* Open or folded. GitHub reads Markdown inside of HTML after an empty line. */
+static void add_sweep(const struct results *results, const struct device_info *device,
+                      const char *sweep, bool folded, struct text *out)
+{
+    struct arena arena = {0};
+    const struct grid grid = grid_build(results, device->id, sweep, &arena);
+    void (*add)(struct text *, const char *, size_t) = folded ? add_html : add_escaped;
+    text_add(out, folded ? "\n<details><summary>" : "\n### ");
+    add(out, sweep, NAME_BYTES);
+    text_add(out, " on ");
+    add(out, device->id, NAME_BYTES);
+    text_add(out, folded ? "</summary>\n\n" : "\n\n");
+    add_grid(&grid, out);
+    add_fits(results, device, sweep, out);
+    text_add(out, folded ? "\n</details>\n" : "");
     arena_free(&arena);
 }
 
-/* Cells that failed in the same way. */
-struct failure {
-    const struct row *row; /* one of them */
-    int cells;
-};
-
-static int compare_kinds(const void *left, const void *right)
+/* The first sweep is what a reader sees; the others are a click away. */
+static void add_sweeps(const struct results *results, struct text *out)
 {
-    const struct row *a = ((const struct failure *)left)->row;
-    const struct row *b = ((const struct failure *)right)->row;
-    int order = (int)a->status - (int)b->status;
-    if (!order)
-        order = strcmp(a->variant, b->variant);
-    if (!order)
-        order = strcmp(a->device, b->device);
-    if (!order)
-        order = strcmp(a->reason ? a->reason : "", b->reason ? b->reason : "");
-    return order;
+    int shown = 0, left_out = 0;
+    for (int i = 0; i < results->device_count; ++i) {
+        struct arena arena = {0};
+        const struct text_list sweeps = grid_sweeps(results, results->devices[i].id, &arena);
+        for (int k = 0; k < sweeps.count; ++k) {
+            if (out->length < TABLES_BYTES)
+                add_sweep(results, results->devices + i, sweeps.values[k], shown++ > 0, out);
+            else
+                ++left_out;
+        }
+        arena_free(&arena);
+    }
+    if (left_out)
+        text_print(out,
+                   "\n%d further sweep%s left out: a comment would not hold %s; --format csv has "
+                   "all rows.\n",
+                   left_out, left_out == 1 ? " is" : "s are", left_out == 1 ? "it" : "them");
 }
 
 static void add_failures(const struct results *results, struct text *out)
 {
     struct arena arena = {0};
-    struct failure *failures = arena_array(&arena, (size_t)results->row_count, sizeof *failures);
-    size_t count = 0, kinds = 0;
-    for (int i = 0; i < results->row_count; ++i)
-        if (results->rows[i].status != ROW_OK)
-            failures[count++] = (struct failure){results->rows + i, 1};
-    qsort(failures, count, sizeof *failures, compare_kinds);
-    for (size_t i = 0; i < count; ++i) {
-        if (kinds && compare_kinds(failures + kinds - 1, failures + i) == 0)
-            ++failures[kinds - 1].cells;
-        else
-            failures[kinds++] = failures[i];
-    }
+    const struct failure *failures;
+    const int kinds = failures_find(results, &failures, &arena);
     if (kinds)
         text_add(out, "\n### Not ok\n\n| cells | status | variant | device | reason |\n"
                       "|--:|---|---|---|---|\n");
-    for (size_t i = 0; i < kinds && i < REASONS_MAX; ++i) {
+    for (int i = 0; i < kinds && i < REASONS_MAX; ++i) {
         const struct row *row = failures[i].row;
         text_print(out, "| %d | ", failures[i].cells);
         add_escaped(out, row_status_name(row->status), NAME_BYTES);
@@ -251,7 +299,7 @@ static void add_failures(const struct results *results, struct text *out)
         text_add(out, " |\n");
     }
     if (kinds > REASONS_MAX)
-        text_print(out, "\n%zu further reasons are left out.\n", kinds - REASONS_MAX);
+        text_print(out, "\n%d further reasons are left out.\n", kinds - REASONS_MAX);
     arena_free(&arena);
 }
 
@@ -278,13 +326,7 @@ void report_markdown(const struct results *results, struct text *out)
     add_escaped(out, run->tool_version, NAME_BYTES);
     text_add(out, ".\n");
     add_devices(results, out);
-    for (int i = 0; i < results->device_count; ++i) {
-        struct arena arena = {0};
-        const struct text_list sweeps = grid_sweeps(results, results->devices[i].id, &arena);
-        for (int k = 0; k < sweeps.count; ++k)
-            add_sweep(results, results->devices + i, sweeps.values[k], out);
-        arena_free(&arena);
-    }
+    add_sweeps(results, out);
     add_failures(results, out);
     struct text exceeded = {0};
     words_exceeded(&exceeded, results);

@@ -2,10 +2,11 @@
 #include "report/report.h"
 #include "report/words.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Columns: "  12.3 ms    1234*", two before it, and " 85%" where the peak is known. */
-enum { CELL = 19, FRACTION = 5, WIDTH_MIN = 40 };
+enum { CELL = 19, FRACTION = 5, WIDTH_DEFAULT = 80, WIDTH_MIN = 40, FOREIGN_MAX = 2000 };
 
 static int at_most(int a, int b)
 {
@@ -131,20 +132,87 @@ static void add_grid(const struct grid *grid, int width, bool color, struct text
     }
 }
 
-static void add_sweep(const struct results *results, const struct device_info *device,
-                      const char *sweep, int width, bool color, struct text *out)
+/* ---- rates as blocks ------------------------------------------------------------------------- */
+
+enum { SPARK_MIN = 3, SPARK_MAX = 32 }; /* problems: fewer show nothing, more fit no line */
+
+static double fastest_gflop_s(const struct grid *grid)
 {
+    double fastest = 0;
+    for (int p = 0; p < grid->problem_count; ++p)
+        for (int v = 0; v < grid->variant_count; ++v) {
+            const struct row *row = grid->rows[p * grid->variant_count + v];
+            if (row && row->status == ROW_OK && isfinite(row->rates.gflop_s))
+                fastest = fmax(fastest, row->rates.gflop_s);
+        }
+    return fastest;
+}
+
+/* A block a problem, of one to eight eighths of the full height; a dot where it is not ok. */
+static void add_spark(const struct grid *grid, int variant, double full, struct text *out)
+{
+    for (int p = 0; p < grid->problem_count; ++p) {
+        const struct row *row = grid->rows[p * grid->variant_count + variant];
+        const double part =
+            row && row->status == ROW_OK ? 8 * row->rates.gflop_s / full : (double)NAN;
+        const int eighths = part >= 0 ? at_most((int)lround(fmax(part, 1)), 8) : 0;
+        if (eighths) /* U+2581 to U+2588 */
+            text_print(out, "\xe2\x96%c", 0x80 + eighths);
+        else
+            text_add(out, "\xc2\xb7");
+    }
+}
+
+static void add_sparks(const struct grid *grid, int width, struct text *out)
+{
+    const double full = fastest_gflop_s(grid);
+    const int blocks = grid->problem_count, name_max = width - blocks - 4;
+    if (blocks < SPARK_MIN || blocks > SPARK_MAX || name_max < 8 || !(full > 0))
+        return;
+    text_add(out, "GFLOP/s row by row, full height ");
+    words_rate(out, full);
+    text_add(out, ":\n");
+    int column = 0;
+    for (int v = 0; v < grid->variant_count; ++v) {
+        struct text name = {0};
+        add_ascii(&name, grid->variants[v], name_max);
+        const int columns = 2 + (int)name.length + 1 + blocks;
+        if (column && column + columns > width) {
+            text_add(out, "\n");
+            column = 0;
+        }
+        text_print(out, "  %s ", text_get(&name));
+        add_spark(grid, v, full, out);
+        column += columns;
+        text_free(&name);
+    }
+    text_add(out, "\n");
+}
+
+static void add_sweep(const struct results *results, const struct device_info *device,
+                      const char *sweep, struct looks looks, struct text *out)
+{
+    const int width = looks.width;
     struct arena arena = {0};
     struct text heading = {0};
     const struct grid grid = grid_build(results, device->id, sweep, &arena);
-    text_print(&heading, "%s on %s (%s): %s; median time, GFLOP/s%s", sweep, device->name,
-               device->id, grid.fixed, grid_has_fractions(&grid) ? ", part of the peak" : "");
+    words_line(&heading, sweep, FOREIGN_MAX);
+    text_add(&heading, " on ");
+    words_line(&heading, device->name, FOREIGN_MAX);
+    text_add(&heading, " (");
+    words_line(&heading, device->id, FOREIGN_MAX);
+    text_add(&heading, "): ");
+    words_line(&heading, grid.fixed, FOREIGN_MAX);
+    text_print(&heading, "; median time, GFLOP/s%s",
+               grid_has_fractions(&grid) ? ", part of the peak" : "");
     add_wrapped(out, text_get(&heading), width);
-    add_grid(&grid, width, color, out);
+    add_grid(&grid, width, looks.color, out);
+    if (looks.utf8)
+        add_sparks(&grid, width, out);
     if (*grid.absent) {
         struct text absent = {0};
         text_add(&absent, "unsupported here: ");
-        words_line(&absent, grid.absent, SIZE_MAX);
+        words_line(&absent, grid.absent, FOREIGN_MAX);
         add_wrapped(out, text_get(&absent), width);
         text_free(&absent);
     }
@@ -162,17 +230,18 @@ static void add_sweep(const struct results *results, const struct device_info *d
     arena_free(&arena);
 }
 
-void report_table(const struct results *results, int width, bool color, struct text *out)
+void report_table(const struct results *results, struct looks looks, struct text *out)
 {
-    if (width <= 0)
-        width = 80;
-    if (width < WIDTH_MIN)
-        width = WIDTH_MIN;
+    if (looks.width <= 0)
+        looks.width = WIDTH_DEFAULT;
+    if (looks.width < WIDTH_MIN)
+        looks.width = WIDTH_MIN;
+    const int width = looks.width;
     for (int i = 0; i < results->device_count; ++i) {
         struct arena arena = {0};
         const struct text_list sweeps = grid_sweeps(results, results->devices[i].id, &arena);
         for (int k = 0; k < sweeps.count; ++k)
-            add_sweep(results, results->devices + i, sweeps.values[k], width, color, out);
+            add_sweep(results, results->devices + i, sweeps.values[k], looks, out);
         arena_free(&arena);
     }
     if (results->row_count)

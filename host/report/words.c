@@ -5,6 +5,7 @@
 #include "report/report.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 void words_line(struct text *out, const char *foreign, size_t max_bytes)
@@ -24,6 +25,24 @@ void words_line(struct text *out, const char *foreign, size_t max_bytes)
     text_free(&clean);
 }
 
+void words_name(struct text *out, const struct results *results, const struct row *row)
+{
+    enum { NAME_BYTES = 1000, HASH_BYTES = 24 };
+    struct text whole = {0}, line = {0};
+    text_print(&whole, "%s/%s", row->cell, row->variant);
+    if (results->device_count > 1)
+        text_print(&whole, "/%s", row->device);
+    words_line(&line, text_get(&whole), SIZE_MAX);
+    if (line.length <= NAME_BYTES) {
+        text_add(out, text_get(&line));
+    } else {
+        words_line(out, text_get(&line), NAME_BYTES - HASH_BYTES);
+        text_print(out, "#%016zx", text_hash(text_get(&line)));
+    }
+    text_free(&whole);
+    text_free(&line);
+}
+
 void words_summary(struct text *out, const struct results *results)
 {
     long long cells = 0;
@@ -37,6 +56,19 @@ void words_summary(struct text *out, const struct results *results)
                        row_status_name((enum row_status)i));
             before = ", ";
         }
+}
+
+struct checked words_count_checked(const struct results *results)
+{
+    struct checked checked = {0, 0, 0};
+    for (int i = 0; i < results->row_count; ++i) {
+        const struct row *row = results->rows + i;
+        const bool compared = row->check.rows_checked > 0;
+        checked.right += row->status == ROW_OK && compared;
+        checked.unchecked += row->status == ROW_OK && !compared;
+        checked.wrong += row->status == ROW_WRONG;
+    }
+    return checked;
 }
 
 void words_time(struct text *out, const struct results *results)

@@ -7,8 +7,19 @@
 /* Foreign text on one line, without control characters; cut to about `max_bytes` with "...". */
 void words_line(struct text *out, const char *foreign, size_t max_bytes);
 
+/* "attention(...)/fused", and "/pocl-cpu-0" where the file has several devices: a row's name in
+ * other tools. At most 1000 bytes (Bencher takes 1024): what is longer ends in a hash of it. */
+void words_name(struct text *out, const struct results *results, const struct row *row);
+
 /* "48 cells: 40 ok, 8 unsupported". */
 void words_summary(struct text *out, const struct results *results);
+
+/* How many results stand behind the numbers. */
+struct checked {
+    int right, wrong;
+    int unchecked; /* timed, but never compared with the reference */
+};
+struct checked words_count_checked(const struct results *results);
 
 /* "time: measure 61 %, check 22 %, ... of 41.2 s"; nothing when unknown. */
 void words_time(struct text *out, const struct results *results);

@@ -105,6 +105,7 @@ cJSON *field_to_json(const struct field *field, const void *record)
     case FIELD_INT:
         return count_number(*(const int *)value);
     case FIELD_BOOL:
+    case FIELD_NEW_BOOL:
         return cJSON_CreateBool(*(const bool *)value);
     case FIELD_REAL:
     case FIELD_NEW_REAL:
@@ -140,7 +141,7 @@ static bool is_known(const struct field *field, const void *record)
     bool known = !cJSON_IsNull(value);
     if (field->type == FIELD_COUNT || field->type == FIELD_INT)
         known = strcmp(value->valuestring, "0") != 0;
-    else if (field->type == FIELD_BOOL)
+    else if (cJSON_IsBool(value))
         known = cJSON_IsTrue(value);
     else if (cJSON_IsArray(value))
         known = value->child != NULL;
@@ -158,6 +159,13 @@ static bool is_group_known(const struct field *fields, int count, const void *re
             return true;
     }
     return false;
+}
+
+bool fields_known(const struct field *fields, int count, const void *record, int field)
+{
+    char group[32];
+    split(fields[field].path, group);
+    return !*group || is_group_known(fields, count, record, group);
 }
 
 cJSON *fields_to_json(const struct field *fields, int count, const void *record)
@@ -336,6 +344,7 @@ static int read_field(const struct field *field, const struct reader *reader, co
         *(int *)value = (int)whole;
         return 0;
     case FIELD_BOOL:
+    case FIELD_NEW_BOOL:
         if (!cJSON_IsBool(node))
             return expected(reader, node, "true or false");
         *(bool *)value = cJSON_IsTrue(node);
@@ -391,7 +400,9 @@ int fields_from_json(const struct field *fields, int count, void *record, const 
                 return expected(&reader, parent, "an object");
         }
         const cJSON *node = cJSON_GetObjectItemCaseSensitive(parent, key);
-        const bool is_new = fields[i].type == FIELD_NEW_STRING || fields[i].type == FIELD_NEW_REAL;
+        const enum field_type type = fields[i].type;
+        const bool is_new =
+            type == FIELD_NEW_STRING || type == FIELD_NEW_REAL || type == FIELD_NEW_BOOL;
         if (!node && is_new)
             continue;
         if (!node)

@@ -17,6 +17,7 @@ enum field_type {
     FIELD_COUNT,       /* int64_t or uint64_t, 0 to 2^53 - 1: what a double holds exactly */
     FIELD_INT,         /* int */
     FIELD_BOOL,        /* bool */
+    FIELD_NEW_BOOL,    /* the same, added by a minor version: older files do not have it */
     FIELD_REAL,        /* double >= 0, NaN: unknown */
     FIELD_NEW_REAL,    /* the same, added by a minor version: older files do not have it */
     FIELD_SIGNED,      /* double of any sign, NaN: unknown */
@@ -47,6 +48,9 @@ cJSON *fields_to_json(const struct field *fields, int count, const void *record)
  * are copied to the arena. The record must have its defaults. */
 int fields_from_json(const struct field *fields, int count, void *record, const struct json *json,
                      const cJSON *object, struct arena *arena, struct err *err);
+
+/* Is anything known of the group that a field is in, so that it is written? */
+bool fields_known(const struct field *fields, int count, const void *record, int field);
 
 /* One field as JSON, to be deleted by the caller. */
 cJSON *field_to_json(const struct field *field, const void *record);

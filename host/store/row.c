@@ -102,6 +102,7 @@ static const struct field fields[] = {
     {"check.rechecked", FIELD_BOOL, AT(check.rechecked)},
     {"check.weights_entropy", FIELD_NEW_REAL, AT(check.weights_entropy)},
     {"check.weights_largest", FIELD_NEW_REAL, AT(check.weights_largest)},
+    {"check.inputs_changed", FIELD_NEW_BOOL, AT(check.inputs_changed)},
     {"memory.inputs_bytes", FIELD_REAL, AT(memory.inputs_bytes)},
     {"memory.scratch_bytes", FIELD_REAL, AT(memory.scratch_bytes)},
     {"memory.output_bytes", FIELD_REAL, AT(memory.output_bytes)},
@@ -189,6 +190,45 @@ const char *row_field_path(int field)
     return fields[field].path;
 }
 
+enum row_column row_field_column(int field)
+{
+    const struct problem any = problem_default();
+    const char *path = fields[field].path;
+    switch (fields[field].type) {
+    case FIELD_REAL:
+    case FIELD_NEW_REAL:
+    case FIELD_SIGNED:
+        return ROW_COLUMN_REAL;
+    case FIELD_COUNT:
+    case FIELD_INT:
+    case FIELD_BOOL:
+    case FIELD_NEW_BOOL:
+        return ROW_COLUMN_INTEGER;
+    case FIELD_INTERVAL:
+        return ROW_COLUMN_INTERVAL;
+    case FIELD_NUMBERS:
+        return ROW_COLUMN_SAMPLES;
+    case FIELD_PROBLEM_KEY: {
+        double value;
+        const char *key = strchr(path, '.') + 1;
+        const bool number = !problem_enum_name(&any, key) && problem_value(&any, key, &value);
+        return number ? ROW_COLUMN_NUMBER : ROW_COLUMN_TEXT;
+    }
+    default:
+        return ROW_COLUMN_TEXT;
+    }
+}
+
+/* A number or a flag of 0 in a group of which nothing is known (the warm-up of a row that was not
+ * timed) is as unknown as the rest of it. */
+cJSON *row_field_json(const struct row *row, int field)
+{
+    const enum field_type type = fields[field].type;
+    const bool zero = type == FIELD_COUNT || type == FIELD_BOOL || type == FIELD_NEW_BOOL;
+    return zero && !fields_known(fields, FIELDS, row, field) ? cJSON_CreateNull()
+                                                             : field_to_json(fields + field, row);
+}
+
 /* Lists are separated by spaces, objects are "key=value,key=value". */
 static void add_value(const cJSON *value, struct text *out)
 {
@@ -213,7 +253,7 @@ static void add_value(const cJSON *value, struct text *out)
 
 void row_field_text(const struct row *row, int field, struct text *out)
 {
-    cJSON *value = field_to_json(fields + field, row);
+    cJSON *value = row_field_json(row, field);
     add_value(value, out);
     cJSON_Delete(value);
 }

@@ -62,13 +62,15 @@ struct row {
     struct problem problem;
     enum row_status status;
     const char *reason; /* NULL when ok */
-    const char *phase;  /* how far it came: plan, open, prepare, check, measure, recheck, done */
+    const char *phase;  /* how far it came: plan, open, prepare, check, measure, recheck, change,
+                          done */
     struct {
         const char *mode; /* full, sample, none */
         int64_t rows_checked;
         double max_abs_err, max_rel_err, nmse, tolerance, err_over_tolerance;
-        bool repeatable; /* two launches on the same input gave the same bits */
-        bool rechecked;  /* the output of the last timed launch was judged again */
+        bool repeatable;     /* two launches on the same input gave the same bits */
+        bool rechecked;      /* the output of the last timed launch was judged again */
+        bool inputs_changed; /* so was one for other inputs, after it */
         /* Of weights that are returned, means over their rows: -sum p ln p, and the largest p. */
         double weights_entropy, weights_largest;
     } check;
@@ -122,6 +124,19 @@ int row_from_json(struct row *row, const struct json *json, const cJSON *object,
  * too. row_field_text adds a field as plain text, nothing when it is unknown. */
 int row_field_count(void);
 const char *row_field_path(int field); /* "time.median_s" */
+/* NUMBER: whole or not; INTERVAL: two reals; SAMPLES: the list of times. Other lists and objects
+ * are TEXT. */
+enum row_column {
+    ROW_COLUMN_TEXT,
+    ROW_COLUMN_NUMBER,
+    ROW_COLUMN_INTEGER,
+    ROW_COLUMN_REAL,
+    ROW_COLUMN_INTERVAL,
+    ROW_COLUMN_SAMPLES
+};
+enum row_column row_field_column(int field);
+/* To be deleted by the caller; null when it is unknown. */
+cJSON *row_field_json(const struct row *row, int field);
 void row_field_text(const struct row *row, int field, struct text *out);
 
 #endif

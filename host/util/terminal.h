@@ -8,7 +8,10 @@
 bool terminal_color(int fd);
 /* May a progress line be rewritten in place? As above, whatever NO_COLOR says. */
 bool terminal_rewrites(int fd);
-/* Columns, 80 when unknown. */
+/* May characters beyond ASCII go there? The locale's encoding is UTF-8 and it is no dumb terminal.
+ */
+bool terminal_utf8(int fd);
+/* Columns of the terminal at this moment; elsewhere those of COLUMNS, and 80 when unknown. */
 int terminal_width(int fd);
 
 #endif

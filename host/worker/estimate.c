@@ -1,5 +1,7 @@
 #include "worker/estimate.h"
 
+#include "util/text.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +14,14 @@ struct rate {
     const char *variant;
     int64_t op;
     double flops, seconds; /* of the largest problem seen; 0: none */
+    double builds_s;       /* of all `builds` together */
+    int builds;
 };
 
 struct estimate {
     struct rate *rates;
     int count;
+    bool *builds; /* is the cell the first that needs its program? */
 };
 
 static bool is_of(const struct rate *rate, const struct cell *cell)
@@ -25,11 +30,42 @@ static bool is_of(const struct rate *rate, const struct cell *cell)
            strcmp(rate->variant, cell->variant->name) == 0;
 }
 
+/* Cells of one device, variant and build options share a program; a collision of hashes costs one
+ * build in a prediction. */
+static bool *find_builds(const struct plan *plan)
+{
+    size_t slots = 16;
+    while (slots < 2 * (size_t)plan->count)
+        slots *= 2;
+    bool *builds = calloc((size_t)plan->count + 1, sizeof *builds);
+    size_t *seen = calloc(slots, sizeof *seen);
+    struct arena arena = {0};
+    if (!builds || !seen)
+        abort();
+    for (int c = 0; c < plan->count; ++c) {
+        const struct cell *cell = &plan->cells[c];
+        const char *options =
+            variant_cell_options(cell->variant, &cell->problem, &cell->tuning, &arena);
+        const size_t hash =
+            text_hash(arena_print(&arena, "%d %d %s %s", cell->device, (int)cell->problem.op,
+                                  cell->variant->name, options));
+        size_t i = hash & (slots - 1);
+        while (seen[i] && seen[i] != hash)
+            i = (i + 1) & (slots - 1);
+        builds[c] = cell->fate == CELL_RUN && !seen[i];
+        seen[i] = builds[c] ? hash : seen[i];
+    }
+    arena_free(&arena);
+    free(seen);
+    return builds;
+}
+
 struct estimate *estimate_new(const struct plan *plan)
 {
     struct estimate *estimate = calloc(1, sizeof *estimate);
     if (!estimate)
         abort();
+    estimate->builds = find_builds(plan);
     for (int c = 0; c < plan->count; ++c) {
         const struct cell *cell = &plan->cells[c];
         int r = 0;
@@ -49,8 +85,10 @@ struct estimate *estimate_new(const struct plan *plan)
 
 void estimate_free(struct estimate *estimate)
 {
-    if (estimate)
+    if (estimate) {
         free(estimate->rates);
+        free(estimate->builds);
+    }
     free(estimate);
 }
 
@@ -71,6 +109,16 @@ void estimate_learn(struct estimate *estimate, const struct cell *cell,
         rate->flops = flops;
         rate->seconds = seconds;
     }
+}
+
+void estimate_learn_build(struct estimate *estimate, const struct plan *plan,
+                          const struct cell *cell, double seconds)
+{
+    struct rate *rate = find(estimate, cell);
+    if (!(seconds > 0) || !estimate->builds[cell - plan->cells])
+        return;
+    rate->builds_s += seconds;
+    ++rate->builds;
 }
 
 bool estimate_knows(const struct estimate *estimate, const struct cell *cell)
@@ -103,7 +151,23 @@ double estimate_cell(const struct estimate *estimate, const struct plan *plan,
     const double reference =
         fmin(cell->flops, 2e9) / 2e9 + /* other operations: thrice, and not all of it by sample */
         (attention ? 0 : 3 * operation_unsampled_flops(&cell->problem) / 2e9);
-    return 0.1 + reference + 2 * launch + samples;
+    const struct rate *rate = find(estimate, cell);
+    const bool builds = estimate->builds[cell - plan->cells] && rate->builds;
+    const double build = builds ? rate->builds_s / rate->builds : 0;
+    return 0.1 + build + reference + 2 * launch + samples;
+}
+
+double estimate_rest(const struct outlook *outlook)
+{
+    /* Few seconds say little about the pace, and no pace is beyond these. */
+    static const double prior_s = 3, slowest = 5;
+    const double pace = fmin(
+        fmax((outlook->spent_s + prior_s) / (outlook->done_s + prior_s), 1 / slowest), slowest);
+    const double group_s = fmax(pace * outlook->group_s - outlook->group_spent_s, 0);
+    const double estimated_s = outlook->group_s + outlook->later_s;
+    const double rest_s =
+        outlook->guessed_s > 0.5 * estimated_s ? NAN : group_s + pace * outlook->later_s;
+    return outlook->has_budget ? fmin(rest_s, fmax(outlook->budget_s, 0)) : rest_s; /* of NaN too */
 }
 
 struct problem estimate_pilot(const struct problem *problem, double flops, int64_t lengths[2])

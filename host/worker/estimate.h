@@ -3,7 +3,7 @@
  * For each variant on each device the largest problem so far gives seconds per operation; a launch
  * is its operations times that, plus the launch latency. Small problems run at lower rates, so the
  * prediction errs on the long side until a large one has been seen; below a million operations
- * nothing is learned. */
+ * nothing is learned. The first cell of each program also takes what building took on average. */
 #ifndef ATTNBENCH_WORKER_ESTIMATE_H
 #define ATTNBENCH_WORKER_ESTIMATE_H
 
@@ -17,6 +17,9 @@ void estimate_free(struct estimate *estimate);
 /* Records that a launch of `problem` took seconds. */
 void estimate_learn(struct estimate *estimate, const struct cell *cell,
                     const struct problem *problem, double seconds);
+/* Records what building the program of this cell took, if the cell is its program's first. */
+void estimate_learn_build(struct estimate *estimate, const struct plan *plan,
+                          const struct cell *cell, double seconds);
 bool estimate_knows(const struct estimate *estimate, const struct cell *cell);
 
 /* Seconds of one launch; without any measurement from a rough guess by device type. */
@@ -25,6 +28,20 @@ double estimate_launch(const struct estimate *estimate, const struct plan *plan,
 /* Seconds of the whole cell: build, checks with the reference, samples. */
 double estimate_cell(const struct estimate *estimate, const struct plan *plan,
                      const struct cell *cell);
+
+/* What the rest of a run is made of; estimates are those of now, also of what is done. */
+struct outlook {
+    double done_s, spent_s;        /* the groups that are done: estimated, and what they took */
+    double group_s, group_spent_s; /* the present one: estimated, and what it has taken so far */
+    double later_s;                /* those to come */
+    double guessed_s;              /* of the last two estimates, what rests on no measurement */
+    double budget_s;               /* that is left; cells beyond it are skipped; 0: no budget */
+    bool has_budget;
+};
+
+/* Seconds until the run ends: estimates at the pace of what is done (a busy machine, slow builds),
+ * within the budget. NaN: unknown, as most of it would be a guess. */
+double estimate_rest(const struct outlook *outlook);
 
 /* A smaller problem of the same kind (fewer queries and keys, one batch entry, the same build) with
  * at most `flops` operations, for a first measurement of a rate. It may point into `lengths`. */

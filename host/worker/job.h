@@ -17,7 +17,9 @@ struct job {
     double *time_s;            /* what the sampler keeps: device time where it is believable */
     double *host_s, *device_s; /* of the kept samples; device_s may be NaN */
     double *pass_s[PASSES_MAX];
-    const char *gate;                  /* why a device time was refused, or NULL */
+    const char *gate; /* why a device time was refused, or NULL */
+    int launches;     /* since it was prepared, outside of measuring */
+    double build_s;   /* wall time: the step, and what the first launch took longer than the next */
     double host_span_s, device_span_s; /* how far both clocks went, over all slices */
 };
 

@@ -1,5 +1,6 @@
 #include "worker/steps.h"
 
+#include "measure/stats.h"
 #include "util/clock.h"
 
 #include <math.h>
@@ -190,17 +191,30 @@ static enum check_mode mode_of(const struct run *run, const struct job *job)
 
 static double eta(const struct run *run)
 {
-    double seconds = 0;
-    for (int c = run->next; c < run->plan->count; ++c)
-        if (run->plan->cells[c].fate == CELL_RUN && !(run->done && run->done[c]))
-            seconds += estimate_cell(run->estimate, run->plan, &run->plan->cells[c]);
-    return seconds;
+    const double now_s = clock_now_s();
+    struct outlook outlook = {.spent_s = run->group_start_s - run->start_s,
+                              .group_spent_s = now_s - run->group_start_s,
+                              .budget_s = run->start_s + run->budget_s - now_s,
+                              .has_budget = run->budget_s > 0};
+    for (int c = 0; c < run->plan->count; ++c) {
+        const struct cell *cell = &run->plan->cells[c];
+        if (cell->fate != CELL_RUN || (run->done && run->done[c]) || run->skipped[c])
+            continue;
+        const double cell_s = estimate_cell(run->estimate, run->plan, cell);
+        *(c < run->next  ? &outlook.done_s
+          : c < run->end ? &outlook.group_s
+                         : &outlook.later_s) += cell_s;
+        if (c >= run->next && !estimate_knows(run->estimate, cell))
+            outlook.guessed_s += cell_s;
+    }
+    return estimate_rest(&outlook);
 }
 
 void steps_progress(const struct run *run, const struct job *job, const char *phase)
 {
     if (run->with->on_progress)
-        run->with->on_progress(run->with->context, job->cell, phase, eta(run));
+        run->with->on_progress(run->with->context, job->cell, phase,
+                               stats_median(job->time_s, job->sampler.count), eta(run));
 }
 
 /* Some compilers allow a kernel smaller work-groups than the device's limit promises (registers,
@@ -237,8 +251,11 @@ bool steps_prepare(struct run *run, struct job *job)
 {
     cJSON *reply = NULL;
     steps_progress(run, job, "build");
+    const double start_s = clock_now_s();
     if (!steps_build(run, job, "prepare", &reply))
         return false;
+    job->build_s = clock_now_s() - start_s;
+    job->launches = 0;
     const cJSON *time = cJSON_GetObjectItemCaseSensitive(reply, "build_s");
     const char *options = json_peek_string(reply, "options");
     if (isnan(job->row.build.time_s) && cJSON_IsNumber(time))
@@ -267,11 +284,16 @@ static bool read_output(struct run *run, struct job *job, const char *phase, boo
 }
 
 /* seconds: by the device's clock, where it is believable; the host's counts a lazy compiler too. */
-static bool launch(struct run *run, struct job *job, const char *phase, double *seconds)
+static bool launch(struct run *run, struct job *job, const char *phase, bool negated,
+                   double *seconds)
 {
-    cJSON *reply = NULL;
-    if (!steps_ask_job(run, job, steps_request("launch", job->slot), phase, &reply))
+    cJSON *request = steps_request("launch", job->slot), *reply = NULL;
+    cJSON_AddBoolToObject(request, "negated", negated);
+    const double start_s = clock_now_s();
+    if (!steps_ask_job(run, job, request, phase, &reply))
         return false;
+    const double wall_s = clock_now_s() - start_s;
+    job->build_s += job->launches++ ? -wall_s : wall_s; /* lazy compilers work in the first */
     *seconds = json_peek_number(reply, "device_s");
     if (isnan(*seconds))
         *seconds = json_peek_number(reply, "host_s");
@@ -329,16 +351,32 @@ void steps_check(struct run *run, struct job *job)
         return;
     }
     steps_progress(run, job, "check");
-    if (launch(run, job, "check", &seconds) && is_worth_it(run, job, seconds, 2 * factor) &&
+    if (launch(run, job, "check", false, &seconds) && is_worth_it(run, job, seconds, 2 * factor) &&
         read_output(run, job, "check", &repeatable) && judge(run, job, "check") &&
-        launch(run, job, "check", &seconds) && is_worth_it(run, job, seconds, factor) &&
+        launch(run, job, "check", false, &seconds) && is_worth_it(run, job, seconds, factor) &&
         read_output(run, job, "check", &repeatable) && (repeatable || judge(run, job, "check"))) {
         job->row.check.repeatable = repeatable;
+        estimate_learn_build(run->estimate, run->plan, job->cell, job->build_s);
         if (run->fastest_s <= 0 || seconds < run->fastest_s)
             run->fastest_s = seconds;
         if (run->with->case_folder)
             verified(run, job);
     }
+}
+
+/* Judges a launch on inputs of the other sign: what was timed must not live on earlier inputs. */
+static bool change_inputs(struct run *run, struct job *job)
+{
+    double seconds = 0;
+    bool same = false;
+    if (!launch(run, job, "change", true, &seconds) || !read_output(run, job, "change", &same))
+        return false;
+    if (judge(run, job, "change"))
+        return true;
+    if (job->row.status == ROW_WRONG)
+        job->row.reason =
+            arena_print(run->arena, "after its inputs had changed: %s", job->row.reason);
+    return false;
 }
 
 /* The output of the last timed launch is judged as the first one was. */
@@ -350,6 +388,10 @@ static void recheck(struct run *run, struct job *job)
         if (!read_output(run, job, "recheck", &same) || !judge(run, job, "recheck"))
             return;
         job->row.check.rechecked = true;
+        const bool can_change = operation_can_flip(&job->cell->problem);
+        if (can_change && !change_inputs(run, job))
+            return;
+        job->row.check.inputs_changed = can_change;
     }
     estimate_learn(run->estimate, job->cell, &job->cell->problem, job->row.time.median_s);
     job_end(job, ROW_OK, "done", NULL, run->arena);

@@ -29,7 +29,9 @@ struct run {
     double start_s, budget_s;
     double fastest_s; /* a launch of the fastest right cell, for give_up_factor; 0: none yet */
     const bool *done;
-    int next;       /* first cell that has no row yet */
+    int next, end; /* the present group; rows of the cells before it are written */
+    bool *skipped; /* of each cell: it took no time */
+    double group_start_s;
     bool saved;     /* the weights of a case have been written */
     bool left;      /* an interrupt has left cells without a row */
     bool io_failed; /* a callback could not write; `err` says what */

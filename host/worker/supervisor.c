@@ -285,6 +285,7 @@ static int run_group(struct run *run, int first, int end)
         const struct cell *cell = &run->plan->cells[c];
         if (run->done && run->done[c])
             continue;
+        run->skipped[c] = cell->fate == CELL_RUN && jobs[j].row.status == ROW_SKIPPED;
         if (cell->fate != CELL_RUN) {
             const struct row row = job_row(run->plan, cell);
             result = emit(run, cell, &row);
@@ -320,6 +321,7 @@ int supervisor_run(const struct supervisor *supervisor, const struct plan *plan,
         .arena = arena,
         .open_device = -1,
         .standing = arena_array(arena, (size_t)plan->device_count + 1, sizeof(struct standing)),
+        .skipped = arena_array(arena, (size_t)plan->count, sizeof(bool)),
         .start_s = clock_now_s(),
         .fastest_s = supervisor->fastest_s,
         .done = done,
@@ -328,13 +330,14 @@ int supervisor_run(const struct supervisor *supervisor, const struct plan *plan,
     signal(SIGPIPE, SIG_IGN); /* a worker that died is seen by its reply pipe */
     int result = 0;
     while (run.next < plan->count && result == 0 && !stopped(&run, 1)) {
-        const int end = group_end(&run, run.next);
-        result = run_group(&run, run.next, end);
+        run.end = group_end(&run, run.next);
+        run.group_start_s = clock_now_s();
+        result = run_group(&run, run.next, run.end);
         if (supervisor->isolate == ISOLATE_CELL && run.process.pid) {
             steps_stop_worker(&run, plan->cells[run.next].suite);
             run.open_device = -1;
         }
-        run.next = end;
+        run.next = run.end;
     }
     *interrupted = stopped(&run, 1) && (run.next < plan->count || run.left);
     steps_stop_worker(&run, plan->cells[0].suite);

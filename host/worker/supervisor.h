@@ -49,8 +49,10 @@ struct supervisor {
     int (*on_row)(void *context, const struct cell *cell, const struct row *row, struct err *err);
     /* A device was opened; its launch_us is known now. */
     int (*on_device)(void *context, int device, struct err *err);
-    /* Something goes on: for a progress display. eta_s counts this cell too. */
-    void (*on_progress)(void *context, const struct cell *cell, const char *phase, double eta_s);
+    /* Something goes on: for a progress display. median_s: of the cell's samples so far, NaN: none;
+     * eta_s: until the run ends, NaN: unknown. */
+    void (*on_progress)(void *context, const struct cell *cell, const char *phase, double median_s,
+                        double eta_s);
     void *context;
 };
 

@@ -74,9 +74,11 @@ static void count_outcome(struct tuner_result *result, const struct outcome *out
         outcome->status != ROW_OK && outcome->status != ROW_WRONG && outcome->status != ROW_SKIPPED;
 }
 
-static void on_progress(void *context, const struct cell *cell, const char *phase, double eta_s)
+static void on_progress(void *context, const struct cell *cell, const char *phase, double median_s,
+                        double eta_s)
 {
     const struct trials *trials = context;
+    (void)median_s;
     (void)eta_s;
     if (trials->tuner->on_progress)
         trials->tuner->on_progress(trials->tuner->context, cell, phase, trials->result->candidates);

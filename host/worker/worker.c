@@ -37,6 +37,7 @@ struct served {
     float *output, *previous;   /* of the slot that was read last */
     float *scores;              /* its second output, or NULL */
     int read_slot;              /* -1: none */
+    bool negated;               /* the last launch saw inputs of the other sign */
     struct judgement judgement; /* the reference for the present problem */
     struct test_case test_case; /* the user's tensors, when the problem came as a case */
     bool have_case;
@@ -197,11 +198,8 @@ static int do_prepare(struct served *s, const cJSON *request, cJSON *reply, stru
     if (tuning_from_json(&tuning, cJSON_GetObjectItemCaseSensitive(request, "tuning"),
                          &s->problem_memory, &failure->err))
         return -1;
-    const int part = variant->part_count > 1; /* of a frame what is in it */
-    const struct tuning own = variant_part_tuning(variant, part, &tuning);
-    cJSON_AddStringToObject(reply, "options",
-                            variant_build_options(variant_part_problem(variant, part, &s->problem),
-                                                  &own, &s->problem_memory));
+    cJSON_AddStringToObject(
+        reply, "options", variant_cell_options(variant, &s->problem, &tuning, &s->problem_memory));
     enum build_origin origin = BUILD_SOURCE;
     const double start = clock_now_s();
     if (runner_prepare(s->runner, slot, variant, &tuning, &origin, failure))
@@ -215,8 +213,10 @@ static int do_launch(struct served *s, const cJSON *request, cJSON *reply, struc
 {
     int slot = 0;
     struct launch_times times;
+    s->negated = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(request, "negated"));
     if (number(request, "slot", 0, SLOTS_MAX - 1, &slot, failure) ||
-        runner_poison(s->runner, slot, failure) || runner_launch(s->runner, slot, &times, failure))
+        runner_negate(s->runner, s->negated, failure) || runner_poison(s->runner, slot, failure) ||
+        runner_launch(s->runner, slot, &times, failure))
         return -1;
     json_add_number(reply, "host_s", times.host_s);
     json_add_number(reply, "device_s", times.device_s);
@@ -234,6 +234,8 @@ static int do_read(struct served *s, const cJSON *request, cJSON *reply, struct 
     s->output = swap;
     if (runner_read(s->runner, slot, s->output, failure))
         return -1;
+    for (int64_t i = 0; s->negated && i < s->output_count; ++i)
+        s->output[i] = -s->output[i];
     cJSON_AddBoolToObject(
         reply, "repeatable",
         s->read_slot == slot &&
@@ -316,7 +318,9 @@ static int do_measure(struct served *s, const cJSON *request, cJSON *reply, stru
     const double slice_s = cJSON_IsNumber(slice) ? slice->valuedouble : 0;
     const bool cold = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(request, "cold"));
     char gate[TIMER_GATE_REASON] = "";
-    if (cold && !s->have_evicted && runner_evict(s->runner, failure))
+    s->negated = false;
+    if (runner_negate(s->runner, false, failure) ||
+        (cold && !s->have_evicted && runner_evict(s->runner, failure)))
         return -1;
     s->have_evicted |= cold;
     cJSON *samples = cJSON_AddArrayToObject(reply, "samples");

@@ -113,7 +113,9 @@ __attribute__((always_inline)) static inline vec biased_vec(vec score, struct bi
 }
 
 /* Raises the maxima of rows whose scores exceed them, or that have none yet, and rescales what was
- * accumulated under the old ones. `p` holds scores relative to the maxima. */
+ * accumulated under the old ones. `p` holds scores relative to the maxima if START_FROM_MAXIMUM,
+ * and else as they are: beside a maximum of -1e9, which a bias may make, a relative score of any
+ * other key would have lost all its digits. */
 static inline void raise_maxima(vec (*p)[VECS], struct rows *rows)
 {
     rows->settled = true;
@@ -121,8 +123,9 @@ static inline void raise_maxima(vec (*p)[VECS], struct rows *rows)
         vec top = p[r][0];
         for (int c = 1; c < VECS; c++)
             top = p[r][c] > top ? p[r][c] : top;
-        const float above = vec_maximum(top);
+        const float highest = vec_maximum(top);
         const bool first = rows->maximum[r] == SCORE_START;
+        const float above = first || START_FROM_MAXIMUM ? highest : highest - rows->maximum[r];
         if (first && above <= SCORE_MASKED_BELOW) {
             rows->settled = false;
             continue;
@@ -130,12 +133,12 @@ static inline void raise_maxima(vec (*p)[VECS], struct rows *rows)
         if (!first && above <= 0.0f)
             continue;
         const float rescale = first ? 0.0f : exp2_polynomial(-above);
-        rows->maximum[r] = first ? above : rows->maximum[r] + above;
+        rows->maximum[r] = first || !START_FROM_MAXIMUM ? highest : rows->maximum[r] + above;
         rows->start[r] = -rows->maximum[r];
         rows->sums[r] *= rescale;
         for (int c = 0; c < D_V_VECS; c++)
             rows->o[r][c] *= rescale;
-        for (int c = 0; c < VECS; c++)
+        for (int c = 0; c < VECS && START_FROM_MAXIMUM; c++)
             p[r][c] -= above;
     }
 }
@@ -172,18 +175,13 @@ attend(struct rows *rows, __global const vec *k, __global const vec *v, int key,
             }
         }
     }
-    if (!START_FROM_MAXIMUM) {
-#pragma unroll
-        for (int r = 0; r < ROWS; r++)
-#pragma unroll
-            for (int c = 0; c < VECS; c++)
-                scores[r * VECS + c] += rows->start[r];
-    }
-
     vec top[VECS];
 #pragma unroll
-    for (int i = 0; i < ROWS * VECS; i++)
-        top[i % VECS] = i >= VECS && top[i % VECS] > scores[i] ? top[i % VECS] : scores[i];
+    for (int i = 0; i < ROWS * VECS; i++) {
+        const vec relative =
+            START_FROM_MAXIMUM ? scores[i] : scores[i] + (vec)(rows->start[i / VECS]);
+        top[i % VECS] = i >= VECS && top[i % VECS] > relative ? top[i % VECS] : relative;
+    }
 #pragma unroll
     for (int c = 1; c < VECS; c++)
         top[0] = top[0] > top[c] ? top[0] : top[c];
@@ -195,6 +193,11 @@ attend(struct rows *rows, __global const vec *k, __global const vec *v, int key,
 #pragma unroll
         for (int i = 0; i < ROWS * VECS; i++)
             scores[i] = p[i / VECS][i % VECS];
+    }
+    if (!START_FROM_MAXIMUM) {
+#pragma unroll
+        for (int i = 0; i < ROWS * VECS; i++)
+            scores[i] += (vec)(rows->start[i / VECS]);
     }
 #pragma unroll
     for (int r = 0; r < ROWS; r++) {

@@ -7,6 +7,7 @@ GOLDEN_UPDATE=1 rewrites golden files instead of comparing.
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ SOURCE = pathlib.Path(os.environ.get("ATTNBENCH_SOURCE",
 PROGRAM = os.environ.get("ATTNBENCH", str(SOURCE / "build/release/attnbench"))
 GOLDEN = SOURCE / "tests/golden/cli"
 SKIP = 77
+BUILD = pathlib.Path(PROGRAM).resolve().parent
 
 OK, WRONG, USAGE, INCOMPLETE, NO_DEVICE, BAD_INPUT, IO, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
 
@@ -68,6 +70,11 @@ class ProgramTest(unittest.TestCase):
                                    stderr=subprocess.PIPE)
         self.addCleanup(self.end, process)
         return process
+
+    @staticmethod
+    def command():
+        """For tests that start the program in a way of their own."""
+        return [PROGRAM]
 
     @staticmethod
     def end(process):
@@ -135,6 +142,12 @@ class ProgramTest(unittest.TestCase):
             self.fail(f"{path} is missing; GOLDEN_UPDATE=1 writes it")
         self.maxDiff = None
         self.assertEqual(path.read_text(), text, f"{path}; GOLDEN_UPDATE=1 rewrites it")
+
+
+def needs(*tools):
+    """Skips a test or a class where a program is not installed."""
+    missing = [tool for tool in tools if not shutil.which(tool)]
+    return unittest.skipIf(missing, f"not installed: {' '.join(missing)}")
 
 
 def find_device(test):

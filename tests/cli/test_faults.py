@@ -30,6 +30,8 @@ CELL_FAULTS = {
                               "check"),
     ("launch", "overrun"): ("wrong", WRONG, "wrote outside a buffer: 0 bytes past the end of o",
                             "check"),
+    ("launch", "stale"): ("wrong", WRONG, "after its inputs had changed: 16 of 16 compared rows",
+                          "change"),
     ("launch", "flaky"): ("ok", OK, None, "done"),
     ("launch", "bad_timer"): ("ok", OK, None, "done"),
     ("launch", "print"): ("ok", OK, None, "done"),

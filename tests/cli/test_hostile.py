@@ -1,14 +1,25 @@
-"""Hostile strings: what drivers and files say stays text, in the terminal, Markdown and CSV."""
+"""Hostile strings: what drivers and files say stays text, in the terminal and in every format."""
 import csv
 import io
+import itertools
 import json
 import os
+import re
+import sqlite3
 import unicodedata
 
 from harness import BAD_INPUT, OK, USAGE, ProgramTest, main, make_suite
 
 # Escape sequences, an override of reading direction, markup, a formula, a table cell of its own.
 NASTY = "=cmd|' /C calc'!A0 \x1b[2J\x1b]0;owned\x07 \u202egnp.exe <img src=x onerror=alert(1)> `a` |b|"
+# A NUL ends a string.
+STRINGS = [NASTY, "a\0b", "<script>alert(1)</script></summary></details>", "\x1b[31mred\x1b]8;;http://a\x07",
+           "=cmd()", "-- | `a` | ```\n# b\n\n---\n<!--", "two\r\nlines\u2028and\u2029more", "\u202egnp",
+           "\ufeff\u200f\u2066", "'); DROP TABLE run; --", "%s%n{}${x}\\",
+           '"quoted", with a comma']
+# What the files of a test hold: every string in several places, every place with several strings.
+FILES = [STRINGS[start:] + STRINGS[:start] for start in (0, 2, 5)] + [["x" * 1_000_000],
+                                                                      ["\u202e" * 100_000]]
 FORMULAS = ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1+1", "\r=1+1", "\n=1+1", "  =1+1"]
 DEVICE = {"id": "null-0", "type": "gpu",
           **{key: NASTY for key in ("name", "vendor", "driver", "platform", "opencl_c")}}
@@ -16,9 +27,9 @@ DEVICE = {"id": "null-0", "type": "gpu",
 
 class Hostile(ProgramTest):
     def expect_harmless(self, text, what):
-        for character in text:
+        for character in set(text):
             if character not in "\n\t" and unicodedata.category(character) in ("Cc", "Cf"):
-                self.fail(f"{what} holds {character!a}: {text!a}")
+                self.fail(f"{what} holds {character!a}: {text[:10000]!a}")
 
     def run_nasty(self, **script):
         suite = make_suite({NASTY: {"n": [4, 8, 16]}}, name=NASTY, title=NASTY)
@@ -60,6 +71,79 @@ class Hostile(ProgramTest):
         for table in markdown.split("\n\n"):
             rows = [line.replace("\\|", "") for line in table.split("\n") if line.startswith("|")]
             self.assertLessEqual(len({row.count("|") for row in rows}), 1, table)
+
+    def nasty_file(self, texts):
+        """As another program may have written it: the texts in turn wherever a string is free."""
+        text = lambda turn=itertools.cycle(texts): next(turn)
+        results = json.loads(self.clean)
+        device, rows, sweep = results["devices"][0], results["rows"], text()
+        for key in ("name", "vendor", "driver", "platform", "opencl_c", "extensions", "id"):
+            device[key] = text()
+        for key in ("id", "started_utc", "tool_version", "git_commit"):
+            results["run"][key] = text()
+        results["run"]["suite"]["name"] = text()
+        results["run"]["host"]["name"] = text()
+        results["run"]["argv"] = [text()]
+        for row in rows:
+            row["device"], row["worker_output"], row["sweeps"] = device["id"], text(), [sweep]
+        rows[0].update(status="error", reason=text(), cell=text(), phase=text())
+        rows[1]["variant"] = text()
+        rows[1]["time"]["clock_reason"] = text()
+        rows[2]["passes"] = [{"kernel": text(), "median_s": 1}]
+        results["scaling"] = []
+        results["summary"].update(error=1, ok=len(rows) - 1)
+        return self.write("nasty.json", results)
+
+    def expect_whole(self, name, text):
+        """The format is what it was, and holds no more than text."""
+        self.expect_harmless(text.replace("\r\n", "\n"), name)
+        if name in ("gbench", "bmf"):
+            json.loads(text)
+        elif name == "csv":
+            table = list(csv.reader(io.StringIO(text, newline="")))
+            self.assertEqual({len(row) for row in table}, {len(table[0])})
+            for cell in (cell for row in table for cell in row):
+                if cell.lstrip().startswith(("=", "+", "-", "@")):
+                    float(cell)
+        elif name == "md":
+            self.assertLess(len(text), 65536)
+            self.assertEqual(re.sub(r"</?(details|summary)>", "", text).count("<"), 0)
+            for tag in ("details", "summary"):
+                self.assertEqual(text.count(f"<{tag}>"), text.count(f"</{tag}>"))
+            for heading in re.findall(r"(?m)^#.*", text):
+                self.assertRegex(heading, r"^(## attnbench: |### Not ok$|### .* on )")
+
+    def test_every_format(self):
+        self.run_nasty()
+        self.clean = (self.folder / "out.json").read_text()
+        for texts in FILES:
+            self.nasty_file(texts)
+            for name in ("md", "csv", "gbench", "bmf"):
+                with self.subTest(format=name, first=texts[0][:40]):
+                    result = self.attnbench("report", "nasty.json", "--format", name, status=OK)
+                    self.expect_whole(name, result.stdout)
+                    self.assertEqual(result.stderr, "")
+            with self.subTest(format="check", first=texts[0][:40]):
+                result = self.attnbench("check", "nasty.json")
+                self.expect_harmless(result.stdout + result.stderr, "check")
+
+    def test_the_database(self):
+        self.run_nasty()
+        self.clean = (self.folder / "out.json").read_text()
+        for texts in FILES:
+            self.nasty_file(texts)
+            result = self.attnbench("report", "nasty.json", "--format", "sqlite", "--out", "lab.db")
+            if "without SQLite" in result.stderr:
+                self.skipTest("built without SQLite")
+            self.assertEqual(result.returncode, OK, result.stderr)
+            self.expect_harmless(result.stderr, "report --format sqlite")
+        with sqlite3.connect(self.folder / "lab.db") as database:
+            for table in ("run", "device", "row"):
+                for value in (value for row in database.execute(f"SELECT * FROM {table}")
+                              for value in row if isinstance(value, str)):
+                    self.expect_harmless(value, table)
+            self.assertEqual(database.execute("SELECT count(*) FROM run").fetchone(),
+                             (len(FILES),))
 
     def test_formulas_in_csv(self):
         self.run_nasty()

@@ -40,6 +40,7 @@ class Rows(ProgramTest):
             if row["status"] == "ok":
                 self.assertEqual(row["phase"], "done")
                 self.assertTrue(row["check"]["rechecked"] and row["check"]["repeatable"], row)
+                self.assertTrue(row["check"]["inputs_changed"], row)
                 self.assertGreater(row["time"]["median_s"], 0)
             else:
                 self.assertNotIn("time", row)

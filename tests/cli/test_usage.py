@@ -32,7 +32,12 @@ class Help(ProgramTest):
                 self.assertLessEqual(len(line.rstrip()), 80, line)
 
     def test_version(self):
-        self.assertRegex(self.attnbench("--version", status=OK).stdout, r"^attnbench \d+\.\d+\.\d+ ")
+        text = self.attnbench("--version", status=OK).stdout
+        self.assertRegex(text, r"^attnbench \d+\.\d+\.\d+ \(([0-9a-f]{12}(-dirty)?|unknown)\)\n"
+                               r"date +\d{4}-\d\d-\d\d\nbuild +\w+, (gcc|clang) \d")
+        for name in ["OpenCL", "CLBlast", "OpenMP", "cJSON", "SQLite"]:
+            self.assertRegex(text, rf"(?m)^{name} +(no|yes|\d[\d.]*)$")
+        self.assertEqual(self.attnbench("version", status=OK).stdout, text)
 
 
 class Usage(ProgramTest):
@@ -52,8 +57,7 @@ class Usage(ProgramTest):
         (["run"], "'run' needs a SUITE, such as suites/quick.json; see attnbench run --help"),
         (["plan"], "'plan' needs SUITE...; see attnbench plan --help"),
         (["check"], "'check' needs RESULT...; see attnbench check --help"),
-        (["report"], "'report' needs RESULT; see attnbench report --help"),
-        (["report", "a", "b"], "'b' is one argument too many for 'report'"),
+        (["report"], "'report' needs RESULT...; see attnbench report --help"),
         (["devices", "x"], "'x' is one argument too many for 'devices'"),
         (["run", "--device"], "--device needs a value: --device D"),
         (["run", "--quiet=1"], "--quiet takes no value"),

@@ -124,6 +124,14 @@ class Shapes(DeviceTest):
             defaults={"d_k": 64, "heads": 3})
         self.expect_right(rows)
 
+    def test_a_first_key_that_the_bias_hides(self):
+        """Where a window's first key has a bias of -1e9 and is all that its tile shows, later
+        scores must not be taken relative to its score: they would have lost their digits."""
+        rows = self.run_sweeps(
+            {"n": {"axes": {"n": [129], "batch": [8], "bias_shape": ["b1qk", "11qk"]}}},
+            defaults={"d_k": 16, "heads": 1, "mask": "window", "window_left": 0, "bias": "float"})
+        self.expect_right(rows, unsupported=["clblast"])
+
 
 class GpuTunings(DeviceTest):
     """What a GPU would run, on whatever device there is: its grids of work-items and its barriers."""

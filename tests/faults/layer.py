@@ -118,6 +118,7 @@ class Run:
                 broken.append(f"a reason for ok, or none for {row['status']}")
             if row["status"] == "ok" and not (
                     row["check"]["err_over_tolerance"] <= 1 and row["check"]["rechecked"]
+                    and row["check"]["inputs_changed"]
                     and row["time"]["median_s"] > 0
                     and (row["time"]["clock"] == "device" or row["time"]["clock_reason"])):
                 broken.append("false ok: not checked or not timed")

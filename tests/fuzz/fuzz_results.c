@@ -10,6 +10,14 @@ static void count(void *context, const char *message)
     ++*(int *)context;
 }
 
+static void promise_json(struct text *text)
+{
+    cJSON *json = cJSON_Parse(text_get(text));
+    promise(json != NULL, "a report in JSON is JSON", text_get(text));
+    cJSON_Delete(json);
+    text_free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct results results, again;
@@ -22,9 +30,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     promise(results_check(&results, count, &told) == told, "broken rules are counted", "");
     struct text out = {0};
     report_markdown(&results, &out);
-    report_csv(&results, &out);
-    report_table(&results, 80, true, &out);
+    report_csv(&results, 1, &out);
+    report_table(&results, (struct looks){.width = 80, .color = true, .utf8 = true}, &out);
     text_free(&out);
+    report_gbench(&results, &out);
+    promise_json(&out);
+    report_bmf(&results, &out);
+    promise_json(&out);
     results_derive(&results);
 
     char *once = results_print(&results);

@@ -179,6 +179,50 @@ static void a_pilot_has_the_build_options_of_its_problem(void **state)
     arena_free(&arena);
 }
 
+static void the_first_cell_of_a_program_builds_it(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f);
+    const double first = estimate_cell(f.estimate, &f.plan, &f.cells[0]);
+    const double second = estimate_cell(f.estimate, &f.plan, &f.cells[2]);
+    estimate_learn_build(f.estimate, &f.plan, &f.cells[2], 100); /* n alone differs: not built */
+    assert_true(near(estimate_cell(f.estimate, &f.plan, &f.cells[0]), first, 1e-12));
+    estimate_learn_build(f.estimate, &f.plan, &f.cells[0], 2);
+    estimate_learn_build(f.estimate, &f.plan, &f.cells[0], 4);
+    estimate_learn_build(f.estimate, &f.plan, &f.cells[0], -1); /* noise: ignored */
+    assert_true(near(estimate_cell(f.estimate, &f.plan, &f.cells[0]), first + 3, 1e-12));
+    assert_true(near(estimate_cell(f.estimate, &f.plan, &f.cells[2]), second, 1e-12));
+    estimate_free(f.estimate);
+}
+
+static void the_rest_goes_on_at_the_pace_so_far(void **state)
+{
+    (void)state;
+    static const struct {
+        struct outlook outlook;
+        double want_s;
+    } cases[] = {
+        {{.group_s = 10, .later_s = 50}, 60},                /* nothing is done: as estimated */
+        {{.done_s = 27, .spent_s = 57, .later_s = 50}, 100}, /* twice as slow */
+        {{.done_s = 27, .spent_s = 57, .group_s = 10, .group_spent_s = 5, .later_s = 50}, 115},
+        {{.group_s = 10, .group_spent_s = 15, .later_s = 50}, 50}, /* longer than estimated */
+        {{.done_s = 0, .spent_s = 1000, .later_s = 10}, 50},       /* at most 5 times */
+        {{.done_s = 1000, .spent_s = 0, .later_s = 10}, 2},
+        {{.later_s = 50, .guessed_s = 30}, NAN}, /* most is a guess */
+        {{.later_s = 50, .guessed_s = 20}, 50},
+        {{.later_s = 50, .has_budget = true, .budget_s = 20}, 20},
+        {{.later_s = 50, .has_budget = true, .budget_s = 80}, 50},
+        {{.later_s = 50, .has_budget = true, .budget_s = -1}, 0},
+        {{.later_s = 50, .guessed_s = 50, .has_budget = true, .budget_s = 20}, 20},
+    };
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        const double got_s = estimate_rest(&cases[i].outlook);
+        if (isnan(cases[i].want_s) ? !isnan(got_s) : !near(got_s, cases[i].want_s, 1e-12))
+            fail_msg("case %zu: %g, not %g", i, got_s, cases[i].want_s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +233,8 @@ int main(void)
         cmocka_unit_test(a_cell_includes_checks_and_samples),
         cmocka_unit_test(pilots_are_small_problems_of_the_same_build),
         cmocka_unit_test(a_pilot_has_the_build_options_of_its_problem),
+        cmocka_unit_test(the_first_cell_of_a_program_builds_it),
+        cmocka_unit_test(the_rest_goes_on_at_the_pace_so_far),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,8 +46,22 @@ static void csv_is_as_before(void **state)
     (void)state;
     struct results results = sample_results();
     struct text report = {0};
-    report_csv(&results, &report);
+    report_csv(&results, 1, &report);
     compare_golden("report.csv", &report);
+    text_free(&report);
+    results_free(&results);
+}
+
+static void other_tools_formats_are_as_before(void **state)
+{
+    (void)state;
+    struct results results = sample_results();
+    struct text report = {0};
+    report_gbench(&results, &report);
+    compare_golden("report.gbench.json", &report);
+    text_free(&report);
+    report_bmf(&results, &report);
+    compare_golden("report.bmf.json", &report);
     text_free(&report);
     results_free(&results);
 }
@@ -57,32 +71,13 @@ static void table_is_as_before(void **state)
     (void)state;
     struct results results = sample_results();
     struct text report = {0};
-    report_table(&results, 80, false, &report);
+    report_table(&results, (struct looks){.width = 80}, &report);
     compare_golden("report.txt", &report);
     text_free(&report);
+    report_table(&results, (struct looks){.width = 140, .utf8 = true}, &report);
+    compare_golden("report.wide.txt", &report);
+    text_free(&report);
     results_free(&results);
-}
-
-/* Every string of the file is hostile. */
-static struct results hostile_results(void)
-{
-    struct results results = sample_results();
-    struct device_info *devices = arena_alloc(&results.arena, sizeof *devices);
-    *devices = results.devices[0];
-    devices->id = devices->name = devices->platform = devices->driver = devices->type = HOSTILE;
-    results.devices = devices;
-    results.run.suite_name = results.run.started_utc = results.run.tool_version = HOSTILE;
-    char *huge = arena_alloc(&results.arena, 10001);
-    memset(huge, '|', 10000);
-    for (int i = 0; i < results.row_count; ++i) {
-        struct row *row = results.rows + i;
-        row->device = row->variant = HOSTILE;
-        row->sweeps.values = sample_text(&results.arena, HOSTILE);
-        if (row->status != ROW_OK)
-            row->reason = i % 2 ? huge : HOSTILE;
-    }
-    results_derive(&results);
-    return results;
 }
 
 static void assert_no_controls(const struct text *report)
@@ -92,6 +87,19 @@ static void assert_no_controls(const struct text *report)
     assert_null(strstr(text_get(report), "\xe2\x80\xae"));
 }
 
+/* Does this '<' or '>' belong to a tag that folds a part? */
+static bool is_own_tag(const char *at, const char *begin)
+{
+    static const char *const tags[] = {"<details>", "</details>", "<summary>", "</summary>"};
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; ++i) {
+        const size_t length = strlen(tags[i]);
+        if (text_starts(at, tags[i]) ||
+            ((size_t)(at - begin) + 1 >= length && text_starts(at + 1 - length, tags[i])))
+            return true;
+    }
+    return false;
+}
+
 static void markdown_escapes_foreign_text(void **state)
 {
     (void)state;
@@ -99,7 +107,8 @@ static void markdown_escapes_foreign_text(void **state)
     struct text report = {0};
     report_markdown(&results, &report);
     assert_no_controls(&report);
-    assert_null(strpbrk(text_get(&report), "<>"));
+    for (const char *c = strpbrk(text_get(&report), "<>"); c; c = strpbrk(c + 1, "<>"))
+        assert_true(is_own_tag(c, text_get(&report)));
     assert_non_null(strstr(text_get(&report), "&lt;script&gt;"));
     assert_non_null(strstr(text_get(&report), "\\|x\\|"));
     for (const char *c = text_get(&report); *c; ++c)
@@ -120,6 +129,39 @@ static void markdown_escapes_foreign_text(void **state)
         assert_true(!bars || here == bars);
         bars = here;
     }
+    text_free(&report);
+    results_free(&results);
+}
+
+/* GitHub's limit, with sweeps, problems, variants and reasons beyond any measure. */
+static void markdown_fits_into_a_comment(void **state)
+{
+    (void)state;
+    enum { ROWS = 4000, SWEEPS = 40, VARIANTS = 40, LIMIT = 65536 };
+    struct results results = sample_results();
+    const struct row sample = results.rows[0];
+    struct arena *arena = &results.arena;
+    char *huge = arena_alloc(arena, 1000001);
+    memset(huge, '<', 1000000);
+    results.rows = arena_array(arena, ROWS, sizeof *results.rows);
+    for (int i = 0; i < ROWS; ++i) {
+        struct row *row = &results.rows[i];
+        *row = sample;
+        row->problem.n_q = 1 + i / VARIANTS;
+        row->cell = problem_id(&row->problem, arena);
+        row->variant = arena_print(arena, "%d_%s", i % VARIANTS, HOSTILE);
+        row->sweeps.values = sample_text(arena, arena_print(arena, "%d%s", i % SWEEPS, HOSTILE));
+        row->status = i % 3 ? ROW_OK : ROW_ERROR;
+        row->reason = i % 3 ? NULL : arena_print(arena, "%d%s", i, huge + 999000);
+    }
+    results.rows[0].reason = huge;
+    results.row_count = ROWS;
+    results_derive(&results);
+    struct text report = {0};
+    report_markdown(&results, &report);
+    assert_true(report.length < LIMIT);
+    assert_non_null(strstr(report.data, "left out: a comment would not hold"));
+    assert_non_null(strstr(report.data, "further reasons are left out"));
     text_free(&report);
     results_free(&results);
 }
@@ -189,12 +231,12 @@ static void csv_is_rectangular_and_inert(void **state)
     results.rows[4].variant = "\t=1";
     results.rows[5].variant = "say \"hi\", you";
     struct text report = {0};
-    report_csv(&results, &report);
+    report_csv(&results, 1, &report);
     assert_no_controls(&report);
     int lines = 0;
     const int fields = count_fields(text_get(&report), &lines);
     assert_int_equal(lines, 1 + results.row_count);
-    assert_int_equal(fields, lines * row_field_count());
+    assert_int_equal(fields, lines * (row_field_count() + 2 + 9 + PEAKS));
     assert_non_null(strstr(text_get(&report), ",'=1+1,"));
     assert_non_null(strstr(text_get(&report), ",'+cmd(),"));
     assert_non_null(strstr(text_get(&report), ",'-2+3,"));
@@ -206,16 +248,63 @@ static void csv_is_rectangular_and_inert(void **state)
     results_free(&results);
 }
 
+/* ASCII, and the blocks and dots of rates: U+00B7, U+2581 to U+2588. */
 static void assert_fits(const struct text *report, int width)
 {
     for (const char *line = text_get(report); *line; line += strcspn(line, "\n") + 1) {
         const int length = (int)strcspn(line, "\n");
-        if (length > width)
-            fail_msg("%d columns, not %d: %.*s", length, width, length, line);
+        int columns = 0;
+        for (int i = 0; i < length; ++i)
+            columns += ((unsigned char)line[i] & 0xc0) != 0x80;
+        if (columns > width)
+            fail_msg("%d columns, not %d: %.*s", columns, width, length, line);
         assert_true(length == 0 || line[length - 1] != ' ');
     }
     for (const char *c = text_get(report); *c; ++c)
-        assert_true(*c == '\n' || (*c >= 0x20 && *c < 0x7f));
+        if (text_starts(c, "\xc2\xb7"))
+            ++c;
+        else if (text_starts(c, "\xe2\x96") && c[2] >= '\x81' && c[2] <= '\x88')
+            c += 2;
+        else
+            assert_true(*c == '\n' || (*c >= 0x20 && *c < 0x7f));
+}
+
+/* Names, strings and keys of JSON that other tools read: whole, and nothing but text. */
+static void json_formats_stay_json(void **state)
+{
+    (void)state;
+    struct results results = hostile_results();
+    char *huge = arena_alloc(&results.arena, 1000001);
+    memset(huge, '"', 1000000);
+    results.rows[0].variant = huge;
+    results.rows[1].time.samples_s.count = 0;
+    results.rows[2].time.median_s = NAN;
+    struct text report = {0};
+    report_bmf(&results, &report);
+    assert_no_controls(&report);
+    cJSON *json = cJSON_Parse(text_get(&report));
+    assert_non_null(json);
+    assert_int_equal(cJSON_GetArraySize(json), 8); /* 9 ok rows, one without a time */
+    assert_true(strlen(json->child->string) <= 1024);
+    cJSON_Delete(json);
+    text_free(&report);
+    report_gbench(&results, &report);
+    assert_no_controls(&report);
+    assert_null(strstr(text_get(&report), "nan"));
+    json = cJSON_Parse(text_get(&report));
+    assert_non_null(json);
+    int errors = 0;
+    const cJSON *entry = NULL;
+    cJSON_ArrayForEach(entry, cJSON_GetObjectItemCaseSensitive(json, "benchmarks"))
+    {
+        const bool failed = cJSON_GetObjectItemCaseSensitive(entry, "error_occurred") != NULL;
+        errors += failed;
+        assert_true(failed || json_peek_number(entry, "real_time") > 0);
+    }
+    assert_int_equal(errors, 8 + 1); /* one row has no samples */
+    cJSON_Delete(json);
+    text_free(&report);
+    results_free(&results);
 }
 
 static void tables_fit_their_width(void **state)
@@ -224,8 +313,10 @@ static void tables_fit_their_width(void **state)
     struct results hostile = hostile_results(), results = sample_results();
     for (int width = 40; width <= 200; width += 7) {
         struct text report = {0};
-        report_table(&hostile, width, false, &report);
-        report_table(&results, width, false, &report);
+        report_table(&hostile, (struct looks){.width = width}, &report);
+        report_table(&results, (struct looks){.width = width}, &report);
+        report_table(&hostile, (struct looks){.width = width, .utf8 = true}, &report);
+        report_table(&results, (struct looks){.width = width, .utf8 = true}, &report);
         assert_fits(&report, width);
         text_free(&report);
     }
@@ -236,10 +327,10 @@ static void tables_fit_their_width(void **state)
         results.rows[i].variant = arena_print(&results.arena, "a_very_long_variant_name_%d", i);
     }
     struct text report = {0};
-    report_table(&results, 60, false, &report);
+    report_table(&results, (struct looks){.width = 60}, &report);
     assert_fits(&report, 60);
     text_free(&report);
-    report_table(&results, 0, false, &report); /* 80 */
+    report_table(&results, (struct looks){.width = 0}, &report); /* 80 */
     assert_fits(&report, 80);
     text_free(&report);
     results_free(&hostile);
@@ -251,8 +342,8 @@ static void color_is_only_added(void **state)
     (void)state;
     struct results results = sample_results();
     struct text plain = {0}, colored = {0}, stripped = {0};
-    report_table(&results, 80, false, &plain);
-    report_table(&results, 80, true, &colored);
+    report_table(&results, (struct looks){.width = 80}, &plain);
+    report_table(&results, (struct looks){.width = 80, .color = true}, &colored);
     assert_non_null(strstr(text_get(&colored), "\x1b[1m"));  /* winner */
     assert_non_null(strstr(text_get(&colored), "\x1b[31m")); /* WRONG */
     for (const char *c = text_get(&colored); *c; ++c)
@@ -420,7 +511,7 @@ static void an_empty_file_has_a_report(void **state)
     assert_non_null(strstr(report.data, "Nothing was checked."));
     assert_non_null(strstr(report.data, "0 cells (not finished: 17 planned)"));
     text_free(&report);
-    report_table(&results, 80, true, &report);
+    report_table(&results, (struct looks){.width = 80, .color = true}, &report);
     assert_string_equal(report.data, "0 cells\n");
     text_free(&report);
     results_free(&results);
@@ -431,8 +522,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(markdown_is_as_before),
         cmocka_unit_test(csv_is_as_before),
+        cmocka_unit_test(other_tools_formats_are_as_before),
         cmocka_unit_test(table_is_as_before),
         cmocka_unit_test(markdown_escapes_foreign_text),
+        cmocka_unit_test(markdown_fits_into_a_comment),
+        cmocka_unit_test(json_formats_stay_json),
         cmocka_unit_test(drift_is_reported),
         cmocka_unit_test(csv_is_rectangular_and_inert),
         cmocka_unit_test(tables_fit_their_width),

@@ -1,0 +1,294 @@
+#include "report/html.h"
+
+#include "report/page.h"
+#include "report/words.h"
+#include "util/sha256.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { LABEL_BYTES = 80, DATE = 10, MINUTE = 16 }; /* of "2026-01-31T12:00:00Z" */
+
+/* ---- foreign text and numbers ---------------------------------------------------------------- */
+
+void html_text(struct text *out, const char *foreign, size_t max_bytes)
+{
+    struct text line = {0};
+    words_line(&line, foreign, max_bytes);
+    for (const char *c = text_get(&line); *c; ++c) {
+        const char *entity = *c == '&'    ? "&amp;"
+                             : *c == '<'  ? "&lt;"
+                             : *c == '>'  ? "&gt;"
+                             : *c == '"'  ? "&quot;"
+                             : *c == '\'' ? "&#39;"
+                                          : NULL;
+        text_add_bytes(out, entity ? entity : c, entity ? strlen(entity) : 1);
+    }
+    text_free(&line);
+}
+
+void html_seconds(struct text *out, double seconds)
+{
+    struct text plain = {0};
+    text_add_seconds(&plain, seconds);
+    const char *shown = text_get(&plain);
+    const bool micro = text_ends(shown, " us");
+    text_add_bytes(out, shown, plain.length - (micro ? 2 : 0));
+    text_add(out, micro ? "µs" : "");
+    text_free(&plain);
+}
+
+void html_other_keys(struct text *out, const struct problem *problem)
+{
+    static const char *const shown[] = {"op",  "heads_q", "heads_kv", "n_q", "n_kv",
+                                        "d_k", "d_v",     "dtype",    "mask"};
+    cJSON *keys = problem_to_json(problem);
+    const cJSON *key = NULL;
+    const char *before = "";
+    cJSON_ArrayForEach(key, keys)
+    {
+        bool known = false;
+        for (size_t i = 0; i < sizeof shown / sizeof *shown; ++i)
+            known |= strcmp(shown[i], key->string) == 0;
+        if (known)
+            continue;
+        text_print(out, "%s%s", before, key->string);
+        before = ", ";
+        if (cJSON_IsString(key)) {
+            text_add(out, "=");
+            html_text(out, key->valuestring, LABEL_BYTES);
+        } else if (cJSON_IsNumber(key)) {
+            text_print(out, "=%.10g", key->valuedouble);
+        }
+    }
+    cJSON_Delete(keys);
+}
+
+void html_problem(struct text *out, const struct problem *problem)
+{
+    struct text others = {0};
+    if (problem->n_q == problem->n_kv)
+        text_print(out, "n %lld", (long long)problem->n_q);
+    else
+        text_print(out, "n %lld × %lld", (long long)problem->n_q, (long long)problem->n_kv);
+    text_print(out, ", %lld", (long long)problem->heads_q);
+    if (problem->heads_q != problem->heads_kv)
+        text_print(out, "/%lld", (long long)problem->heads_kv);
+    text_print(out, " head%s, d_k %lld", problem->heads_q == 1 ? "" : "s", (long long)problem->d_k);
+    if (problem->d_k != problem->d_v)
+        text_print(out, "/%lld", (long long)problem->d_v);
+    if (problem->mask != MASK_NONE)
+        text_print(out, ", %s", problem_enum_name(problem, "mask"));
+    text_print(out, ", %s", dtype_name((enum dtype)problem->dtype));
+    html_other_keys(&others, problem);
+    text_print(out, "%s%s", others.length ? ", " : "", text_get(&others));
+    text_free(&others);
+}
+
+int html_source_of(const struct html_page *page, int file, const struct row *row)
+{
+    for (int i = 0; i < page->source_count; ++i)
+        if (page->sources[i].results == page->results + file &&
+            strcmp(page->sources[i].device->id, row->device) == 0)
+            return i;
+    return -1;
+}
+
+/* ---- sources --------------------------------------------------------------------------------- */
+
+static bool suites_differ(const struct html_page *page)
+{
+    for (int i = 1; i < page->count; ++i)
+        if (strcmp(page->results[i].run.suite_name, page->results[0].run.suite_name) != 0)
+            return true;
+    return false;
+}
+
+/* Two runs of one device (and suite) on one day are told apart by the time of the day. */
+static bool needs_time(const struct html_page *page, const struct html_source *source, bool suites)
+{
+    const struct run_header *run = &source->results->run;
+    for (int i = 0; i < page->source_count; ++i) {
+        const struct html_source *other = page->sources + i;
+        if (other->results != source->results &&
+            strcmp(other->device->id, source->device->id) == 0 &&
+            (!suites || strcmp(other->results->run.suite_name, run->suite_name) == 0) &&
+            strncmp(other->results->run.started_utc, run->started_utc, DATE) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void add_labels(struct html_page *page)
+{
+    const bool suites = suites_differ(page);
+    for (int i = 0; i < page->source_count; ++i) {
+        struct html_source *source = page->sources + i;
+        const struct run_header *run = &source->results->run;
+        struct text label = {0}, date = {0};
+        words_line(&label, source->device->id, LABEL_BYTES);
+        if (suites) {
+            text_add(&label, " ");
+            words_line(&label, run->suite_name, LABEL_BYTES);
+        }
+        words_line(&date, run->started_utc, needs_time(page, source, suites) ? MINUTE : DATE);
+        date.length -= text_ends(text_get(&date), "...") ? 3 : 0;
+        text_print(&label, " %.*s", (int)date.length, text_get(&date));
+        int same = 1; /* two of one minute */
+        for (int k = 0; k < i; ++k)
+            same += text_starts(page->sources[k].label, text_get(&label));
+        if (same > 1)
+            text_print(&label, " #%d", same);
+        source->label = arena_copy(page->arena, text_get(&label));
+        text_free(&label);
+        text_free(&date);
+    }
+}
+
+static void add_sources(struct html_page *page)
+{
+    int count = 0;
+    for (int i = 0; i < page->count; ++i)
+        count += page->results[i].device_count;
+    page->sources = arena_array(page->arena, (size_t)count + 1, sizeof *page->sources);
+    for (int i = 0; i < page->count; ++i)
+        for (int d = 0; d < page->results[i].device_count; ++d)
+            page->sources[page->source_count++] =
+                (struct html_source){page->results + i, page->results[i].devices + d, ""};
+    add_labels(page);
+}
+
+/* ---- the page -------------------------------------------------------------------------------- */
+
+/* A part of the page as it was at build time, "" when the build did not have it. */
+static const char *page_part(const char *name)
+{
+    for (int i = 0; i < page_file_count; ++i)
+        if (strcmp(page_files[i].path, name) == 0)
+            return (const char *)page_files[i].data;
+    return "";
+}
+
+/* 'sha256-...' as a Content-Security-Policy names an inline script or style: in base64 (RFC 4648).
+ */
+static void add_hash(struct text *out, const char *content)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char hex[65 + 2];
+    sha256_hex(content, strlen(content), hex);
+    text_add(out, " 'sha256-");
+    hex[64] = hex[65] = '0'; /* 32 bytes are 42 digits of 6 bits, and one of 4 bits and 2 zeros */
+    hex[66] = '\0';
+    for (int i = 0; i < 43; ++i) {
+        unsigned value = 0;
+        for (int bit = 6 * i; bit < 6 * i + 6; ++bit) {
+            const char c = hex[bit / 4];
+            const unsigned nibble = (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+            value = value << 1 | (nibble >> (3 - bit % 4) & 1);
+        }
+        text_add_bytes(out, digits + value, 1);
+    }
+    text_add(out, "='");
+}
+
+/* Our script is one element, in files by topic. */
+static void add_script(const struct html_page *page, struct text *out)
+{
+    static const char *const files[] = {"words.js", "series.js", "draw.js",  "lengths.js",
+                                        "cells.js", "strips.js", "report.js"};
+    (void)page;
+    for (size_t i = 0; i < sizeof files / sizeof *files; ++i)
+        text_add(out, page_part(files[i]));
+}
+
+static void add_policy(const struct html_page *page, struct text *out)
+{
+    struct text script = {0};
+    add_script(page, &script);
+    text_add(out, "default-src 'none'; style-src");
+    add_hash(out, page_part("report.css"));
+    text_add(out, "; script-src");
+    add_hash(out, page_part("chart.js"));
+    add_hash(out, text_get(&script));
+    text_add(out, "; base-uri 'none'; form-action 'none'");
+    text_free(&script);
+}
+
+static void add_style(const struct html_page *page, struct text *out)
+{
+    (void)page;
+    text_add(out, page_part("report.css"));
+}
+
+static void add_chart(const struct html_page *page, struct text *out)
+{
+    (void)page;
+    text_add(out, page_part("chart.js"));
+}
+
+static void add_title(const struct html_page *page, struct text *out)
+{
+    for (int i = 0; i < page->count; ++i) {
+        text_add(out, !i ? "" : i + 1 < page->count ? ", " : " and ");
+        html_text(out, page->results[i].run.suite_name, LABEL_BYTES);
+        if (i == 3 && page->count > 5) {
+            text_print(out, " and %d others", page->count - 4);
+            return;
+        }
+    }
+}
+
+/* What stands in place of the charts until the script has drawn them. */
+static void add_no_charts(const struct html_page *page, struct text *out)
+{
+    (void)page;
+    text_add(out, *page_part("chart.js")
+                      ? "Charts are drawn where scripts run; all numbers are in the tables below."
+                      : "No charts: this attnbench was built without Chart.js (Debian: "
+                        "libjs-chart.js, npm: chart.js). All numbers are in the tables below.");
+}
+
+static void add_footer(const struct html_page *page, struct text *out)
+{
+    for (int i = 0; i < page->count; ++i) {
+        struct text words = {0};
+        text_add(out, "<p>");
+        words_summary(&words, page->results + i);
+        text_add(&words, ". ");
+        words_time(&words, page->results + i);
+        html_text(out, text_get(&words), SIZE_MAX);
+        text_add(out, "</p>\n");
+        text_free(&words);
+    }
+}
+
+/* What the template's {{name}} stand for. */
+static const struct {
+    const char *name;
+    void (*add)(const struct html_page *page, struct text *out);
+} slots[] = {{"policy", add_policy},        {"title", add_title},
+             {"style", add_style},          {"verdict", html_add_verdict},
+             {"devices", html_add_devices}, {"no_charts", add_no_charts},
+             {"sweeps", html_add_sweeps},   {"failures", html_add_failures},
+             {"rows", html_add_rows},       {"footer", add_footer},
+             {"data", html_add_data},       {"chart", add_chart},
+             {"script", add_script}};
+
+void report_html(const struct results *results, int count, struct text *out)
+{
+    struct arena arena = {0};
+    struct html_page page = {.results = results, .count = count, .arena = &arena};
+    add_sources(&page);
+    const char *at = page_part("template.html");
+    for (const char *slot = strstr(at, "{{"); slot; slot = strstr(at, "{{")) {
+        const size_t length = strcspn(slot + 2, "}");
+        text_add_bytes(out, at, (size_t)(slot - at));
+        for (size_t i = 0; i < sizeof slots / sizeof *slots; ++i)
+            if (strlen(slots[i].name) == length && strncmp(slots[i].name, slot + 2, length) == 0)
+                slots[i].add(&page, out);
+        at = slot + 2 + length + 2;
+    }
+    text_add(out, at);
+    arena_free(&arena);
+}
