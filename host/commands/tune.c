@@ -68,7 +68,9 @@ static void find_targets(struct tune_state *state)
     state->targets =
         arena_array(&state->setup.arena, (size_t)plan->count + 1, sizeof *state->targets);
     for (int c = 0; c < plan->count; ++c)
-        if (plan->cells[c].fate == CELL_RUN && search_combinations(plan->cells[c].variant) > 1)
+        /* Classes are those of attention; other operations take its tunings. */
+        if (plan->cells[c].problem.op == OP_ATTENTION && plan->cells[c].fate == CELL_RUN &&
+            search_combinations(plan->cells[c].variant) > 1)
             add_target(state, &plan->cells[c]);
 }
 

@@ -1,5 +1,6 @@
 /* attnbench variants: what there is, what it supports, and what runs on a device. */
 #include "commands/common.h"
+#include "problem/compose.h"
 #include "util/json.h"
 
 #include <stdlib.h>
@@ -54,16 +55,24 @@ static bool fits(const struct variant *variant, const struct device_info *device
     return result;
 }
 
+static bool is_attention(const struct variant *variant)
+{
+    return variant_computes(variant, OP_ATTENTION);
+}
+
 static void add_matrix(const struct setup *setup, struct text *out)
 {
     text_print(out, "%-15s", "");
     for (int v = 0; v < setup->kernels.count; ++v)
-        text_print(out, " %s", setup->kernels.variants[v].name);
+        if (is_attention(&setup->kernels.variants[v]))
+            text_print(out, " %s", setup->kernels.variants[v].name);
     text_add(out, "\n");
     for (int f = 0; f < FEATURES; ++f) {
         text_print(out, "%-15s", features[f].label);
         for (int v = 0; v < setup->kernels.count; ++v) {
             const struct variant *variant = &setup->kernels.variants[v];
+            if (!is_attention(variant))
+                continue;
             text_print(out, " %-*s", (int)strlen(variant->name),
                        fits(variant, &setup->devices[0], f, NULL) ? "yes" : "-");
         }
@@ -93,6 +102,22 @@ static void add_words(const struct variant *variant, const struct device_info *d
     }
 }
 
+/* Operations beside attention, and what computes them. */
+static void add_operations(const struct setup *setup, struct text *out)
+{
+    for (int v = 0; v < setup->kernels.count; ++v) {
+        const struct variant *variant = &setup->kernels.variants[v];
+        if (is_attention(variant))
+            continue;
+        text_print(out, "\n%s%s: %s\n    for", variant->name,
+                   variant->is_frame ? " (around any of the above)" : "", variant->idea);
+        for (int op = 0; op < OPS; ++op)
+            if (variant->ops & 1U << op)
+                text_print(out, " op=%s", op_name((enum op)op));
+        text_add(out, "\n");
+    }
+}
+
 static void add_json(const struct setup *setup, struct text *out)
 {
     cJSON *root = cJSON_CreateObject();
@@ -100,6 +125,8 @@ static void add_json(const struct setup *setup, struct text *out)
     cJSON *list = cJSON_AddArrayToObject(root, "variants");
     for (int v = 0; v < setup->kernels.count; ++v) {
         const struct variant *variant = &setup->kernels.variants[v];
+        if (!is_attention(variant))
+            continue;
         cJSON *item = cJSON_CreateObject();
         cJSON_AddItemToArray(list, item);
         cJSON_AddStringToObject(item, "name", variant->name);
@@ -133,7 +160,9 @@ int command_variants(const struct options *options)
         text_print(&out, "on %s (%s)\n\n", setup.devices[0].id, setup.devices[0].name);
         add_matrix(&setup, &out);
         for (int v = 0; v < setup.kernels.count; ++v)
-            add_words(&setup.kernels.variants[v], &setup.devices[0], &out);
+            if (is_attention(&setup.kernels.variants[v]))
+                add_words(&setup.kernels.variants[v], &setup.devices[0], &out);
+        add_operations(&setup, &out);
     }
     if (status == EXIT_OK)
         status = write_output(NULL, text_get(&out), out.length);

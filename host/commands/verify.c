@@ -2,6 +2,7 @@
 #include "commands/common.h"
 #include "commands/suite_path.h"
 #include "util/json.h"
+#include "verify/operation_reference.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -43,7 +44,7 @@ static void add_line(struct verification *v, const char *variant, const char *st
 static void add_reference(struct verification *v, const struct test_case *test_case)
 {
     const struct problem *p = &test_case->problem;
-    const int64_t count = problem_sizes(p).o, row_count = count / p->d_v;
+    const int64_t count = problem_sizes(p).o, row_count = count / problem_columns(p);
     row_index *rows = malloc((size_t)row_count * sizeof *rows);
     double *exact = malloc((size_t)count * sizeof *exact);
     float *output = malloc((size_t)count * sizeof *output);
@@ -51,8 +52,13 @@ static void add_reference(struct verification *v, const struct test_case *test_c
         abort();
     for (int64_t r = 0; r < row_count; ++r)
         rows[r] = r;
-    reference_attention(p, &test_case->inputs, rows, row_count, exact, NULL, NULL);
-    for (int64_t r = 0; r < row_count; ++r)
+    if (p->op == OP_ATTENTION)
+        reference_attention(p, &test_case->inputs, rows, row_count, exact, NULL, NULL);
+    else
+        reference_operation(p, &test_case->inputs, rows, row_count, exact, NULL);
+    for (int64_t i = 0; i < count && p->op != OP_ATTENTION; ++i)
+        output[i] = (float)exact[i];
+    for (int64_t r = 0; r < row_count && p->op == OP_ATTENTION; ++r)
         for (int64_t c = 0; c < p->d_v; ++c)
             output[row_offset(p, r, p->d_v) + c] = (float)exact[r * p->d_v + c];
     const struct closeness close = test_case_compare(test_case, output, test_case->expect, count);

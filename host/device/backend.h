@@ -52,7 +52,7 @@ struct binding {
 struct launch_times {
     double host_s;   /* from before the first enqueue to after the finish */
     double device_s; /* first start to last end; NaN when the gate refused the device's timer */
-    double pass_s[PASSES_MAX];
+    double pass_s[PASSES_MAX];    /* of a repeated pass: all its launches together */
     double host_end_s;            /* the host's clock after the finish */
     uint64_t device_end_ns;       /* the device's at the end of the last pass; 0 when refused */
     char gate[TIMER_GATE_REASON]; /* why it was refused, or "" */
@@ -88,7 +88,8 @@ struct backend {
                              enum build_origin *origin, struct failure *failure);
     /* The output was wrong: the compiled program is not to be kept for later runs. */
     void (*distrust)(struct session *session, struct kernels *kernels);
-    int (*bind)(struct session *session, struct kernels *kernels, const struct shape *shape,
+    /* shapes: of each part of a composed variant, or one. */
+    int (*bind)(struct session *session, struct kernels *kernels, const struct shape *shapes,
                 const struct binding *bindings, int count, struct failure *failure);
     /* Runs all passes once and waits for them. */
     int (*launch)(struct session *session, struct kernels *kernels, struct launch_times *times,

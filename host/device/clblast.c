@@ -110,13 +110,14 @@ int clblast_use(struct session *session, const struct tuning *tuning, struct fai
 }
 
 int clblast_gemm(struct session *session, const struct gemm *gemm, const struct gemm_sizes *sizes,
-                 cl_mem a, cl_mem b, cl_mem c, cl_event *event, struct failure *failure)
+                 cl_mem a, cl_mem b, size_t offset_b, cl_mem c, cl_event *event,
+                 struct failure *failure)
 {
     const CLBlastStatusCode status = CLBlastSgemmStridedBatched(
         CLBlastLayoutRowMajor, CLBlastTransposeNo,
         gemm->transpose_b ? CLBlastTransposeYes : CLBlastTransposeNo, sizes->m, sizes->n, sizes->k,
-        sizes->alpha, a, 0, sizes->lda, sizes->stride_a, b, 0, sizes->ldb, sizes->stride_b, 0.0f, c,
-        0, sizes->ldc, sizes->stride_c, sizes->count, &session->queue, event);
+        sizes->alpha, a, 0, sizes->lda, sizes->stride_a, b, offset_b, sizes->ldb, sizes->stride_b,
+        0.0f, c, 0, sizes->ldc, sizes->stride_c, sizes->count, &session->queue, event);
     return blast_failed(status, failure);
 }
 
@@ -171,9 +172,10 @@ int clblast_use(struct session *session, const struct tuning *tuning, struct fai
 }
 
 int clblast_gemm(struct session *session, const struct gemm *gemm, const struct gemm_sizes *sizes,
-                 cl_mem a, cl_mem b, cl_mem c, cl_event *event, struct failure *failure)
+                 cl_mem a, cl_mem b, size_t offset_b, cl_mem c, cl_event *event,
+                 struct failure *failure)
 {
-    (void)session, (void)gemm, (void)sizes, (void)a, (void)b, (void)c, (void)event;
+    (void)session, (void)gemm, (void)sizes, (void)a, (void)b, (void)offset_b, (void)c, (void)event;
     return failure_set(failure, FAILURE_UNSUPPORTED, "this attnbench was built without CLBlast");
 }
 

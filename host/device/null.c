@@ -4,7 +4,7 @@
 
 #include "device/backend.h"
 #include "verify/inputs.h"
-#include "verify/reference.h"
+#include "verify/operation_reference.h"
 
 #include <math.h>
 #include <signal.h>
@@ -33,8 +33,9 @@ struct kernels {
     struct tuning tuning;
     char *cell, *tuning_text;
     struct null_buffer *q, *k, *v, *o, *bias, *sinks;
-    struct null_buffer *returns; /* of the second output, or NULL */
-    float *output;               /* the reference's results for what was written last */
+    struct null_buffer *returns;                 /* of the second output, or NULL */
+    struct null_buffer *tensors[OP_TENSORS_MAX]; /* of operations beside attention */
+    float *output; /* the reference's results for what was written last */
     float *scores;
     uint64_t writes; /* of the session when they were made */
 };
@@ -201,10 +202,10 @@ static void null_kernels_free(struct session *session, struct kernels *kernels)
     free(kernels);
 }
 
-static int null_bind(struct session *session, struct kernels *kernels, const struct shape *shape,
+static int null_bind(struct session *session, struct kernels *kernels, const struct shape *shapes,
                      const struct binding *bindings, int count, struct failure *failure)
 {
-    (void)session, (void)shape, (void)failure;
+    (void)session, (void)shapes, (void)failure;
     const char *returns = kernels->variant->returns[kernels->problem.returns];
     const struct {
         const char *name;
@@ -216,10 +217,14 @@ static int null_bind(struct session *session, struct kernels *kernels, const str
                   {"bias", &kernels->bias},
                   {"sinks", &kernels->sinks},
                   {returns ? returns : "", &kernels->returns}};
-    for (int i = 0; i < count; ++i)
+    for (int i = 0; i < count; ++i) {
+        const int tensor = operation_tensor_find(bindings[i].name);
+        if (tensor >= 0)
+            kernels->tensors[tensor] = (struct null_buffer *)bindings[i].buffer;
         for (size_t w = 0; w < sizeof wanted / sizeof *wanted; ++w)
             if (strcmp(bindings[i].name, wanted[w].name) == 0)
                 *wanted[w].slot = (struct null_buffer *)bindings[i].buffer;
+    }
     return 0;
 }
 
@@ -251,8 +256,40 @@ static void compute_scores(struct kernels *kernels, const struct attention_input
     free(exact);
 }
 
+static void compute_operation(struct kernels *kernels)
+{
+    const struct problem *problem = &kernels->problem;
+    const int64_t count = problem_sizes(problem).o, row_count = count / problem_columns(problem);
+    struct arena arena = {0};
+    row_index *rows = arena_array(&arena, (size_t)row_count, sizeof *rows);
+    double *exact = arena_array(&arena, (size_t)count, sizeof *exact);
+    struct attention_inputs inputs = {0};
+    float *tensors[OP_TENSORS_MAX] = {0};
+    for (int t = 0; t < operation_tensor_count(); ++t) {
+        const int64_t elements = operation_tensor_size(problem, t, NULL);
+        if (elements)
+            inputs.tensors[t] = tensors[t] =
+                decoded(kernels->tensors[t], (enum dtype)problem->dtype, elements);
+    }
+    for (int64_t r = 0; r < row_count; ++r)
+        rows[r] = r;
+    reference_operation(problem, &inputs, rows, row_count, exact, NULL);
+    kernels->output = malloc((size_t)count * sizeof *kernels->output);
+    if (!kernels->output)
+        abort();
+    for (int64_t i = 0; i < count; ++i)
+        kernels->output[i] = (float)exact[i];
+    for (int t = 0; t < OP_TENSORS_MAX; ++t)
+        free(tensors[t]);
+    arena_free(&arena);
+}
+
 static void compute_output(struct kernels *kernels)
 {
+    if (kernels->problem.op != OP_ATTENTION) {
+        compute_operation(kernels);
+        return;
+    }
     const struct problem *problem = &kernels->problem;
     const struct problem_sizes sizes = problem_sizes(problem);
     const enum dtype dtype = (enum dtype)problem->dtype;

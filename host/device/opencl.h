@@ -64,12 +64,12 @@ cl_kernel opencl_kernel(struct session *session, cl_program program, const char 
                         size_t work_items, struct failure *failure);
 void opencl_programs_free(struct session *session);
 
-/* opencl_launch.c: these are the backend's */
+/* opencl_kernels.c and opencl_launch.c: these are the backend's */
 struct kernels *opencl_build(struct session *session, const struct variant *variant,
                              const struct problem *problem, const struct tuning *tuning,
                              enum build_origin *origin, struct failure *failure);
 void opencl_distrust(struct session *session, struct kernels *kernels);
-int opencl_bind(struct session *session, struct kernels *kernels, const struct shape *shape,
+int opencl_bind(struct session *session, struct kernels *kernels, const struct shape *shapes,
                 const struct binding *bindings, int count, struct failure *failure);
 int opencl_launch(struct session *session, struct kernels *kernels, struct launch_times *times,
                   struct failure *failure);
@@ -85,9 +85,11 @@ struct gemm_sizes {
     size_t m, n, k, count;
     size_t lda, ldb, ldc, stride_a, stride_b, stride_c;
     float alpha;
+    size_t step_b; /* from a step's b to the next one's, in elements */
 };
 int clblast_gemm(struct session *session, const struct gemm *gemm, const struct gemm_sizes *sizes,
-                 cl_mem a, cl_mem b, cl_mem c, cl_event *event, struct failure *failure);
+                 cl_mem a, cl_mem b, size_t offset_b, cl_mem c, cl_event *event,
+                 struct failure *failure);
 /* CLBlast compiles its kernels when they are first called for. This calls for them. */
 int clblast_warm_up(struct session *session, const struct gemm *gemm, struct failure *failure);
 bool clblast_available(void);

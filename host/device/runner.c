@@ -24,7 +24,7 @@ enum input {
 static const char *const input_names[INPUTS] = {"q",      "k",     "v",         "bias",
                                                 "slopes", "sinks", "kv_lengths"};
 
-enum { BUFFERS_MAX = INPUTS + 1 + SCRATCH_MAX };
+enum { BUFFERS_MAX = INPUTS + OP_TENSORS_MAX + 1 + SCRATCH_MAX };
 
 struct slot {
     const struct variant *variant;
@@ -39,7 +39,8 @@ struct runner {
     struct session *session;
     struct problem problem;
     struct problem_sizes sizes;
-    struct buffer *inputs[INPUTS]; /* what a problem does not have is 4 bytes long */
+    struct buffer *inputs[INPUTS];          /* what a problem does not have is 4 bytes long */
+    struct buffer *tensors[OP_TENSORS_MAX]; /* of other operations; NULL what this one has not */
     struct attention_inputs host_inputs;
     struct arena host_memory; /* of generated inputs */
     struct buffer *scratch[SCRATCH_MAX];
@@ -89,6 +90,8 @@ void runner_release(struct runner *runner)
         free_buffer(runner, &runner->scratch[i]);
     for (int i = 0; i < INPUTS; ++i)
         free_buffer(runner, &runner->inputs[i]);
+    for (int i = 0; i < OP_TENSORS_MAX; ++i)
+        free_buffer(runner, &runner->tensors[i]);
     arena_free(&runner->host_memory);
 }
 
@@ -108,11 +111,10 @@ int runner_peak(struct runner *runner, const struct device_info *device, enum pe
     return runner->backend->peak(runner->session, device, peak, program, rate, arena, failure);
 }
 
-static int write_input(struct runner *runner, enum input input, const void *data, size_t bytes,
-                       struct failure *failure)
+static int write_input(struct runner *runner, struct buffer **buffer, const void *data,
+                       size_t bytes, struct failure *failure)
 {
     static const uint32_t nothing = 0;
-    struct buffer **buffer = &runner->inputs[input];
     if (!data) {
         data = &nothing;
         bytes = sizeof nothing;
@@ -124,10 +126,12 @@ static int write_input(struct runner *runner, enum input input, const void *data
                    : -1;
 }
 
-/* q, k or v, encoded to the problem's dtype. */
-static int write_tensor(struct runner *runner, enum input input, const float *values, int64_t count,
-                        struct failure *failure)
+/* Encoded to the problem's dtype. */
+static int write_tensor(struct runner *runner, struct buffer **input, const float *values,
+                        int64_t count, struct failure *failure)
 {
+    if (!values)
+        return write_input(runner, input, NULL, 0, failure);
     const enum dtype dtype = (enum dtype)runner->problem.dtype;
     const size_t bytes = (size_t)(count * dtype_bytes(dtype));
     if (dtype == DTYPE_F32)
@@ -141,7 +145,7 @@ static int write_tensor(struct runner *runner, enum input input, const float *va
     return result;
 }
 
-static int write_negated(struct runner *runner, enum input input, const float *values,
+static int write_negated(struct runner *runner, struct buffer **input, const float *values,
                          int64_t count, struct failure *failure)
 {
     float *minus = malloc((size_t)count * sizeof *minus);
@@ -154,27 +158,64 @@ static int write_negated(struct runner *runner, enum input input, const float *v
     return result;
 }
 
+/* An input of another operation, as it is or with its signs changed. */
+static int write_flipped(struct runner *runner, int tensor, bool negated, struct failure *failure)
+{
+    const float *values = runner->host_inputs.tensors[tensor];
+    const int64_t count = operation_tensor_size(&runner->problem, tensor, NULL);
+    float *flipped = malloc((size_t)count * sizeof *flipped);
+    if (!flipped)
+        return failure_set(failure, FAILURE_OOM, "out of memory on the host");
+    operation_flip(&runner->problem, tensor, values, flipped);
+    const int result =
+        write_tensor(runner, &runner->tensors[tensor], negated ? flipped : values, count, failure);
+    free(flipped);
+    return result;
+}
+
 int runner_negate(struct runner *runner, bool negated, struct failure *failure)
 {
     const struct attention_inputs *inputs = &runner->host_inputs;
     const enum sign sign = negated ? NEGATED : AS_THEY_ARE;
-    int (*const write)(struct runner *, enum input, const float *, int64_t, struct failure *) =
-        negated ? write_negated : write_tensor;
+    int (*const write)(struct runner *, struct buffer **, const float *, int64_t,
+                       struct failure *) = negated ? write_negated : write_tensor;
     if (runner->sign == sign)
         return 0;
     runner->sign = UNKNOWN;
-    if (write(runner, INPUT_Q, inputs->q, runner->sizes.q, failure) ||
-        write(runner, INPUT_K, inputs->k, runner->sizes.k, failure) ||
-        write(runner, INPUT_V, inputs->v, runner->sizes.v, failure))
+    if (runner->problem.op == OP_ATTENTION &&
+        (write(runner, &runner->inputs[INPUT_Q], inputs->q, runner->sizes.q, failure) ||
+         write(runner, &runner->inputs[INPUT_K], inputs->k, runner->sizes.k, failure) ||
+         write(runner, &runner->inputs[INPUT_V], inputs->v, runner->sizes.v, failure)))
         return -1;
+    for (int t = 0; t < operation_tensor_count(); ++t)
+        if (inputs->tensors[t] && operation_flips(&runner->problem, t) &&
+            write_flipped(runner, t, negated, failure))
+            return -1;
     runner->sign = sign;
     return 0;
+}
+
+static void generate_tensors(struct runner *runner, enum input_kind kind, uint64_t seed)
+{
+    runner->host_inputs = (struct attention_inputs){0};
+    for (int t = 0; t < operation_tensor_count(); ++t) {
+        const int64_t count = operation_tensor_size(&runner->problem, t, NULL);
+        if (!count)
+            continue;
+        float *values = arena_array(&runner->host_memory, (size_t)count, sizeof *values);
+        inputs_fill_tensor(&runner->problem, t, kind, seed, values, count);
+        runner->host_inputs.tensors[t] = values;
+    }
 }
 
 static void generate(struct runner *runner, enum input_kind kind, uint64_t seed)
 {
     const struct problem *problem = &runner->problem;
     struct arena *memory = &runner->host_memory;
+    if (problem->op != OP_ATTENTION) {
+        generate_tensors(runner, kind, seed);
+        return;
+    }
     const int64_t counts[3] = {runner->sizes.q, runner->sizes.k, runner->sizes.v};
     const size_t bias = (size_t)problem_bias_dims(problem).count;
     float *values[3];
@@ -219,11 +260,14 @@ static int write_modifiers(struct runner *runner, struct failure *failure)
     }
     const bool boolean = problem->bias == BIAS_BOOL;
     const void *biases = boolean ? (const void *)inputs->mask : inputs->bias;
-    return write_input(runner, INPUT_BIAS, biases, bias * (boolean ? 1 : 4), failure) ||
-                   write_input(runner, INPUT_SLOPES, slopes, heads * sizeof(float), failure) ||
-                   write_input(runner, INPUT_SINKS, inputs->sinks, heads * sizeof(float),
+    return write_input(runner, &runner->inputs[INPUT_BIAS], biases, bias * (boolean ? 1 : 4),
+                       failure) ||
+                   write_input(runner, &runner->inputs[INPUT_SLOPES], slopes, heads * sizeof(float),
                                failure) ||
-                   write_input(runner, INPUT_LENGTHS, lengths, batch * sizeof *lengths, failure)
+                   write_input(runner, &runner->inputs[INPUT_SINKS], inputs->sinks,
+                               heads * sizeof(float), failure) ||
+                   write_input(runner, &runner->inputs[INPUT_LENGTHS], lengths,
+                               batch * sizeof *lengths, failure)
                ? -1
                : 0;
 }
@@ -241,10 +285,17 @@ int runner_problem(struct runner *runner, const struct problem *problem,
     else
         generate(runner, kind, seed);
     const struct attention_inputs *inputs = &runner->host_inputs;
-    if (write_tensor(runner, INPUT_Q, inputs->q, runner->sizes.q, failure) ||
-        write_tensor(runner, INPUT_K, inputs->k, runner->sizes.k, failure) ||
-        write_tensor(runner, INPUT_V, inputs->v, runner->sizes.v, failure))
+    if (write_tensor(runner, &runner->inputs[INPUT_Q], inputs->q, runner->sizes.q, failure) ||
+        write_tensor(runner, &runner->inputs[INPUT_K], inputs->k, runner->sizes.k, failure) ||
+        write_tensor(runner, &runner->inputs[INPUT_V], inputs->v, runner->sizes.v, failure))
         return -1;
+    for (int t = 0; t < operation_tensor_count(); ++t) {
+        const int64_t elements = operation_tensor_size(problem, t, NULL);
+        const bool is_of = (operation_tensor(t)->ops & 1U << problem->op) != 0;
+        if (is_of &&
+            write_tensor(runner, &runner->tensors[t], inputs->tensors[t], elements, failure))
+            return -1;
+    }
     return write_modifiers(runner, failure);
 }
 
@@ -256,16 +307,12 @@ const struct attention_inputs *runner_inputs(const struct runner *runner)
 static int reserve_scratch(struct runner *runner, const struct slot *slot, struct failure *failure)
 {
     for (int i = 0; i < slot->variant->scratch_count; ++i) {
-        int64_t elements = 1;
-        for (int d = 0; d < slot->variant->scratch[i].dim_count; ++d) {
-            int64_t size = 0;
-            if (variant_size(slot->variant->scratch[i].dims[d], &runner->problem, &slot->tuning,
-                             &size, &failure->err))
-                return failure->kind = FAILURE_ERROR, -1;
-            elements *= size;
-        }
-        /* A size of 0: this problem does not need it. */
-        const size_t bytes = elements ? (size_t)elements * sizeof(float) : sizeof(float);
+        int64_t size = 0;
+        if (variant_scratch_bytes(slot->variant, &slot->variant->scratch[i], &runner->problem,
+                                  &slot->tuning, &size, &failure->err))
+            return failure->kind = FAILURE_ERROR, -1;
+        /* 0: this problem does not need it. */
+        const size_t bytes = size ? (size_t)size : sizeof(float);
         if (runner->scratch[i] && runner->scratch[i]->bytes >= bytes)
             continue;
         free_buffer(runner, &runner->scratch[i]);
@@ -320,17 +367,29 @@ static struct shape make_shape(const struct problem *problem)
     };
 }
 
+/* Every buffer of a slot by its name: inputs first, then what a launch writes. */
+static int slot_buffers(struct runner *runner, const struct slot *slot, struct binding *bindings)
+{
+    int count = 0;
+    for (int i = 0; i < INPUTS; ++i)
+        bindings[count++] = (struct binding){input_names[i], runner->inputs[i]};
+    for (int t = 0; t < operation_tensor_count(); ++t)
+        if (runner->tensors[t])
+            bindings[count++] = (struct binding){operation_tensor(t)->name, runner->tensors[t]};
+    bindings[count++] = (struct binding){"o", slot->output};
+    for (int i = 0; i < slot->variant->scratch_count; ++i)
+        bindings[count++] = (struct binding){slot->variant->scratch[i].name, runner->scratch[i]};
+    return count;
+}
+
 static int bind(struct runner *runner, struct slot *slot, struct failure *failure)
 {
     struct binding bindings[BUFFERS_MAX];
-    int count = 0;
-    bindings[count++] = (struct binding){"o", slot->output};
-    for (int i = 0; i < INPUTS; ++i)
-        bindings[count++] = (struct binding){input_names[i], runner->inputs[i]};
-    for (int i = 0; i < slot->variant->scratch_count; ++i)
-        bindings[count++] = (struct binding){slot->variant->scratch[i].name, runner->scratch[i]};
-    const struct shape shape = make_shape(&runner->problem);
-    if (runner->backend->bind(runner->session, slot->kernels, &shape, bindings, count, failure))
+    struct shape shapes[PARTS_MAX];
+    const int count = slot_buffers(runner, slot, bindings);
+    for (int p = 0; p == 0 || p < slot->variant->part_count; ++p)
+        shapes[p] = make_shape(variant_part_problem(slot->variant, p, &runner->problem));
+    if (runner->backend->bind(runner->session, slot->kernels, shapes, bindings, count, failure))
         return -1;
     slot->bound = runner->scratch_generation;
     return 0;
@@ -357,24 +416,6 @@ int runner_evict(struct runner *runner, struct failure *failure)
     return runner->backend->evict(runner->session, failure);
 }
 
-/* Every buffer of a slot, for guards. */
-static int slot_buffers(struct runner *runner, const struct slot *slot, struct buffer **buffers,
-                        const char **names)
-{
-    int count = 0;
-    for (int i = 0; i < INPUTS; ++i) {
-        names[count] = input_names[i];
-        buffers[count++] = runner->inputs[i];
-    }
-    names[count] = "o";
-    buffers[count++] = slot->output;
-    for (int i = 0; i < slot->variant->scratch_count; ++i) {
-        names[count] = slot->variant->scratch[i].name;
-        buffers[count++] = runner->scratch[i];
-    }
-    return count;
-}
-
 /* The payload may end in the middle of a 4-byte word; the guard behind it starts at the next. */
 static size_t after_payload(const struct buffer *buffer)
 {
@@ -392,20 +433,22 @@ int runner_poison(struct runner *runner, int slot_index, struct failure *failure
 {
     const struct backend *backend = runner->backend;
     struct slot *slot = &runner->slots[slot_index];
-    struct buffer *buffers[BUFFERS_MAX];
-    const char *names[BUFFERS_MAX];
-    const int count = slot_buffers(runner, slot, buffers, names);
-    for (int i = 0; i < count; ++i)
-        if (backend->buffer_fill(runner->session, buffers[i], 0, buffers[i]->guard, GUARD_PATTERN,
+    struct binding all[BUFFERS_MAX];
+    const int count = slot_buffers(runner, slot, all);
+    bool input = true;
+    for (int i = 0; i < count; ++i) {
+        struct buffer *buffer = all[i].buffer;
+        if (backend->buffer_fill(runner->session, buffer, 0, buffer->guard, GUARD_PATTERN,
                                  failure) ||
-            backend->buffer_fill(runner->session, buffers[i], after_payload(buffers[i]),
-                                 buffers[i]->guard, GUARD_PATTERN, failure))
+            backend->buffer_fill(runner->session, buffer, after_payload(buffer), buffer->guard,
+                                 GUARD_PATTERN, failure))
             return -1;
-    /* Scratch too: what a variant forgets to write there, another one may have left right. */
-    for (int i = INPUTS; i < count; ++i)
-        if (backend->buffer_fill(runner->session, buffers[i], buffers[i]->guard,
-                                 (buffers[i]->bytes + 3) / 4 * 4, POISON, failure))
+        /* Scratch too: what a variant forgets to write there, another one may have left right. */
+        input = input && buffer != slot->output;
+        if (!input && backend->buffer_fill(runner->session, buffer, buffer->guard,
+                                           (buffer->bytes + 3) / 4 * 4, POISON, failure))
             return -1;
+    }
     return 0;
 }
 
@@ -455,25 +498,25 @@ int runner_read_scores(struct runner *runner, int slot_index, float *values,
 int runner_guards(struct runner *runner, int slot_index, struct err *what, struct failure *failure)
 {
     struct slot *slot = &runner->slots[slot_index];
-    struct buffer *buffers[BUFFERS_MAX];
-    const char *names[BUFFERS_MAX];
-    const int count = slot_buffers(runner, slot, buffers, names);
+    struct binding all[BUFFERS_MAX];
+    const int count = slot_buffers(runner, slot, all);
     int result = 0;
     for (int i = 0; i < count && result == 0; ++i) {
-        const size_t guard = buffers[i]->guard;
+        struct buffer *buffer = all[i].buffer;
+        const size_t guard = buffer->guard;
         if (guard == 0)
             continue;
         uint32_t *words = malloc(guard);
         if (!words)
             return failure_set(failure, FAILURE_OOM, "out of memory on the host");
         for (int side = 0; side < 2 && result == 0; ++side) {
-            result = read_fresh(runner, buffers[i], side ? after_payload(buffers[i]) : 0, guard,
-                                words, failure);
+            result =
+                read_fresh(runner, buffer, side ? after_payload(buffer) : 0, guard, words, failure);
             for (size_t w = 0; w < guard / 4 && result == 0; ++w)
                 if (words[w] != GUARD_PATTERN) {
                     err_set(what, "wrote outside a buffer: %zu bytes %s %s",
                             side ? w * 4 : guard - w * 4, side ? "past the end of" : "before",
-                            names[i]);
+                            all[i].name);
                     result = 1;
                 }
         }

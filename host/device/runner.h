@@ -46,7 +46,8 @@ int runner_poison(struct runner *runner, int slot_index, struct failure *failure
  * output holds may take a NaN for a fresh one. */
 int runner_spoil_output(struct runner *runner, int slot_index, struct failure *failure);
 /* From here on launches see q, k and v with their signs changed (or as they are again): scores stay
- * what they are, and the output is exactly minus the former one. What a launch kept of earlier
+ * what they are, and the output is exactly minus the former one. Of other operations those inputs
+ * change that operation_flip says. What a launch kept of earlier
  * inputs shows, without another reference. */
 int runner_negate(struct runner *runner, bool negated, struct failure *failure);
 int runner_launch(struct runner *runner, int slot_index, struct launch_times *times,

@@ -1,5 +1,5 @@
 /* Which keys a query sees, and how many: masks, windows, padding, boolean masks, ALiBi. */
-#include "problem/problem.h"
+#include "problem/operation.h"
 
 #include <math.h>
 
@@ -133,6 +133,8 @@ static double kept_pairs(const struct problem *problem)
 
 double problem_pairs(const struct problem *problem)
 {
+    if (problem->op != OP_ATTENTION)
+        return operation_pairs(problem);
     if (problem->bias == BIAS_BOOL)
         return kept_pairs(problem);
     const double heads = (double)problem->heads_q;

@@ -1,5 +1,6 @@
 #include "problem/plan.h"
 
+#include "problem/compose.h"
 #include "util/sha256.h"
 #include "util/text.h"
 
@@ -199,12 +200,20 @@ static const double usable_part = 0.9;
 static void use_tuned(struct cell *cell, const struct plan_request *request, struct arena *arena)
 {
     const struct device_info *device = &request->devices[cell->device];
+    const struct variant *variant = cell->variant;
+    /* Of a composed variant the attention inside is what was tuned. */
+    const bool composed = variant->part_count > 1;
     const struct tuned *tuned =
-        request->tunings ? tunings_find(request->tunings, cell->variant, &cell->problem, device)
-                         : NULL;
+        request->tunings
+            ? tunings_find(request->tunings, composed ? variant->parts[1].variant : variant,
+                           variant_part_problem(variant, composed, &cell->problem), device)
+            : NULL;
     if (!tuned)
         return;
-    cell->tuning = tuned->tuning;
+    struct tuning tuning = variant_part_tuning(variant, 0, &cell->tuning);
+    for (int i = 0; i < tuned->tuning.count && composed; ++i)
+        tuning.items[tuning.count++] = tuned->tuning.items[i];
+    cell->tuning = composed ? tuning : tuned->tuning;
     cell->tuning_source = tuned->source;
     cell->tuning_class = problem_class_text(&tuned->class, arena);
 }
@@ -282,11 +291,18 @@ static int add_cells(struct plan *plan, const struct plan_request *request,
     int group = 0;
     for (int d = 0; d < request->device_count; ++d)
         for (int e = 0; e < entries->count; ++e, ++group)
-            for (int v = 0; v < request->variant_count; ++v)
-                if (is_wanted(request, &entries->items[e], request->variants[v].name))
-                    add_cell(plan, request, &entries->items[e], &request->variants[v], d, group,
-                             filter);
-    return plan->count ? 0 : err_set(err, "the plan is empty: no variant is wanted by any sweep");
+            for (int v = 0; v < request->variant_count; ++v) {
+                if (!is_wanted(request, &entries->items[e], request->variants[v].name))
+                    continue;
+                const struct variant *variant =
+                    compose_for(request->variants, request->variant_count, &request->variants[v],
+                                &entries->items[e].problem, &request->devices[d], &plan->arena);
+                if (variant)
+                    add_cell(plan, request, &entries->items[e], variant, d, group, filter);
+            }
+    return plan->count ? 0
+                       : err_set(err, "the plan is empty: no variant that a sweep wants computes "
+                                      "its operation");
 }
 
 static void identify(struct plan *plan)

@@ -1,5 +1,6 @@
 #include "problem/problem.h"
 
+#include "problem/operation.h"
 #include "util/json.h"
 #include "util/text.h"
 
@@ -18,9 +19,11 @@ struct key {
     int64_t low, high, standard; /* standard: the default of integers, enums and bools */
     const char *const *names;    /* of an enum's values, NULL-terminated */
     double low_f, high_f;        /* of doubles; their default is 0 */
+    unsigned ops;                /* the operations that have it, a bit each; 0: all */
 };
 
-static const char *const op_names[] = {"attention", NULL};
+static const char *const op_names[] = {"attention", "mha", "encoder_layer", "decoder_layer", "rnn",
+                                       "bahdanau",  NULL};
 static const char *const dtype_names[] = {"f32", "f16", "bf16", NULL};
 static const char *const layout_names[] = {"bhnd", "bnhd", NULL};
 static const char *const mask_names[] = {"none", "causal", "window", "causal+window", NULL};
@@ -31,34 +34,56 @@ static const char *const returns_names[] = {"none", "weights", "scores", NULL};
 static const char *const bias_shape_names[] = {"11qk", "1hqk", "b1qk", "bhqk", "111k", "1h1k",
                                                "b11k", "bh1k", "11q1", "1hq1", "b1q1", "bhq1",
                                                "1111", "1h11", "b111", "bh11", NULL};
+static const char *const gemm_names[] = {"own", "clblast", NULL};
+static const char *const norm_names[] = {"post", "pre", NULL};
+static const char *const activation_names[] = {"relu", "gelu", NULL};
+static const char *const position_names[] = {"none", "sinusoidal",   "learned", "relative",
+                                             "rope", "rope_in_load", NULL};
+static const char *const cell_names[] = {"elman", "gru", "lstm", NULL};
 
 #define AT(member) offsetof(struct problem, member)
 enum { NO_DEFAULT = 0 }; /* sizes start at 1, so 0 marks one that was not set */
 
 /* The order is that of cell ids. */
 static const struct key keys[] = {
-    {"op", KEY_ENUM, AT(op), 0, 0, OP_ATTENTION, op_names, 0, 0},
-    {"batch", KEY_INT, AT(batch), 1, PROBLEM_MAX_SIZE, 1, NULL, 0, 0},
-    {"heads_q", KEY_INT, AT(heads_q), 1, PROBLEM_MAX_SIZE, 1, NULL, 0, 0},
-    {"heads_kv", KEY_INT, AT(heads_kv), 1, PROBLEM_MAX_SIZE, 1, NULL, 0, 0},
-    {"n_q", KEY_INT, AT(n_q), 1, PROBLEM_MAX_SIZE, NO_DEFAULT, NULL, 0, 0},
-    {"n_kv", KEY_INT, AT(n_kv), 1, PROBLEM_MAX_SIZE, NO_DEFAULT, NULL, 0, 0},
-    {"d_k", KEY_INT, AT(d_k), 1, PROBLEM_MAX_HEAD, NO_DEFAULT, NULL, 0, 0},
-    {"d_v", KEY_INT, AT(d_v), 1, PROBLEM_MAX_HEAD, NO_DEFAULT, NULL, 0, 0},
-    {"dtype", KEY_ENUM, AT(dtype), 0, 0, DTYPE_F32, dtype_names, 0, 0},
-    {"layout", KEY_ENUM, AT(layout), 0, 0, LAYOUT_BHND, layout_names, 0, 0},
-    {"mask", KEY_ENUM, AT(mask), 0, 0, MASK_NONE, mask_names, 0, 0},
+    {"op", KEY_ENUM, AT(op), 0, 0, OP_ATTENTION, op_names, 0, 0, 0},
+    {"batch", KEY_INT, AT(batch), 1, PROBLEM_MAX_SIZE, 1, NULL, 0, 0, 0},
+    {"heads_q", KEY_INT, AT(heads_q), 1, PROBLEM_MAX_SIZE, 1, NULL, 0, 0, 0},
+    {"heads_kv", KEY_INT, AT(heads_kv), 1, PROBLEM_MAX_SIZE, 1, NULL, 0, 0, 0},
+    {"n_q", KEY_INT, AT(n_q), 1, PROBLEM_MAX_SIZE, NO_DEFAULT, NULL, 0, 0, 0},
+    {"n_kv", KEY_INT, AT(n_kv), 1, PROBLEM_MAX_SIZE, NO_DEFAULT, NULL, 0, 0, 0},
+    {"d_k", KEY_INT, AT(d_k), 1, PROBLEM_MAX_HEAD, NO_DEFAULT, NULL, 0, 0, 0},
+    {"d_v", KEY_INT, AT(d_v), 1, PROBLEM_MAX_HEAD, NO_DEFAULT, NULL, 0, 0, 0},
+    {"dtype", KEY_ENUM, AT(dtype), 0, 0, DTYPE_F32, dtype_names, 0, 0, 0},
+    {"layout", KEY_ENUM, AT(layout), 0, 0, LAYOUT_BHND, layout_names, 0, 0, 0},
+    {"mask", KEY_ENUM, AT(mask), 0, 0, MASK_NONE, mask_names, 0, 0, 0},
     {"causal_offset", KEY_INT, AT(causal_offset), -PROBLEM_MAX_SIZE, PROBLEM_MAX_SIZE,
-     CAUSAL_OFFSET_AUTO, NULL, 0, 0},
-    {"window_left", KEY_INT, AT(window_left), -1, PROBLEM_MAX_SIZE, WINDOW_UNLIMITED, NULL, 0, 0},
-    {"window_right", KEY_INT, AT(window_right), -1, PROBLEM_MAX_SIZE, WINDOW_UNLIMITED, NULL, 0, 0},
-    {"bias", KEY_ENUM, AT(bias), 0, 0, BIAS_NONE, bias_names, 0, 0},
-    {"kv_lengths", KEY_LENGTHS, AT(kv_lengths), 0, PROBLEM_MAX_SIZE, 0, NULL, 0, 0},
-    {"softcap", KEY_DOUBLE, AT(softcap), 0, 0, 0, NULL, 0, 1e6},
-    {"sink", KEY_BOOL, AT(sink), 0, 1, 0, NULL, 0, 0},
-    {"scale", KEY_DOUBLE, AT(scale), 0, 0, 0, NULL, -1e6, 1e6},
-    {"bias_shape", KEY_ENUM, AT(bias_shape), 0, 0, 0, bias_shape_names, 0, 0},
-    {"returns", KEY_ENUM, AT(returns), 0, 0, RETURNS_NONE, returns_names, 0, 0},
+     CAUSAL_OFFSET_AUTO, NULL, 0, 0, 0},
+    {"window_left", KEY_INT, AT(window_left), -1, PROBLEM_MAX_SIZE, WINDOW_UNLIMITED, NULL, 0, 0,
+     0},
+    {"window_right", KEY_INT, AT(window_right), -1, PROBLEM_MAX_SIZE, WINDOW_UNLIMITED, NULL, 0, 0,
+     0},
+    {"bias", KEY_ENUM, AT(bias), 0, 0, BIAS_NONE, bias_names, 0, 0, 0},
+    {"kv_lengths", KEY_LENGTHS, AT(kv_lengths), 0, PROBLEM_MAX_SIZE, 0, NULL, 0, 0, 0},
+    {"softcap", KEY_DOUBLE, AT(softcap), 0, 0, 0, NULL, 0, 1e6, 0},
+    {"sink", KEY_BOOL, AT(sink), 0, 1, 0, NULL, 0, 0, 0},
+    {"scale", KEY_DOUBLE, AT(scale), 0, 0, 0, NULL, -1e6, 1e6, 0},
+    {"bias_shape", KEY_ENUM, AT(bias_shape), 0, 0, 0, bias_shape_names, 0, 0, 0},
+    {"returns", KEY_ENUM, AT(returns), 0, 0, RETURNS_NONE, returns_names, 0, 0, 0},
+    {"d_model", KEY_INT, AT(d_model), 1, PROBLEM_MAX_SIZE, 0, NULL, 0, 0, OPS_OTHER},
+    {"d_ff", KEY_INT, AT(d_ff), 1, PROBLEM_MAX_SIZE, 0, NULL, 0, 0, OPS_LAYER},
+    {"layers", KEY_INT, AT(layers), 1, PROBLEM_MAX_LAYERS, 0, NULL, 0, 0, OPS_LAYER},
+    {"biases", KEY_BOOL, AT(biases), 0, 1, 0, NULL, 0, 0, OPS_HEADS},
+    {"cross", KEY_BOOL, AT(cross), 0, 1, 0, NULL, 0, 0, OPS_MHA},
+    {"gemm", KEY_ENUM, AT(gemm), 0, 0, GEMM_OWN, gemm_names, 0, 0, OPS_OTHER},
+    {"norm", KEY_ENUM, AT(norm), 0, 0, NORM_POST, norm_names, 0, 0, OPS_LAYER},
+    {"activation", KEY_ENUM, AT(activation), 0, 0, ACTIVATION_RELU, activation_names, 0, 0,
+     OPS_LAYER},
+    {"position", KEY_ENUM, AT(position), 0, 0, POSITION_NONE, position_names, 0, 0, OPS_HEADS},
+    {"relative_clip", KEY_INT, AT(relative_clip), 1, 4096, 0, NULL, 0, 0, OPS_HEADS},
+    {"rope_base", KEY_DOUBLE, AT(rope_base), 0, 0, 0, NULL, 0, 1e9, OPS_HEADS},
+    {"rope_fraction", KEY_DOUBLE, AT(rope_fraction), 0, 0, 0, NULL, 0, 1, OPS_HEADS},
+    {"rnn_cell", KEY_ENUM, AT(cell), 0, 0, RNN_ELMAN, cell_names, 0, 0, OPS_RNN},
 };
 enum { KEY_COUNT = sizeof keys / sizeof *keys };
 
@@ -76,9 +101,9 @@ static const struct key *find_key(const char *name)
     return NULL;
 }
 
-static uint32_t bit(const struct key *key)
+static uint64_t bit(const struct key *key)
 {
-    return UINT32_C(1) << (key - keys);
+    return UINT64_C(1) << (key - keys);
 }
 
 static int64_t *integer(const struct problem *problem, const struct key *key)
@@ -260,12 +285,25 @@ static int check_lengths(const struct problem *problem, struct err *err)
     return 0;
 }
 
+/* A key of another operation would do nothing. */
+static int check_keys(const struct problem *problem, struct err *err)
+{
+    for (size_t i = 0; i < KEY_COUNT; ++i)
+        if (keys[i].ops && !(keys[i].ops & 1U << problem->op) &&
+            !problem_is_default(problem, keys[i].name))
+            return err_set(err, "\"%s\" is no key of the operation %s", keys[i].name,
+                           op_names[problem->op]);
+    return 0;
+}
+
 int problem_resolve(struct problem *problem, struct err *err)
 {
+    if (check_keys(problem, err) || operation_spread(problem, err))
+        return -1;
     if (!problem->d_v)
         problem->d_v = problem->d_k;
     for (size_t i = 0; i < KEY_COUNT; ++i)
-        if (keys[i].type == KEY_INT && keys[i].standard == NO_DEFAULT &&
+        if (keys[i].type == KEY_INT && keys[i].standard == NO_DEFAULT && !keys[i].ops &&
             *integer(problem, &keys[i]) == NO_DEFAULT)
             return err_set(err, "\"%s\" is not set; give it%s among the defaults or the axes",
                            keys[i].name, keys[i].name[0] == 'n' ? ", or \"n\"," : "");
@@ -274,6 +312,8 @@ int problem_resolve(struct problem *problem, struct err *err)
                        "heads_q = %" PRId64 " is no multiple of heads_kv = %" PRId64
                        "; each key/value head serves a whole group of query heads",
                        problem->heads_q, problem->heads_kv);
+    if (operation_check(problem, err))
+        return -1;
     const double limit = 1e15, q = (double)problem->batch * (double)problem->heads_q;
     if (q * (double)problem->n_q * (double)problem->n_kv > limit ||
         q * (double)(problem->n_q + problem->n_kv) * (double)(problem->d_k + problem->d_v) > limit)
@@ -378,6 +418,8 @@ char *problem_id(const struct problem *problem, struct arena *arena)
 bool problem_value(const struct problem *problem, const char *name, double *value)
 {
     const struct key *key = find_key(name);
+    if (operation_value(problem, name, value))
+        return true;
     if (strcmp(name, "scale") == 0)
         *value = problem_scale(problem);
     else if (strcmp(name, "causal_offset") == 0)
@@ -420,17 +462,36 @@ const char *dtype_name(enum dtype dtype)
     return dtype_names[dtype];
 }
 
+bool problem_has_rope(const struct problem *problem)
+{
+    return problem->position == POSITION_ROPE || problem->position == POSITION_ROPE_IN_LOAD;
+}
+
+const char *op_name(enum op op)
+{
+    return op_names[op];
+}
+
 double problem_flops(const struct problem *problem)
 {
+    if (problem->op != OP_ATTENTION)
+        return operation_flops(problem);
     return 2 * problem_pairs(problem) * (double)(problem->d_k + problem->d_v);
 }
 
 struct problem_sizes problem_sizes(const struct problem *problem)
 {
+    if (problem->op != OP_ATTENTION)
+        return (struct problem_sizes){.o = problem->batch * problem->n_q * problem->d_model};
     const int64_t q_rows = problem->batch * problem->heads_q * problem->n_q;
     const int64_t kv_rows = problem->batch * problem->heads_kv * problem->n_kv;
     return (struct problem_sizes){q_rows * problem->d_k, kv_rows * problem->d_k,
                                   kv_rows * problem->d_v, q_rows * problem->d_v};
+}
+
+int64_t problem_columns(const struct problem *problem)
+{
+    return problem->op == OP_ATTENTION ? problem->d_v : problem->d_model;
 }
 
 int64_t problem_scores(const struct problem *problem)
@@ -440,6 +501,8 @@ int64_t problem_scores(const struct problem *problem)
 
 double problem_bytes(const struct problem *problem)
 {
+    if (problem->op != OP_ATTENTION)
+        return operation_bytes(problem);
     const struct problem_sizes sizes = problem_sizes(problem);
     double bytes = (double)(sizes.q + sizes.k + sizes.v + sizes.o) *
                    (double)dtype_bytes((enum dtype)problem->dtype);

@@ -1,7 +1,9 @@
-/* A problem: one attention computation, described by the keys of the suite file.
+/* A problem: one attention computation, or one operation around it, described by the keys of the
+ * suite file.
  *
  * One table (problem.c) names every key with its type, limits and default; it feeds suite files,
- * cell ids, results files and --set. Attention is defined as in "Attention Is All You Need"
+ * cell ids, results files and --set. What operations beside attention consist of stands in
+ * operation.h. Attention is defined as in "Attention Is All You Need"
  * (Vaswani et al., 2017), softmax(scale Q K^T) V, with the grouped heads of Ainslie et al. (2023):
  * query head h reads key/value head h / (heads_q / heads_kv). */
 #ifndef ATTNBENCH_PROBLEM_PROBLEM_H
@@ -14,13 +16,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum op { OP_ATTENTION };
+enum op { OP_ATTENTION, OP_MHA, OP_ENCODER_LAYER, OP_DECODER_LAYER, OP_RNN, OP_BAHDANAU, OPS };
 enum dtype { DTYPE_F32, DTYPE_F16, DTYPE_BF16 };
 enum layout { LAYOUT_BHND, LAYOUT_BNHD };
 enum mask { MASK_NONE, MASK_CAUSAL, MASK_WINDOW, MASK_CAUSAL_WINDOW };
 enum bias { BIAS_NONE, BIAS_FLOAT, BIAS_BOOL, BIAS_ALIBI };
 /* A second output beside o: [batch, heads_q, n_q, n_kv] in f32. */
 enum returns { RETURNS_NONE, RETURNS_WEIGHTS, RETURNS_SCORES };
+
+/* Who multiplies matrices in an operation: our kernel, or the library. */
+enum gemm_by { GEMM_OWN, GEMM_CLBLAST };
+enum norm { NORM_POST, NORM_PRE };
+enum activation { ACTIVATION_RELU, ACTIVATION_GELU };
+enum position {
+    POSITION_NONE,
+    POSITION_SINUSOIDAL,
+    POSITION_LEARNED,
+    POSITION_RELATIVE,
+    POSITION_ROPE,
+    POSITION_ROPE_IN_LOAD /* the same, done by the attention variant where it loads q and k */
+};
+enum rnn_cell { RNN_ELMAN, RNN_GRU, RNN_LSTM };
 
 /* causal_offset: the default, n_kv - n_q (bottom-right aligned). */
 #define CAUSAL_OFFSET_AUTO INT64_MIN
@@ -29,6 +45,7 @@ enum returns { RETURNS_NONE, RETURNS_WEIGHTS, RETURNS_SCORES };
 
 enum {
     PROBLEM_MAX_SIZE = 1 << 30,     /* of any one dimension */
+    PROBLEM_MAX_LAYERS = 256,       /* stacked */
     PROBLEM_MAX_HEAD = 4096,        /* of d_k and d_v */
     PROBLEM_MAX_LENGTHS = 1024,     /* of kv_lengths; they are part of a cell's id */
     PROBLEM_MAX_MASK_ROWS = 1 << 25 /* of a drawn boolean mask, whose keys are counted by row */
@@ -48,7 +65,12 @@ struct problem {
     double scale;              /* 0: 1 / sqrt(d_k) */
     int64_t bias_shape;        /* index into the shapes of bias_dims */
     int64_t returns;
-    uint32_t given; /* which keys were set explicitly; internal to problem.c */
+    /* Of the other operations; 0 in attention. */
+    int64_t d_model, d_ff, layers, biases, cross, gemm, norm, activation;
+    int64_t position, relative_clip;
+    double rope_base, rope_fraction; /* 0: 10000, and all of d_k */
+    int64_t cell;
+    uint64_t given; /* which keys were set explicitly; internal to problem.c */
 };
 
 /* All defaults; n_q, n_kv, d_k and d_v have none and must be set. */
@@ -99,6 +121,11 @@ const char *dtype_name(enum dtype dtype);
 void problem_visible_keys(const struct problem *problem, int64_t batch, int64_t row, int64_t *first,
                           int64_t *end);
 
+bool problem_has_rope(const struct problem *problem);
+
+/* "mha" */
+const char *op_name(enum op op);
+
 /* A float or bool bias is stored as [batch or 1, heads_q or 1, n_q or 1, n_kv or 1]. */
 enum bias_dim { BIAS_BATCH, BIAS_HEAD, BIAS_ROW, BIAS_KEY, BIAS_DIMS };
 struct bias_dims {
@@ -125,16 +152,19 @@ double alibi_slope(int64_t head, int64_t heads);
 /* Unmasked (query, key) pairs of all query heads and batch entries: by mask, window, padding and
  * boolean mask. A float bias hides nothing: no kernel can skip it without reading it. */
 double problem_pairs(const struct problem *problem);
-/* 2 * pairs * (d_k + d_v): multiply and add count as two. */
+/* 2 * pairs * (d_k + d_v): multiply and add count as two. Of the other operations
+ * operation_flops. */
 double problem_flops(const struct problem *problem);
 /* Each input read once, the output written once. */
 double problem_bytes(const struct problem *problem);
 
-/* Elements of q, k, v, o. */
+/* Elements of q, k, v, o; of the other operations o alone, their inputs are operation_tensors. */
 struct problem_sizes {
     int64_t q, k, v, o;
 };
 struct problem_sizes problem_sizes(const struct problem *problem);
+/* Columns of o: d_v, of the other operations d_model. */
+int64_t problem_columns(const struct problem *problem);
 /* batch * heads_q * n_q * n_kv: scores, masked ones too. */
 int64_t problem_scores(const struct problem *problem);
 

@@ -12,11 +12,20 @@
 struct sizes {
     const struct problem *problem;
     const struct tuning *tuning;
+    const struct pass *pass; /* whose m, n and k are known too; or NULL */
 };
 
 static bool lookup_size(const void *context, const char *name, double *value)
 {
     const struct sizes *sizes = context;
+    if (sizes->pass && name[1] == '\0' && strchr("mnk", name[0])) {
+        const struct sizes outer = {sizes->problem, sizes->tuning, NULL};
+        const char *size = name[0] == 'm'   ? sizes->pass->m
+                           : name[0] == 'n' ? sizes->pass->n
+                                            : sizes->pass->k;
+        *value = 1;
+        return !size || expr_eval(size, lookup_size, &outer, value, NULL) == 0;
+    }
     for (int i = 0; i < sizes->tuning->count; ++i)
         if (strcmp(sizes->tuning->items[i].name, name) == 0) {
             *value = (double)sizes->tuning->items[i].value;
@@ -25,18 +34,70 @@ static bool lookup_size(const void *context, const char *name, double *value)
     return problem_value(sizes->problem, name, value);
 }
 
-int variant_size(const char *expression, const struct problem *problem, const struct tuning *tuning,
-                 int64_t *size, struct err *err)
+static int whole_size(const char *expression, const struct sizes *sizes, int64_t *size,
+                      struct err *err)
 {
-    const struct sizes sizes = {problem, tuning};
     double value = 0;
-    if (expr_eval(expression, lookup_size, &sizes, &value, err))
+    if (expr_eval(expression, lookup_size, sizes, &value, err))
         return -1;
     if (value < 0 || value > 0x1p62 || value != floor(value))
         return err_set(err, "expression \"%.200s\": expected a whole number >= 0, it is %g",
                        expression, value);
     *size = (int64_t)value;
     return 0;
+}
+
+int variant_size(const char *expression, const struct problem *problem, const struct tuning *tuning,
+                 int64_t *size, struct err *err)
+{
+    const struct sizes sizes = {problem, tuning, NULL};
+    return whole_size(expression, &sizes, size, err);
+}
+
+const struct problem *variant_part_problem(const struct variant *variant, int part,
+                                           const struct problem *problem)
+{
+    return variant->part_count ? &variant->parts[part].problem : problem;
+}
+
+struct tuning variant_part_tuning(const struct variant *variant, int part,
+                                  const struct tuning *tuning)
+{
+    if (!variant->part_count)
+        return *tuning;
+    const int frames = variant->parts[0].variant->tunable_count;
+    const int first = part == 0 ? 0 : frames, end = part == 0 ? frames : tuning->count;
+    struct tuning own = {0};
+    for (int i = first; i < end && i < tuning->count; ++i)
+        own.items[own.count++] = tuning->items[i];
+    return own;
+}
+
+int variant_pass_size(const struct variant *variant, const struct pass *pass,
+                      const char *expression, const struct problem *problem,
+                      const struct tuning *tuning, int64_t *size, struct err *err)
+{
+    const struct sizes sizes = {variant_part_problem(variant, pass->part, problem), tuning, pass};
+    return expression ? whole_size(expression, &sizes, size, err) : (*size = 1, 0);
+}
+
+int variant_launches(const struct variant *variant, const struct problem *problem,
+                     const struct tuning *tuning)
+{
+    double launches = 0;
+    for (int i = 0; i < variant->pass_count; ++i) {
+        int64_t times = 1;
+        if (variant_pass_size(variant, &variant->passes[i], variant->passes[i].repeat, problem,
+                              tuning, &times, NULL))
+            times = 1;
+        launches += (double)times;
+    }
+    return launches < 1e9 ? (int)launches : 1000000000;
+}
+
+const char *pass_name(const struct pass *pass)
+{
+    return pass->stage ? pass->stage : pass->kernel ? pass->kernel : "gemm";
 }
 
 static int list_allows(const cJSON *list, const char *key, const struct problem *problem,
@@ -91,8 +152,9 @@ static int range_allows(const cJSON *range, const char *key, const struct proble
  * new mask existed is not asked for it. */
 static bool is_size_key(const char *key)
 {
-    static const char *const sizes[] = {"op",   "batch", "heads_q", "heads_kv", "n_q",
-                                        "n_kv", "d_k",   "d_v",     "scale"};
+    static const char *const sizes[] = {
+        "batch",   "heads_q", "heads_kv", "n_q",           "n_kv",      "d_k",           "d_v",
+        "d_model", "d_ff",    "layers",   "relative_clip", "rope_base", "rope_fraction", "scale"};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; ++i)
         if (strcmp(sizes[i], key) == 0)
             return true;
@@ -126,7 +188,7 @@ static int problem_supported(const struct variant *variant, const struct problem
     }
     const cJSON *where = cJSON_GetObjectItemCaseSensitive(variant->supports, "where");
     const struct tuning none = {0};
-    const struct sizes sizes = {problem, &none};
+    const struct sizes sizes = {problem, &none, NULL};
     double holds = 1;
     if (!where)
         return 0;
@@ -154,15 +216,15 @@ static int device_supported(const struct variant *variant, const struct device_i
     return 0;
 }
 
-static int pass_fits(const struct pass *pass, const struct problem *problem,
-                     const struct device_info *device, const struct tuning *tuning,
-                     struct err *reason)
+static int pass_fits(const struct variant *variant, const struct pass *pass,
+                     const struct problem *problem, const struct device_info *device,
+                     const struct tuning *tuning, struct err *reason)
 {
     int64_t items = 1;
     for (int i = 0; i < 3 && pass->kernel; ++i) {
         int64_t local = 0, groups = 0;
-        if (variant_size(pass->local[i], problem, tuning, &local, reason) ||
-            variant_size(pass->groups[i], problem, tuning, &groups, reason))
+        if (variant_pass_size(variant, pass, pass->local[i], problem, tuning, &local, reason) ||
+            variant_pass_size(variant, pass, pass->groups[i], problem, tuning, &groups, reason))
             return -1;
         if (local < 1 || groups < 1 || groups > INT64_MAX / (local ? local : 1))
             return err_set(reason, "pass %s has an empty or impossible range", pass->kernel);
@@ -202,9 +264,15 @@ int variant_tuning_fits(const struct variant *variant, const struct problem *pro
                         const struct device_info *device, const struct tuning *tuning,
                         struct err *reason)
 {
-    const struct sizes sizes = {problem, tuning};
+    const struct sizes sizes = {problem, tuning, NULL};
     double holds = 0;
     int64_t local_bytes = 0;
+    for (int p = 1; p < variant->part_count; ++p) {
+        const struct tuning own = variant_part_tuning(variant, p, tuning);
+        if (variant_tuning_fits(variant->parts[p].variant, &variant->parts[p].problem, device, &own,
+                                reason))
+            return -1;
+    }
     if (expr_eval(variant->where, lookup_size, &sizes, &holds, reason))
         return -1;
     if (holds == 0)
@@ -216,9 +284,10 @@ int variant_tuning_fits(const struct variant *variant, const struct problem *pro
                        "it needs %" PRId64 " bytes of local memory, the device has %" PRId64,
                        local_bytes, device->local_bytes);
     for (int i = 0; i < variant->pass_count; ++i)
-        if (pass_fits(&variant->passes[i], problem, device, tuning, reason))
+        if (variant->passes[i].part == 0 &&
+            pass_fits(variant, &variant->passes[i], problem, device, tuning, reason))
             return -1;
-    return quirks_allow(variant, device, &sizes, reason);
+    return variant->part_count ? 0 : quirks_allow(variant, device, &sizes, reason);
 }
 
 /* The k-th combination in file order, the last tunable changing fastest; false past the end. */
@@ -235,7 +304,7 @@ static bool tuning_at(const struct variant *variant, int64_t k, struct tuning *t
 }
 
 /* The defaults for the device's type and, where the file has them, for its vectors. */
-static const cJSON *defaults_for(const struct variant *variant, const struct device_info *device)
+const cJSON *variant_defaults(const struct variant *variant, const struct device_info *device)
 {
     char name[32];
     snprintf(name, sizeof name, "%.10s%lld", device->type, (long long)device->vector_width);
@@ -243,12 +312,29 @@ static const cJSON *defaults_for(const struct variant *variant, const struct dev
     return exact ? exact : cJSON_GetObjectItemCaseSensitive(variant->defaults, device->type);
 }
 
+static int parts_supported(const struct variant *variant, struct err *reason)
+{
+    for (int p = 0; p < variant->part_count; ++p)
+        if (problem_supported(variant->parts[p].variant, &variant->parts[p].problem, reason))
+            return -1;
+    return 0;
+}
+
 int variant_fit(const struct variant *variant, const struct problem *problem,
                 const struct device_info *device, struct tuning *tuning, struct err *reason)
 {
-    if (problem_supported(variant, problem, reason) || device_supported(variant, device, reason))
+    if (variant->is_too_large)
+        return err_set(reason, "together with its frame it has too many passes, buffers or "
+                               "tunables");
+    if (variant->part_count ? parts_supported(variant, reason)
+                            : problem_supported(variant, problem, reason))
         return -1;
-    const cJSON *defaults = defaults_for(variant, device);
+    if (device_supported(variant, device, reason))
+        return -1;
+    if (problem->op != OP_ATTENTION && problem->gemm == GEMM_CLBLAST && problem->dtype != DTYPE_F32)
+        return err_set(reason, "gemm=clblast multiplies f32 only, dtype is %s",
+                       dtype_name((enum dtype)problem->dtype));
+    const cJSON *defaults = variant_defaults(variant, device);
     tuning_at(variant, 0, tuning);
     for (int i = 0; i < tuning->count; ++i) {
         const cJSON *value = cJSON_GetObjectItemCaseSensitive(defaults, variant->tunables[i].name);
@@ -262,67 +348,4 @@ int variant_fit(const struct variant *variant, const struct problem *problem,
         if (variant_tuning_fits(variant, problem, device, tuning, NULL) == 0)
             return 0;
     return -1;
-}
-
-int variant_memory(const struct variant *variant, const struct problem *problem,
-                   const struct tuning *tuning, struct memory *memory, struct err *err)
-{
-    const struct problem_sizes sizes = problem_sizes(problem);
-    const int64_t bytes = dtype_bytes((enum dtype)problem->dtype);
-    const int64_t tensors[] = {sizes.q * bytes, sizes.k * bytes, sizes.v * bytes, sizes.o * bytes};
-    *memory = (struct memory){.inputs_bytes = tensors[0] + tensors[1] + tensors[2],
-                              .output_bytes = tensors[3]};
-    for (int i = 0; i < 4; ++i)
-        if (tensors[i] > memory->largest_bytes)
-            memory->largest_bytes = tensors[i];
-    if (problem->bias == BIAS_FLOAT || problem->bias == BIAS_BOOL) {
-        const int64_t bias_bytes =
-            problem_bias_dims(problem).count * (problem->bias == BIAS_FLOAT ? 4 : 1);
-        memory->inputs_bytes += bias_bytes;
-        if (bias_bytes > memory->largest_bytes)
-            memory->largest_bytes = bias_bytes;
-    }
-    for (int i = 0; i < variant->scratch_count; ++i) {
-        double elements = 1;
-        for (int d = 0; d < variant->scratch[i].dim_count; ++d) {
-            int64_t size = 0;
-            if (variant_size(variant->scratch[i].dims[d], problem, tuning, &size, err))
-                return err_prefix(err, "scratch.%s", variant->scratch[i].name);
-            elements *= (double)size;
-        }
-        if (elements > 1e17)
-            return err_set(err, "scratch.%s: too large", variant->scratch[i].name);
-        const int64_t size = (int64_t)elements * (int64_t)sizeof(float);
-        memory->scratch_bytes += size;
-        if (size > memory->largest_bytes)
-            memory->largest_bytes = size;
-    }
-    memory->total_bytes = memory->inputs_bytes + memory->output_bytes + memory->scratch_bytes;
-    return 0;
-}
-
-char *variant_build_options(const struct problem *problem, const struct tuning *tuning,
-                            struct arena *arena)
-{
-    const bool causal = problem->mask == MASK_CAUSAL || problem->mask == MASK_CAUSAL_WINDOW;
-    const bool window = problem->mask == MASK_WINDOW || problem->mask == MASK_CAUSAL_WINDOW;
-    struct text options = {0};
-    text_print(&options, "-cl-std=CL1.2 -DD_K=%" PRId64 " -DD_V=%" PRId64, problem->d_k,
-               problem->d_v);
-    text_print(&options, " -DDTYPE=%d -DLAYOUT_BNHD=%d -DCAUSAL=%d -DWINDOW=%d",
-               (int)problem->dtype, problem->layout == LAYOUT_BNHD, causal, window);
-    text_print(&options, " -DBIAS=%d -DKV_LENGTHS=%d -DSOFTCAP=%d -DSINK=%d -DRETURNS=%d",
-               (int)problem->bias, problem->kv_lengths != NULL, problem->softcap > 0,
-               (int)problem->sink, (int)problem->returns);
-    if (problem->bias == BIAS_FLOAT || problem->bias == BIAS_BOOL) {
-        const struct bias_dims dims = problem_bias_dims(problem);
-        text_print(&options, " -DBIAS_BATCH=%d -DBIAS_HEAD=%d -DBIAS_ROW=%d -DBIAS_KEY=%d",
-                   dims.full[BIAS_BATCH], dims.full[BIAS_HEAD], dims.full[BIAS_ROW],
-                   dims.full[BIAS_KEY]);
-    }
-    for (int i = 0; i < tuning->count; ++i)
-        text_print(&options, " -D%s=%" PRId64, tuning->items[i].name, tuning->items[i].value);
-    char *copy = arena_copy(arena, text_get(&options));
-    text_free(&options);
-    return copy;
 }

@@ -1,4 +1,4 @@
-#include "problem/variant.h"
+#include "problem/variant_load.h"
 
 #include "problem/expr.h"
 #include "util/text.h"
@@ -10,6 +10,8 @@ static bool known_name(const void *context, const char *name, double *value)
     const struct variant *variant = context;
     static const struct problem any = {.d_k = 1, .d_v = 1, .n_q = 1, .n_kv = 1};
     *value = 1;
+    if (name[1] == '\0' && strchr("mnk", name[0])) /* of the pass */
+        return variant->ops != 1U << OP_ATTENTION;
     for (int i = 0; i < variant->tunable_count; ++i)
         if (strcmp(variant->tunables[i].name, name) == 0)
             return true;
@@ -17,8 +19,8 @@ static bool known_name(const void *context, const char *name, double *value)
 }
 
 /* A string with an expression, or a number. */
-static int load_expression(const struct variant *variant, const cJSON *node, const char **out,
-                           struct arena *arena, struct err *err)
+int variant_load_expression(const struct variant *variant, const cJSON *node, const char **out,
+                            struct arena *arena, struct err *err)
 {
     const struct json *json = &variant->json;
     if (cJSON_IsNumber(node) && node->valuedouble >= 0 && node->valuedouble < 1e15) {
@@ -33,14 +35,13 @@ static int load_expression(const struct variant *variant, const cJSON *node, con
     return 0;
 }
 
-static int load_expression_key(const struct variant *variant, const cJSON *object, const char *key,
-                               const char *otherwise, const char **out, struct arena *arena,
-                               struct err *err)
+int variant_load_key(const struct variant *variant, const cJSON *object, const char *key,
+                     const char *otherwise, const char **out, struct arena *arena, struct err *err)
 {
     const cJSON *node = cJSON_GetObjectItemCaseSensitive(object, key);
     *out = otherwise;
     if (node)
-        return load_expression(variant, node, out, arena, err);
+        return variant_load_expression(variant, node, out, arena, err);
     if (!otherwise)
         return json_fail(&variant->json, object, err, "the key \"%s\" is missing", key);
     return 0;
@@ -73,8 +74,8 @@ static int load_tunables(struct variant *variant, const cJSON *tune, struct err 
     return 0;
 }
 
-static int load_texts(const struct json *json, const cJSON *object, const char *key, int max,
-                      const char **out, int *count, struct err *err)
+int variant_load_texts(const struct json *json, const cJSON *object, const char *key, int max,
+                       const char **out, int *count, struct err *err)
 {
     const cJSON *list = NULL, *item = NULL;
     if (json_node(json, object, key, false, cJSON_Array, &list, err))
@@ -95,12 +96,12 @@ static int load_requires(struct variant *variant, const cJSON *object, struct ar
     static const char *const keys[] = {"extensions", "local_bytes", "device_type", "library", NULL};
     const struct json *json = &variant->json;
     if (json_only_keys(json, object, keys, err) ||
-        load_texts(json, object, "extensions", 8, variant->extensions, &variant->extension_count,
-                   err) ||
-        load_texts(json, object, "device_type", 4, variant->device_types,
-                   &variant->device_type_count, err) ||
+        variant_load_texts(json, object, "extensions", 8, variant->extensions,
+                           &variant->extension_count, err) ||
+        variant_load_texts(json, object, "device_type", 4, variant->device_types,
+                           &variant->device_type_count, err) ||
         json_string(json, object, "library", false, &variant->library, err) ||
-        load_expression_key(variant, object, "local_bytes", "0", &variant->local_bytes, arena, err))
+        variant_load_key(variant, object, "local_bytes", "0", &variant->local_bytes, arena, err))
         return -1;
     if (variant->library && strcmp(variant->library, "clblast") != 0)
         return json_fail(json, cJSON_GetObjectItemCaseSensitive(object, "library"), err,
@@ -119,7 +120,7 @@ static int load_supports(const struct variant *variant, struct arena *arena, str
         if (strcmp(item->string, "where") == 0) {
             const char *text = NULL;
             if (json_as_string(json, item, &text, err) ||
-                load_expression(variant, item, &text, arena, err))
+                variant_load_expression(variant, item, &text, arena, err))
                 return -1;
         } else if (!problem_is_key(item->string) || problem_is_shorthand(item->string)) {
             return json_fail(json, item, err,
@@ -157,126 +158,35 @@ static int load_scratch(struct variant *variant, const cJSON *object, struct are
 {
     const struct json *json = &variant->json;
     const cJSON *item = NULL;
+    const int most = variant->ops & 1U << OP_ATTENTION ? ATTENTION_SCRATCH_MAX : SCRATCH_MAX;
     cJSON_ArrayForEach(item, object)
     {
-        if (variant->scratch_count == SCRATCH_MAX)
-            return json_fail(json, item, err, "more than %d scratch buffers", SCRATCH_MAX);
+        if (variant->scratch_count == most)
+            return json_fail(json, item, err, "more than %d scratch buffers", most);
         struct scratch *scratch = &variant->scratch[variant->scratch_count++];
         scratch->name = item->string;
+        const cJSON *sizes = item;
         if (!text_is_identifier(item->string) || strlen(item->string) == 1)
             return json_fail(json, item, err, "expected a buffer name of two letters or more");
-        if (!cJSON_IsArray(item) || cJSON_GetArraySize(item) < 1 || cJSON_GetArraySize(item) > 4)
+        if (operation_tensor_find(item->string) >= 0)
+            return json_fail(json, item, err, "an input of operations has this name");
+        if (cJSON_IsObject(item)) {
+            static const char *const keys[] = {"storage", NULL};
+            if (json_only_keys(json, item, keys, err) ||
+                json_node(json, item, "storage", true, cJSON_Array, &sizes, err))
+                return -1;
+            scratch->storage = true;
+        }
+        if (!cJSON_IsArray(sizes) || cJSON_GetArraySize(sizes) < 1 || cJSON_GetArraySize(sizes) > 4)
             return json_fail(json, item, err, "expected an array of 1 to 4 sizes");
         const cJSON *dim = NULL;
-        cJSON_ArrayForEach(dim, item) if (load_expression(variant, dim,
-                                                          &scratch->dims[scratch->dim_count++],
-                                                          arena, err))
+        cJSON_ArrayForEach(dim, sizes) if (variant_load_expression(
+                                               variant, dim, &scratch->dims[scratch->dim_count++],
+                                               arena, err))
         {
             return -1;
         }
     }
-    return 0;
-}
-
-static int check_buffer(const struct variant *variant, const cJSON *node, const char *name,
-                        struct err *err)
-{
-    static const char *const tensors[] = {"q",    "k",      "v",     "o",
-                                          "bias", "slopes", "sinks", "kv_lengths"};
-    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; ++i)
-        if (strcmp(tensors[i], name) == 0)
-            return 0;
-    for (int i = 0; i < variant->scratch_count; ++i)
-        if (strcmp(variant->scratch[i].name, name) == 0)
-            return 0;
-    return json_fail(
-        &variant->json, node, err,
-        "expected q, k, v, o, bias, slopes, sinks, kv_lengths or a scratch buffer of this "
-        "file, found \"%.40s\"",
-        name);
-}
-
-static int load_gemm(const struct variant *variant, struct gemm *gemm, const cJSON *object,
-                     struct arena *arena, struct err *err)
-{
-    static const char *const keys[] = {
-        "a",   "b",   "c",     "transpose_b", "m",        "n",        "k",        "lda",
-        "ldb", "ldc", "count", "alpha",       "stride_a", "stride_b", "stride_c", NULL};
-    const struct {
-        const char *key, **out;
-    } buffers[] = {{"a", &gemm->a}, {"b", &gemm->b}, {"c", &gemm->c}};
-    const struct {
-        const char *key, *otherwise, **out;
-    } sizes[] = {{"m", NULL, &gemm->m},
-                 {"n", NULL, &gemm->n},
-                 {"k", NULL, &gemm->k},
-                 {"lda", NULL, &gemm->lda},
-                 {"ldb", NULL, &gemm->ldb},
-                 {"ldc", NULL, &gemm->ldc},
-                 {"stride_a", NULL, &gemm->stride_a},
-                 {"stride_b", NULL, &gemm->stride_b},
-                 {"stride_c", NULL, &gemm->stride_c},
-                 {"count", "1", &gemm->count},
-                 {"alpha", "1", &gemm->alpha}};
-    const struct json *json = &variant->json;
-    if (!variant->library)
-        return json_fail(json, object, err, "a gemm pass needs requires.library");
-    if (json_only_keys(json, object, keys, err) ||
-        json_bool(json, object, "transpose_b", false, &gemm->transpose_b, err))
-        return -1;
-    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; ++i)
-        if (json_string(json, object, buffers[i].key, true, buffers[i].out, err) ||
-            check_buffer(variant, cJSON_GetObjectItemCaseSensitive(object, buffers[i].key),
-                         *buffers[i].out, err))
-            return -1;
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; ++i)
-        if (load_expression_key(variant, object, sizes[i].key, sizes[i].otherwise, sizes[i].out,
-                                arena, err))
-            return -1;
-    return 0;
-}
-
-static int load_ranges(const struct variant *variant, const cJSON *object, const char *key,
-                       const char *out[3], struct arena *arena, struct err *err)
-{
-    const cJSON *list = NULL, *item = NULL;
-    if (json_node(&variant->json, object, key, true, cJSON_Array, &list, err))
-        return -1;
-    if (cJSON_GetArraySize(list) != 3)
-        return json_fail(&variant->json, list, err, "expected 3 sizes, one a dimension");
-    int i = 0;
-    cJSON_ArrayForEach(item, list) if (load_expression(variant, item, &out[i++], arena, err))
-    {
-        return -1;
-    }
-    return 0;
-}
-
-static int load_pass(struct variant *variant, const cJSON *object, struct arena *arena,
-                     struct err *err)
-{
-    static const char *const keys[] = {"kernel", "groups", "local", "args", "gemm", NULL};
-    const struct json *json = &variant->json;
-    if (variant->pass_count == PASSES_MAX)
-        return json_fail(json, object, err, "more than %d passes", PASSES_MAX);
-    struct pass *pass = &variant->passes[variant->pass_count++];
-    const cJSON *gemm = NULL;
-    if (json_only_keys(json, object, keys, err) ||
-        json_node(json, object, "gemm", false, cJSON_Object, &gemm, err))
-        return -1;
-    if (gemm)
-        return load_gemm(variant, &pass->gemm, gemm, arena, err);
-    if (json_string(json, object, "kernel", true, &pass->kernel, err) ||
-        load_ranges(variant, object, "groups", pass->groups, arena, err) ||
-        load_ranges(variant, object, "local", pass->local, arena, err) ||
-        load_texts(json, object, "args", ARGS_MAX, pass->args, &pass->arg_count, err))
-        return -1;
-    if (!text_is_identifier(pass->kernel))
-        return json_fail(json, object, err, "expected the name of a __kernel function");
-    for (int i = 0; i < pass->arg_count; ++i)
-        if (check_buffer(variant, cJSON_GetObjectItemCaseSensitive(object, "args"), pass->args[i],
-                         err))
-            return -1;
     return 0;
 }
 
@@ -331,6 +241,19 @@ static int load_returns(struct variant *variant, const cJSON *object, struct err
     return 0;
 }
 
+/* supports.op; without it attention alone. */
+static unsigned listed_ops(const cJSON *supports)
+{
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(supports, "op"), *item = NULL;
+    unsigned ops = cJSON_IsArray(list) ? 0 : 1U << OP_ATTENTION;
+    cJSON_ArrayForEach(item, list) for (int op = 0; op < OPS; ++op)
+    {
+        if (cJSON_IsString(item) && strcmp(item->valuestring, op_name((enum op)op)) == 0)
+            ops |= 1U << op;
+    }
+    return ops;
+}
+
 static int load_fields(struct variant *variant, const char *folder, struct arena *arena,
                        struct err *err)
 {
@@ -362,13 +285,14 @@ static int load_fields(struct variant *variant, const char *folder, struct arena
     if (!text_is_identifier(folder))
         return json_fail(json, cJSON_GetObjectItemCaseSensitive(root, "name"), err,
                          "expected a name of letters, digits and '_'");
+    variant->ops = listed_ops(variant->supports);
     if (load_tunables(variant, tune, err) || load_supports(variant, arena, err) ||
         (needs && load_requires(variant, needs, arena, err)) ||
-        load_expression_key(variant, root, "where", "1", &variant->where, arena, err) ||
+        variant_load_key(variant, root, "where", "1", &variant->where, arena, err) ||
         load_defaults(variant, err) || load_scratch(variant, scratch, arena, err) ||
         load_returns(variant, returns, err))
         return -1;
-    cJSON_ArrayForEach(pass, passes) if (load_pass(variant, pass, arena, err)) return -1;
+    cJSON_ArrayForEach(pass, passes) if (variant_load_pass(variant, pass, arena, err)) return -1;
     if (!variant->pass_count)
         return json_fail(json, passes, err, "expected at least one pass");
     return 0;

@@ -84,7 +84,7 @@ static const struct {
 } pairs[] = {{"n", "problem.n_q", "problem.n_kv"},
              {"heads", "problem.heads_q", "problem.heads_kv"},
              {"d_k", "problem.d_k", "problem.d_v"}};
-enum { PAIRS = sizeof pairs / sizeof *pairs, PREFIX = sizeof "problem." - 1, KEYS_MAX = 32 };
+enum { PAIRS = sizeof pairs / sizeof *pairs, PREFIX = sizeof "problem." - 1, KEYS_MAX = 64 };
 
 struct key {
     const char *name;

@@ -11,12 +11,12 @@ static size_t offset_of(const struct inspection *in, int64_t head, int64_t query
     return (size_t)((head * in->queries.count + query) * in->keys.count);
 }
 
-struct part inspection_whole(const struct inspection *in)
+struct inspected_part inspection_whole(const struct inspection *in)
 {
-    return (struct part){.end_head = in->head_count,
-                         .end_query = in->queries.count,
-                         .chosen = in->chosen,
-                         .choices_only = !in->chosen};
+    return (struct inspected_part){.end_head = in->head_count,
+                                   .end_query = in->queries.count,
+                                   .chosen = in->chosen,
+                                   .choices_only = !in->chosen};
 }
 
 static int64_t visible_keys(const struct inspection *in, int64_t head, int64_t query)
@@ -44,8 +44,8 @@ static int insert(struct pair *pairs, int count, int limit, struct pair pair)
     return count;
 }
 
-int inspection_rank(const struct inspection *in, const struct part *part, struct pair *pairs,
-                    int limit)
+int inspection_rank(const struct inspection *in, const struct inspected_part *part,
+                    struct pair *pairs, int limit)
 {
     int count = 0;
     for (int64_t h = part->first_head; h < part->end_head; ++h)

@@ -30,14 +30,14 @@ struct pair {
 
 /* The largest weights of heads and queries first to end - 1 (of those chosen), largest first, at
  * most `limit`; how many there are. Of equal ones the first in order comes first. */
-struct part {
+struct inspected_part {
     int64_t first_head, end_head, first_query, end_query;
     const bool *chosen;
     bool choices_only; /* not of queries that see a single key: its weight says nothing */
 };
 /* The chosen queries, or else all that had a choice. */
-struct part inspection_whole(const struct inspection *inspection);
-int inspection_rank(const struct inspection *inspection, const struct part *part,
+struct inspected_part inspection_whole(const struct inspection *inspection);
+int inspection_rank(const struct inspection *inspection, const struct inspected_part *part,
                     struct pair *pairs, int limit);
 
 /* How evenly a query looks at the keys that it sees: -sum p log2 p, with the weights of its keys

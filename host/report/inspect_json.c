@@ -7,7 +7,7 @@
 enum { PAIRS = 10 };
 
 static void add_pairs(cJSON *object, const char *key, const struct inspection *in,
-                      const struct part *part, bool with_query)
+                      const struct inspected_part *part, bool with_query)
 {
     struct pair pairs[PAIRS];
     const int count = inspection_rank(in, part, pairs, PAIRS);
@@ -29,7 +29,7 @@ static void add_pairs(cJSON *object, const char *key, const struct inspection *i
 static void add_row(cJSON *rows, const struct inspection *in, int64_t head, int64_t query)
 {
     const struct entropy entropy = inspection_entropy(in, head, query);
-    const struct part part = {head, head + 1, query, query + 1, NULL, false};
+    const struct inspected_part part = {head, head + 1, query, query + 1, NULL, false};
     cJSON *row = cJSON_CreateObject();
     cJSON_AddItemToArray(rows, row);
     cJSON_AddNumberToObject(row, "query", (double)query);
@@ -42,7 +42,7 @@ static void add_row(cJSON *rows, const struct inspection *in, int64_t head, int6
 
 void report_inspect_json(const struct inspection *in, struct text *out)
 {
-    const struct part whole = inspection_whole(in);
+    const struct inspected_part whole = inspection_whole(in);
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "case", in->name);
     cJSON_AddStringToObject(root, "problem", in->problem);

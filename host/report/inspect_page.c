@@ -101,7 +101,7 @@ static void add_pair(const struct inspection *in, const struct pair *pair, struc
 
 static void add_pairs(const struct inspection *in, const struct map *map, struct text *out)
 {
-    const struct part whole = inspection_whole(in);
+    const struct inspected_part whole = inspection_whole(in);
     struct pair pairs[PAIRS];
     const int count = inspection_rank(in, &whole, pairs, PAIRS);
     text_print(out,
@@ -133,7 +133,7 @@ static void add_row(const struct inspection *in, const struct map *map, int64_t 
     const int64_t end =
         first + map->block_q < in->queries.count ? first + map->block_q : in->queries.count;
     const struct entropy entropy = inspection_mean_entropy(in, head, first, end);
-    const struct part part = {head, head + 1, first, end, NULL, false};
+    const struct inspected_part part = {head, head + 1, first, end, NULL, false};
     struct pair pairs[ROW_PAIRS];
     const int count = inspection_rank(in, &part, pairs, ROW_PAIRS);
     text_add(out, "<tr><th scope=\"row\">");

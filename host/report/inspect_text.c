@@ -37,7 +37,7 @@ static int add_token(struct text *out, const char *token, int columns, bool utf8
 
 static void add_pairs(const struct inspection *in, int width, bool utf8, struct text *out)
 {
-    const struct part whole = inspection_whole(in);
+    const struct inspected_part whole = inspection_whole(in);
     struct pair pairs[PAIRS];
     const int count = inspection_rank(in, &whole, pairs, PAIRS);
     const int room = (width - 30) / 2;

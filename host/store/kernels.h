@@ -22,6 +22,7 @@ struct kernel_tree {
  * the file (the first time it occurs), which is looked for in the variant's own folder and then
  * among the includes. Names with a slash are refused: nothing reaches outside. */
 int kernel_tree_load(struct kernel_tree *tree, const char *folder, struct err *err);
+/* By name, also frames. */
 const struct variant *kernel_tree_find(const struct kernel_tree *tree, const char *name);
 /* kernels/quirks.json as it was at build time; strings live in the arena. */
 int kernel_tree_quirks(struct quirk_list *quirks, struct arena *arena, struct err *err);

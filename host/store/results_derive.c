@@ -141,7 +141,8 @@ static void add_fit(struct finder *finder, const struct point *points, int count
         .exponent_ci95 = fit.exponent_ci95,
         .r2 = fit.r2,
         .memory_exponent = memory_exponent(points, count, n, finder->arena),
-        .ps_per_pair = median_s[count - 1] * 1e12 / last->rates.pairs,
+        .ps_per_pair = last->rates.pairs > 0 ? median_s[count - 1] * 1e12 / last->rates.pairs
+                                             : NAN, /* a recurrence has none */
     };
 }
 

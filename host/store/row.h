@@ -71,6 +71,8 @@ struct row {
         bool repeatable;     /* two launches on the same input gave the same bits */
         bool rechecked;      /* the output of the last timed launch was judged again */
         bool inputs_changed; /* so was one for other inputs, after it */
+        /* Of weights that are returned, means over their rows: -sum p ln p, and the largest p. */
+        double weights_entropy, weights_largest;
     } check;
     struct {
         const char *clock;        /* device, host; NULL: not timed */

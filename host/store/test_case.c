@@ -1,6 +1,5 @@
-#include "store/test_case.h"
+#include "store/test_case_files.h"
 
-#include "store/npy.h"
 #include "util/file.h"
 #include "util/json.h"
 #include "util/text.h"
@@ -16,20 +15,20 @@ static const size_t npy_bytes_max = (size_t)4 << 30;
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-static const char *path_of(struct test_case *c, const char *file)
+const char *test_case_path(struct test_case *c, const char *file)
 {
     return arena_print(&c->arena, "%s/%s", c->folder, file);
 }
 
-static bool is_there(struct test_case *c, const char *file)
+bool test_case_has(struct test_case *c, const char *file)
 {
-    return access(path_of(c, file), F_OK) == 0;
+    return access(test_case_path(c, file), F_OK) == 0;
 }
 
-static int read_npy(struct test_case *c, const char *file, struct npy *npy, struct err *err)
+int test_case_read(struct test_case *c, const char *file, struct npy *npy, struct err *err)
 {
     struct text bytes = {0};
-    const char *path = path_of(c, file);
+    const char *path = test_case_path(c, file);
     int result = file_read(path, npy_bytes_max, &bytes, err);
     if (result == 0)
         result = npy_load(npy, path, text_get(&bytes), bytes.length, &c->arena, err);
@@ -45,8 +44,8 @@ static void add_shape(struct text *text, const int64_t *shape, int rank)
     text_add(text, "]");
 }
 
-static int need_shape(struct test_case *c, const char *file, const struct npy *npy, int rank,
-                      const int64_t *shape, const char *meaning, struct err *err)
+int test_case_need_shape(struct test_case *c, const char *file, const struct npy *npy, int rank,
+                         const int64_t *shape, const char *meaning, struct err *err)
 {
     bool same = npy->rank == rank;
     for (int d = 0; same && d < rank; ++d)
@@ -56,7 +55,7 @@ static int need_shape(struct test_case *c, const char *file, const struct npy *n
     struct text found = {0}, wanted = {0};
     add_shape(&found, npy->shape, npy->rank);
     add_shape(&wanted, shape, rank);
-    err_set(err, "%s: shape %s; expected %s %s", path_of(c, file), text_get(&found),
+    err_set(err, "%s: shape %s; expected %s %s", test_case_path(c, file), text_get(&found),
             text_get(&wanted), meaning);
     text_free(&found);
     text_free(&wanted);
@@ -65,8 +64,8 @@ static int need_shape(struct test_case *c, const char *file, const struct npy *n
 
 /* ---- case.json ------------------------------------------------------------------------------- */
 
-static int set_size(struct test_case *c, const struct json *json, const char *key, int64_t size,
-                    const char *file, struct err *err)
+int test_case_set_size(struct test_case *c, const struct json *json, const char *key, int64_t size,
+                       const char *file, struct err *err)
 {
     const cJSON *given = cJSON_GetObjectItemCaseSensitive(json->root, key);
     if (cJSON_IsNumber(given) && given->valuedouble != (double)size)
@@ -74,7 +73,7 @@ static int set_size(struct test_case *c, const struct json *json, const char *ke
     cJSON *value = cJSON_CreateNumber((double)size);
     const int result = problem_set(&c->problem, key, value, &c->arena, err);
     cJSON_Delete(value);
-    return result ? err_prefix(err, "%s: %s", path_of(c, file), key) : 0;
+    return result ? err_prefix(err, "%s: %s", test_case_path(c, file), key) : 0;
 }
 
 static int read_attributes(struct test_case *c, const struct json *json, struct err *err)
@@ -111,7 +110,7 @@ static void default_tolerance(struct test_case *c)
 
 /* ---- tensors --------------------------------------------------------------------------------- */
 
-static int to_floats(struct test_case *c, const char *file, const struct npy *npy, enum dtype dtype,
+int test_case_floats(struct test_case *c, const char *file, const struct npy *npy, enum dtype dtype,
                      const float **out, struct err *err)
 {
     float *values = arena_array(&c->arena, (size_t)npy->count, sizeof *values);
@@ -123,7 +122,7 @@ static int to_floats(struct test_case *c, const char *file, const struct npy *np
             values[i] = f32_from_bf16(bf16_from_f32(values[i]));
         if (!isfinite(values[i]))
             return err_set(err, "%s: element %" PRId64 " is %g, which %s cannot hold",
-                           path_of(c, file), i, npy->values[i], dtype_name(dtype));
+                           test_case_path(c, file), i, npy->values[i], dtype_name(dtype));
     }
     *out = values;
     return 0;
@@ -141,37 +140,40 @@ static int read_tensors(struct test_case *c, const struct json *json, struct err
     struct npy npy[3];
     const int h = heads_dim(c), n = 3 - h;
     for (int i = 0; i < 3; ++i) {
-        if (read_npy(c, files[i], &npy[i], err))
+        if (test_case_read(c, files[i], &npy[i], err))
             return -1;
         if (npy[i].rank != 4 || npy[i].kind != 'f')
             return err_set(err, "%s: expected 4 dimensions of floats, [batch, %s, d]",
-                           path_of(c, files[i]), h == 1 ? "heads, n" : "n, heads");
+                           test_case_path(c, files[i]), h == 1 ? "heads, n" : "n, heads");
     }
     if (!cJSON_GetObjectItemCaseSensitive(json->root, "dtype") && npy[0].item_bytes == 2)
         c->problem.dtype = DTYPE_F16;
-    if (set_size(c, json, "batch", npy[0].shape[0], files[0], err) ||
-        set_size(c, json, "heads_q", npy[0].shape[h], files[0], err) ||
-        set_size(c, json, "n_q", npy[0].shape[n], files[0], err) ||
-        set_size(c, json, "d_k", npy[0].shape[3], files[0], err) ||
-        set_size(c, json, "heads_kv", npy[1].shape[h], files[1], err) ||
-        set_size(c, json, "n_kv", npy[1].shape[n], files[1], err) ||
-        set_size(c, json, "d_v", npy[2].shape[3], files[2], err))
+    if (test_case_set_size(c, json, "batch", npy[0].shape[0], files[0], err) ||
+        test_case_set_size(c, json, "heads_q", npy[0].shape[h], files[0], err) ||
+        test_case_set_size(c, json, "n_q", npy[0].shape[n], files[0], err) ||
+        test_case_set_size(c, json, "d_k", npy[0].shape[3], files[0], err) ||
+        test_case_set_size(c, json, "heads_kv", npy[1].shape[h], files[1], err) ||
+        test_case_set_size(c, json, "n_kv", npy[1].shape[n], files[1], err) ||
+        test_case_set_size(c, json, "d_v", npy[2].shape[3], files[2], err))
         return -1;
     const struct problem *p = &c->problem;
     int64_t shape[4] = {p->batch, 0, 0, p->d_k};
     shape[h] = p->heads_kv;
     shape[n] = p->n_kv;
-    if (need_shape(c, files[1], &npy[1], 4, shape, "to fit q.npy", err))
+    if (test_case_need_shape(c, files[1], &npy[1], 4, shape, "to fit q.npy", err))
         return -1;
     shape[3] = p->d_v;
-    if (need_shape(c, files[2], &npy[2], 4, shape, "to fit k.npy", err))
+    if (test_case_need_shape(c, files[2], &npy[2], 4, shape, "to fit k.npy", err))
         return -1;
     const float **out[] = {&c->inputs.q, &c->inputs.k, &c->inputs.v};
     for (int i = 0; i < 3; ++i)
-        if (to_floats(c, files[i], &npy[i], (enum dtype)p->dtype, out[i], err))
+        if (test_case_floats(c, files[i], &npy[i], (enum dtype)p->dtype, out[i], err))
             return -1;
     return 0;
 }
+
+/* ---- what modifies attention ------------------------------------------------------------------
+ */
 
 /* The tensor's shape padded with 1 in front, as NumPy broadcasts; -1 when it does not fit. */
 static int pad_shape(const struct problem *p, const struct npy *npy, int64_t shape[BIAS_DIMS])
@@ -213,14 +215,14 @@ struct score_tensor {
 
 static int read_score_tensor(struct test_case *c, struct score_tensor *t, struct err *err)
 {
-    t->there = is_there(c, t->file);
+    t->there = test_case_has(c, t->file);
     if (!t->there)
         return 0;
-    if (read_npy(c, t->file, &t->npy, err))
+    if (test_case_read(c, t->file, &t->npy, err))
         return -1;
     return pad_shape(&c->problem, &t->npy, t->shape)
                ? err_set(err, "%s: its shape does not broadcast to [batch, heads_q, n_q, n_kv]",
-                         path_of(c, t->file))
+                         test_case_path(c, t->file))
                : 0;
 }
 
@@ -235,11 +237,11 @@ static int read_bias(struct test_case *c, struct err *err)
     if (!bias.there && !mask.there)
         return wanted == BIAS_FLOAT || wanted == BIAS_BOOL
                    ? err_set(err, "%s: there is none, but case.json asks for a bias",
-                             path_of(c, wanted == BIAS_BOOL ? mask.file : bias.file))
+                             test_case_path(c, wanted == BIAS_BOOL ? mask.file : bias.file))
                    : 0;
     if (wanted == BIAS_ALIBI)
         return err_set(err, "%s: cannot be combined with \"bias\": \"alibi\"",
-                       path_of(c, bias.there ? bias.file : mask.file));
+                       test_case_path(c, bias.there ? bias.file : mask.file));
     for (int d = 0; d < BIAS_DIMS; ++d)
         if ((bias.there && bias.shape[d] != 1) || (mask.there && mask.shape[d] != 1))
             name[d] = "bhqk"[d];
@@ -258,8 +260,8 @@ static int read_bias(struct test_case *c, struct err *err)
                     seen[index] = !mask.there || mask.npy.values[padded_index(mask.shape, at)] != 0;
                     values[index] = seen[index] ? (float)b : -INFINITY;
                     if (isnan(b) || b == INFINITY)
-                        return err_set(err, "%s: element %" PRId64 " is %g", path_of(c, bias.file),
-                                       index, b);
+                        return err_set(err, "%s: element %" PRId64 " is %g",
+                                       test_case_path(c, bias.file), index, b);
                 }
     c->inputs.bias = bias.there ? values : NULL;
     c->inputs.mask = bias.there ? NULL : seen;
@@ -269,9 +271,9 @@ static int read_bias(struct test_case *c, struct err *err)
 static int read_lists(struct test_case *c, struct err *err)
 {
     struct npy npy;
-    if (is_there(c, "kv_lengths.npy")) {
-        if (read_npy(c, "kv_lengths.npy", &npy, err) ||
-            need_shape(c, "kv_lengths.npy", &npy, 1, &c->problem.batch, "(batch)", err))
+    if (test_case_has(c, "kv_lengths.npy")) {
+        if (test_case_read(c, "kv_lengths.npy", &npy, err) ||
+            test_case_need_shape(c, "kv_lengths.npy", &npy, 1, &c->problem.batch, "(batch)", err))
             return -1;
         cJSON *list = cJSON_CreateArray();
         for (int64_t b = 0; b < npy.count; ++b)
@@ -279,17 +281,17 @@ static int read_lists(struct test_case *c, struct err *err)
         const int result = problem_set(&c->problem, "kv_lengths", list, &c->arena, err);
         cJSON_Delete(list);
         if (result)
-            return err_prefix(err, "%s", path_of(c, "kv_lengths.npy"));
+            return err_prefix(err, "%s", test_case_path(c, "kv_lengths.npy"));
     }
-    if (is_there(c, "sinks.npy")) {
-        if (read_npy(c, "sinks.npy", &npy, err) ||
-            need_shape(c, "sinks.npy", &npy, 1, &c->problem.heads_q, "(heads_q)", err) ||
-            to_floats(c, "sinks.npy", &npy, DTYPE_F32, &c->inputs.sinks, err))
+    if (test_case_has(c, "sinks.npy")) {
+        if (test_case_read(c, "sinks.npy", &npy, err) ||
+            test_case_need_shape(c, "sinks.npy", &npy, 1, &c->problem.heads_q, "(heads_q)", err) ||
+            test_case_floats(c, "sinks.npy", &npy, DTYPE_F32, &c->inputs.sinks, err))
             return -1;
         c->problem.sink = 1;
     } else if (c->problem.sink) {
         return err_set(err, "%s: there is none, but case.json asks for a sink",
-                       path_of(c, "sinks.npy"));
+                       test_case_path(c, "sinks.npy"));
     }
     return 0;
 }
@@ -297,22 +299,31 @@ static int read_lists(struct test_case *c, struct err *err)
 static int read_expectations(struct test_case *c, struct err *err)
 {
     const struct problem *p = &c->problem;
+    const bool attention = p->op == OP_ATTENTION;
     struct npy npy;
-    if (is_there(c, "expect.npy")) {
+    if (!attention && test_case_has(c, "expect.npy")) {
+        const int64_t shape[] = {p->batch, p->n_q, p->d_model};
+        if (test_case_read(c, "expect.npy", &npy, err) ||
+            test_case_need_shape(c, "expect.npy", &npy, 3, shape, "as the output", err))
+            return -1;
+        c->expect = npy.values;
+    }
+    if (attention && test_case_has(c, "expect.npy")) {
         int64_t shape[4] = {p->batch, p->heads_q, p->n_q, p->d_v};
         if (p->layout == LAYOUT_BNHD) {
             shape[1] = p->n_q;
             shape[2] = p->heads_q;
         }
-        if (read_npy(c, "expect.npy", &npy, err) ||
-            need_shape(c, "expect.npy", &npy, 4, shape, "as the output", err))
+        if (test_case_read(c, "expect.npy", &npy, err) ||
+            test_case_need_shape(c, "expect.npy", &npy, 4, shape, "as the output", err))
             return -1;
         c->expect = npy.values;
     }
-    if (is_there(c, "expect_weights.npy")) {
+    if (attention && test_case_has(c, "expect_weights.npy")) {
         const int64_t shape[4] = {p->batch, p->heads_q, p->n_q, p->n_kv};
-        if (read_npy(c, "expect_weights.npy", &npy, err) ||
-            need_shape(c, "expect_weights.npy", &npy, 4, shape, "(batch, heads_q, n_q, n_kv)", err))
+        if (test_case_read(c, "expect_weights.npy", &npy, err) ||
+            test_case_need_shape(c, "expect_weights.npy", &npy, 4, shape,
+                                 "(batch, heads_q, n_q, n_kv)", err))
             return -1;
         c->expect_weights = npy.values;
     }
@@ -322,9 +333,14 @@ static int read_expectations(struct test_case *c, struct err *err)
 static int load(struct test_case *c, const struct json *json, struct err *err)
 {
     struct err why;
-    if (read_attributes(c, json, err) || read_tensors(c, json, err) || read_bias(c, err) ||
-        read_lists(c, err))
+    if (read_attributes(c, json, err))
         return -1;
+    if (c->problem.op != OP_ATTENTION) {
+        if (test_case_operation(c, json, err))
+            return -1;
+    } else if (read_tensors(c, json, err) || read_bias(c, err) || read_lists(c, err)) {
+        return -1;
+    }
     if (problem_resolve(&c->problem, &why))
         return json_fail(json, json->root, err, "%s", why.message);
     default_tolerance(c);
@@ -337,7 +353,7 @@ int test_case_load(struct test_case *test_case, const char *folder, struct err *
     struct json json = {0};
     *test_case = (struct test_case){.problem = problem_default()};
     test_case->folder = arena_copy(&test_case->arena, folder);
-    const char *path = path_of(test_case, "case.json");
+    const char *path = test_case_path(test_case, "case.json");
     int result = file_read(path, CASE_BYTES_MAX, &text, err);
     if (result == 0)
         result = json_load(&json, path, text_get(&text), text.length, err);

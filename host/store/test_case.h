@@ -4,7 +4,9 @@
  * optionally bias.npy (float), mask.npy (bool, true lets a query see a key), sinks.npy [heads_q],
  * kv_lengths.npy [batch], expect.npy and expect_weights.npy. Tensors are [batch, heads, n, d], or
  * [batch, n, heads, d] with "layout": "bnhd"; bias and mask broadcast to [batch, heads, n_q, n_kv]
- * by NumPy's rule. What the shapes say need not stand in case.json; what stands there must agree.
+ * by NumPy's rule. Of other operations: x.npy [batch, n, d_model], y.npy where there is a second
+ * sequence, and each weight by the name that operation.c gives it. What the shapes say need not
+ * stand in case.json; what stands there must agree.
  */
 #ifndef ATTNBENCH_STORE_TEST_CASE_H
 #define ATTNBENCH_STORE_TEST_CASE_H

@@ -1,5 +1,7 @@
 #include "verify/inputs.h"
 
+#include "problem/operation.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdbool.h>
@@ -170,6 +172,38 @@ void inputs_fill_sinks(const struct problem *problem, uint64_t seed, float *valu
     const uint64_t key = inputs_hash(seed, TENSOR_SINKS);
     for (int64_t h = 0; h < problem->heads_q; h++)
         values[h] = (float)((int64_t)(inputs_hash(key, (uint64_t)h) >> 40) - (1 << 23)) * 0x1p-22F;
+}
+
+void inputs_fill_tensor(const struct problem *problem, int tensor, enum input_kind kind,
+                        uint64_t seed, float *values, int64_t count)
+{
+    enum { FIRST_KEY = 64 }; /* beyond those of q, k, v, bias and sinks */
+    const enum dtype dtype = (enum dtype)problem->dtype;
+    const enum tensor_values form = operation_tensor(tensor)->values;
+    const uint64_t key = inputs_hash(seed, (uint64_t)(FIRST_KEY + tensor));
+    int64_t dims[4];
+    operation_tensor_size(problem, tensor, dims);
+    int last = 3;
+    while (last > 0 && !operation_tensor(tensor)->dims[last])
+        --last;
+    const int64_t columns = dims[last], rows = last > 0 ? dims[last - 1] : 1;
+    float gain = UNIT, offset = 0;
+    if (form == VALUES_WEIGHT)
+        gain = UNIT * (float)sqrt(2 / (double)(rows + columns));
+    else if (form != VALUES_DATA)
+        gain = UNIT / 10;
+    else if (kind == INPUT_LARGE)
+        gain = UNIT * 30;
+    else if (kind == INPUT_TINY)
+        gain = UNIT * (dtype == DTYPE_F16 ? 1e-5F : 1e-20F);
+    if (form == VALUES_GAIN)
+        offset = 1;
+    const bool one_row = form == VALUES_DATA && kind == INPUT_EQUAL;
+#pragma omp parallel for schedule(static) if (count > 100000)
+    for (int64_t i = 0; i < count; i++) {
+        const uint64_t index = (uint64_t)(one_row ? i % columns : i);
+        values[i] = round_to(dtype, offset + gain * bell(inputs_hash(key, index)));
+    }
 }
 
 static uint32_t bits_of(float value)

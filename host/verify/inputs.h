@@ -42,6 +42,12 @@ void inputs_fill_mask(const struct problem *problem, unsigned char *values);
 /* heads_q sinks, uniform in -2 ... 2. */
 void inputs_fill_sinks(const struct problem *problem, uint64_t seed, float *values);
 
+/* An input of an operation beside attention, `count` values (see problem/operation.h). Kinds shape
+ * data alone: large is 30 times random, tiny as above, equal repeats the first row, dominant is
+ * random. */
+void inputs_fill_tensor(const struct problem *problem, int tensor, enum input_kind kind,
+                        uint64_t seed, float *values, int64_t count);
+
 /* IEEE binary16 and bfloat16, round to nearest even; overflow gives infinity, NaN stays NaN. */
 uint16_t f16_from_f32(float value);
 float f32_from_f16(uint16_t bits);

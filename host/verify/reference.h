@@ -5,7 +5,7 @@
 #ifndef ATTNBENCH_VERIFY_REFERENCE_H
 #define ATTNBENCH_VERIFY_REFERENCE_H
 
-#include "problem/problem.h"
+#include "problem/operation.h"
 
 /* Inputs in the problem's layout, already rounded to its dtype. */
 struct attention_inputs {
@@ -15,6 +15,7 @@ struct attention_inputs {
     const float *bias; /* problem_bias_dims().count values; for bias float */
     const unsigned char *mask; /* the same for bias bool: nonzero lets a query see a key */
     const float *sinks;        /* [heads_q], for sink */
+    const float *tensors[OP_TENSORS_MAX]; /* of other operations, by operation_tensor's index */
 };
 
 /* A score at or below this counts as -infinity: its key is masked. In f32 nothing smaller could be

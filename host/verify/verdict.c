@@ -1,6 +1,7 @@
 #include "verify/verdict.h"
 
 #include "verify/inputs.h"
+#include "verify/operation_reference.h"
 
 #include <float.h>
 #include <inttypes.h>
@@ -12,6 +13,18 @@
 static const double SOFTMAX_FLOPS = 40;
 
 enum { ROWS_ALWAYS = 3 }; /* of a head: first, last, one random */
+
+/* The output of another operation has the rows of one head, as wide as the model. */
+static struct problem output_view(const struct problem *problem)
+{
+    struct problem view = *problem;
+    if (problem->op != OP_ATTENTION) {
+        view.heads_q = 1;
+        view.d_v = problem->d_model;
+        view.layout = LAYOUT_BHND;
+    }
+    return view;
+}
 
 /* ---- which rows ---- */
 
@@ -85,7 +98,8 @@ static int64_t sort_unique(row_index *rows, int64_t count)
 const row_index *verdict_rows(const struct problem *problem, enum check_mode *mode, uint64_t seed,
                               double max_flops, struct arena *arena, int64_t *count)
 {
-    const int64_t heads = problem->batch * problem->heads_q, n = problem->n_q;
+    const struct problem view = output_view(problem);
+    const int64_t heads = view.batch * view.heads_q, n = view.n_q;
     const double flops = problem_flops(problem) + SOFTMAX_FLOPS * problem_pairs(problem);
     if (*mode == CHECK_AUTO)
         *mode = flops <= max_flops ? CHECK_FULL : CHECK_SAMPLE;
@@ -141,6 +155,10 @@ const row_index *verdict_rows(const struct problem *problem, enum check_mode *mo
  * by at most `magnitude`, which is then the distance to the furthest value: |v| <= magnitude +
  * |want|.
  *
+ * The other operations are chains of such stages, whose errors add up as the later stages let them:
+ * the references are computed with random errors of these sizes in every stage, and how far the
+ * outcomes lie from the exact one (stages.h) takes the place of the formula.
+ *
  * The sum of all this is what a right kernel may reach; SAFETY = 4 makes the tolerance, so that
  * right kernels stay 4 times inside it. What it does not cover: rounding errors that all go one
  * way, as when thousands of equal numbers are added one by one. Our random values do not do that.
@@ -150,10 +168,12 @@ static const double SAFETY = 4;
 double verdict_tolerance(enum dtype dtype, const struct problem *problem, double want,
                          double magnitude, double score_size, int64_t keys)
 {
-    if (keys == 0) /* the row is zero by definition; only a flush of subnormals is forgiven */
-        return FLT_MIN;
     const double storage[] = {[DTYPE_F32] = 0, [DTYPE_F16] = 0x1p-11, [DTYPE_BF16] = 0x1p-8};
     const double least = dtype == DTYPE_F16 ? 0x1p-25 : FLT_MIN;
+    if (problem->op != OP_ATTENTION)
+        return SAFETY * (magnitude + fmax(storage[dtype], 0x1p-24) * fabs(want) + least);
+    if (keys == 0) /* the row is zero by definition; only a flush of subnormals is forgiven */
+        return FLT_MIN;
     const double tanh_ulps = problem->softcap > 0 ? 8 : 0;
     const double score = score_size * (sqrt((double)problem->d_k) / 2 + 4 + tanh_ulps);
     const double sums = 8 + sqrt((double)keys);
@@ -216,10 +236,14 @@ static bool compare_row(const struct problem *problem, row_index row, const doub
     int64_t first, end;
     problem_visible_keys(problem, row / (n * problem->heads_q), row % n, &first, &end);
     bool ok = true;
+    double largest = 0;
+    for (int64_t c = 0; c < problem->d_v; c++)
+        largest = fmax(largest, fabs(want[c]));
     for (int64_t c = 0; c < problem->d_v; c++) {
         const double err = fabs((double)output[offset + c] - want[c]);
         const double tolerance = verdict_tolerance((enum dtype)problem->dtype, problem, want[c],
                                                    magnitude[c], score_size, end - first);
+        const double relative_to = problem->op == OP_ATTENTION ? magnitude[c] : largest;
         const bool inside = err <= tolerance; /* accept form: NaN on either side is outside */
         ok = ok && inside;
         double ratio = err / tolerance;
@@ -235,17 +259,18 @@ static bool compare_row(const struct problem *problem, row_index row, const doub
             sums->err2 += err * err;
             verdict->max_abs_err = fmax(verdict->max_abs_err, err);
             if (err > 0)
-                verdict->max_rel_err = fmax(verdict->max_rel_err, err / magnitude[c]);
+                verdict->max_rel_err = fmax(verdict->max_rel_err, err / relative_to);
         }
         sums->want2 += want[c] * want[c];
     }
     return ok;
 }
 
-void verdict_judge(const struct problem *problem, const row_index *rows, int64_t row_count,
+void verdict_judge(const struct problem *whole, const row_index *rows, int64_t row_count,
                    const double *want, const double *magnitude, const double *score_size,
                    const float *output, struct verdict *verdict)
 {
+    const struct problem view = output_view(whole), *problem = &view;
     *verdict = (struct verdict){.rows_checked = row_count};
     scan(problem, output, verdict);
 

@@ -22,7 +22,8 @@ struct verdict {
     bool ok;
     int64_t rows_checked;
     double max_abs_err; /* max |got - want|, over the finite elements, as are the next three */
-    double max_rel_err; /* max |got - want| / magnitude; 0/0 is 0 */
+    double max_rel_err; /* max |got - want| / magnitude; 0/0 is 0. Of other operations: over the
+                           row's largest value */
     double nmse;        /* sum (got - want)^2 / sum want^2; 0/0 is 0 */
     double tolerance;   /* at the element that comes nearest to (or furthest over) its tolerance */
     double err_over_tolerance; /* there: ok means <= 1; infinity when there are bad values */
@@ -31,12 +32,14 @@ struct verdict {
 };
 
 /* Tolerance of one output element; the derivation stands in verdict.c.
- * magnitude and score_size are those of reference_attention, keys the number of visible keys.
- */
+ * magnitude and score_size are those of reference_attention, keys the number of visible keys. Of
+ * the other operations magnitude is the error that reference_operation gives. */
 double verdict_tolerance(enum dtype dtype, const struct problem *problem, double want,
                          double magnitude, double score_size, int64_t keys);
 
-/* `output` is the whole output tensor in the problem's layout, decoded to float; want, magnitude
+/* In all of this, rows of the other operations are b * n_q + i, of d_model columns.
+ *
+ * `output` is the whole output tensor in the problem's layout, decoded to float; want, magnitude
  * and score_size come from reference_attention for the same rows. NaN never passes. All elements
  * are scanned for NaN and infinities (an unwritten element still holds the poison, a NaN), also
  * those of rows that are not compared. */

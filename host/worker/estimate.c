@@ -11,7 +11,8 @@ static const double telling_flops = 1e6;
 
 struct rate {
     int device;
-    const struct variant *variant;
+    const char *variant;
+    int64_t op;
     double flops, seconds; /* of the largest problem seen; 0: none */
     double builds_s;       /* of all `builds` together */
     int builds;
@@ -22,6 +23,12 @@ struct estimate {
     int count;
     bool *builds; /* is the cell the first that needs its program? */
 };
+
+static bool is_of(const struct rate *rate, const struct cell *cell)
+{
+    return rate->device == cell->device && rate->op == cell->problem.op &&
+           strcmp(rate->variant, cell->variant->name) == 0;
+}
 
 /* Cells of one device, variant and build options share a program; a collision of hashes costs one
  * build in a prediction. */
@@ -37,9 +44,11 @@ static bool *find_builds(const struct plan *plan)
         abort();
     for (int c = 0; c < plan->count; ++c) {
         const struct cell *cell = &plan->cells[c];
-        const char *options = variant_build_options(&cell->problem, &cell->tuning, &arena);
+        const char *options =
+            variant_cell_options(cell->variant, &cell->problem, &cell->tuning, &arena);
         const size_t hash =
-            text_hash(arena_print(&arena, "%d %s %s", cell->device, cell->variant->name, options));
+            text_hash(arena_print(&arena, "%d %d %s %s", cell->device, (int)cell->problem.op,
+                                  cell->variant->name, options));
         size_t i = hash & (slots - 1);
         while (seen[i] && seen[i] != hash)
             i = (i + 1) & (slots - 1);
@@ -60,8 +69,7 @@ struct estimate *estimate_new(const struct plan *plan)
     for (int c = 0; c < plan->count; ++c) {
         const struct cell *cell = &plan->cells[c];
         int r = 0;
-        while (r < estimate->count && (estimate->rates[r].device != cell->device ||
-                                       estimate->rates[r].variant != cell->variant))
+        while (r < estimate->count && !is_of(&estimate->rates[r], cell))
             ++r;
         if (r < estimate->count)
             continue;
@@ -69,8 +77,8 @@ struct estimate *estimate_new(const struct plan *plan)
             realloc(estimate->rates, (size_t)(estimate->count + 1) * sizeof *estimate->rates);
         if (!estimate->rates)
             abort();
-        estimate->rates[estimate->count++] =
-            (struct rate){.device = cell->device, .variant = cell->variant};
+        estimate->rates[estimate->count++] = (struct rate){
+            .device = cell->device, .variant = cell->variant->name, .op = cell->problem.op};
     }
     return estimate;
 }
@@ -87,7 +95,7 @@ void estimate_free(struct estimate *estimate)
 static struct rate *find(const struct estimate *estimate, const struct cell *cell)
 {
     int r = 0;
-    while (estimate->rates[r].device != cell->device || estimate->rates[r].variant != cell->variant)
+    while (!is_of(&estimate->rates[r], cell))
         ++r;
     return &estimate->rates[r];
 }
@@ -132,7 +140,8 @@ double estimate_launch(const struct estimate *estimate, const struct plan *plan,
 {
     const struct rate *rate = find(estimate, cell);
     const struct device_info *device = &plan->devices[cell->device];
-    const double latency = 1e-6 * device->launch_us * cell->variant->pass_count;
+    const double latency =
+        1e-6 * device->launch_us * variant_launches(cell->variant, &cell->problem, &cell->tuning);
     if (rate->flops > 0)
         return latency + cell->flops * fmax(rate->seconds - latency, 0) / rate->flops;
     return latency + guess_launch(plan, cell);
@@ -144,7 +153,10 @@ static double cell_of_launch(const struct cell *cell, double launch)
     const struct measure_rule *rule = &cell->suite->measure;
     const double samples = fmin(fmax((double)(rule->min_samples + 3) * launch, rule->min_time_s),
                                 rule->max_time_s + launch);
-    const double reference = fmin(cell->flops, 2e9) / 2e9;
+    const bool attention = cell->problem.op == OP_ATTENTION;
+    const double reference =
+        fmin(cell->flops, 2e9) / 2e9 + /* other operations: thrice, and not all of it by sample */
+        (attention ? 0 : 3 * operation_unsampled_flops(&cell->problem) / 2e9);
     return 0.1 + reference + 2 * launch + samples;
 }
 
@@ -193,7 +205,11 @@ struct problem estimate_pilot(const struct problem *problem, double flops, int64
         lengths[1] = pilot.n_kv;
         if (problem_flops(&pilot) <= flops || (pilot.n_q == 1 && pilot.n_kv <= 64))
             return pilot;
+        const bool alike = pilot.op != OP_ATTENTION && pilot.n_q == pilot.n_kv;
         pilot.n_q = (pilot.n_q + 1) / 2;
-        pilot.n_kv = pilot.n_kv > 64 ? (pilot.n_kv + 1) / 2 : pilot.n_kv;
+        if (alike) /* one sequence: so it must stay */
+            lengths[1] = pilot.n_kv = pilot.n_q;
+        else
+            pilot.n_kv = pilot.n_kv > 64 ? (pilot.n_kv + 1) / 2 : pilot.n_kv;
     } while (true);
 }

@@ -73,6 +73,8 @@ bool job_judged(struct job *job, const cJSON *reply, const char *phase, struct a
     row->check.nmse = json_peek_number(reply, "nmse");
     row->check.tolerance = json_peek_number(reply, "tolerance");
     row->check.err_over_tolerance = json_peek_number(reply, "err_over_tolerance");
+    row->check.weights_entropy = json_peek_number(reply, "weights_entropy");
+    row->check.weights_largest = json_peek_number(reply, "weights_largest");
     if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(reply, "ok")))
         return true;
     job_end(job, ROW_WRONG, phase, json_peek_string(reply, "reason"), arena);
@@ -127,18 +129,19 @@ static const double *choose_clock(struct job *job, double launch_s, struct arena
 {
     const int count = job->sampler.count;
     char reason[TIMER_GATE_REASON];
-    struct row_clocks clocks = {.overhead_s = INFINITY,
-                                .launch_s = launch_s > 0 ? launch_s : NAN,
-                                .passes = job->cell->variant->pass_count,
-                                .host_span_s = job->host_span_s,
-                                .device_span_s = job->device_span_s};
+    struct row_clocks clocks = {
+        .overhead_s = INFINITY,
+        .launch_s = launch_s > 0 ? launch_s : NAN,
+        .passes = variant_launches(job->cell->variant, &job->cell->problem, &job->row.tuning),
+        .host_span_s = job->host_span_s,
+        .device_span_s = job->device_span_s};
     for (int i = 0; i < count; ++i) {
         if (isnan(job->device_s[i]))
             return use_host(job, job->gate);
         clocks.overhead_s = fmin(clocks.overhead_s, job->host_s[i] - job->device_s[i]);
     }
     clocks.device_s = stats_median(job->device_s, count);
-    for (int p = 0; p < clocks.passes; ++p)
+    for (int p = 0; p < job->cell->variant->pass_count; ++p)
         clocks.passes_s += stats_median(job->pass_s[p], count);
     if (!timer_gate_row(&clocks, reason))
         return use_host(job, arena_copy(arena, reason));
@@ -174,7 +177,7 @@ void job_times(struct job *job, double launch_s, struct arena *arena)
     row->passes.count = job->cell->variant->pass_count;
     for (int p = 0; p < row->passes.count; ++p) {
         const struct pass *pass = &job->cell->variant->passes[p];
-        row->passes.items[p].kernel = pass->kernel ? pass->kernel : "gemm";
+        row->passes.items[p].kernel = pass_name(pass);
         row->passes.items[p].median_s =
             strcmp(row->time.clock, "device") == 0 ? stats_median(job->pass_s[p], count) : NAN;
     }

@@ -1,8 +1,11 @@
 #include "worker/judgement.h"
 
+#include "verify/operation_reference.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A full check of a problem up to this many operations costs the reference a second or two on a
  * small machine; beyond it rows are sampled. */
@@ -24,9 +27,12 @@ static int make_reference(struct judgement *j, const struct judged *judged, enum
     if (j->want && (mode == j->mode || mode == CHECK_AUTO))
         return 0;
     judgement_drop(j);
-    j->rows = verdict_rows(problem, &mode, judged->seed, reference_flops, &j->arena, &j->row_count);
+    const bool attention = problem->op == OP_ATTENTION;
+    const double flops = reference_flops / (attention ? 1 : REFERENCE_RUNS);
+    j->rows = verdict_rows(problem, &mode, judged->seed, flops, &j->arena, &j->row_count);
     j->mode = mode;
-    const size_t rows = (size_t)j->row_count, values = rows * (size_t)problem->d_v;
+    const size_t rows = (size_t)j->row_count;
+    const size_t values = rows * (size_t)problem_columns(problem);
     j->want = malloc((values + 1) * sizeof *j->want);
     j->magnitude = malloc((values + 1) * sizeof *j->magnitude);
     j->score_size = malloc((rows + 1) * sizeof *j->score_size);
@@ -36,8 +42,12 @@ static int make_reference(struct judgement *j, const struct judged *judged, enum
         judgement_drop(j);
         return -1;
     }
-    reference_attention(problem, judged->inputs, j->rows, j->row_count, j->want, j->magnitude,
-                        j->score_size);
+    memset(j->score_size, 0, (rows + 1) * sizeof *j->score_size);
+    if (attention)
+        reference_attention(problem, judged->inputs, j->rows, j->row_count, j->want, j->magnitude,
+                            j->score_size);
+    else
+        reference_operation(problem, judged->inputs, j->rows, j->row_count, j->want, j->magnitude);
     if (judged->scores)
         reference_scores(problem, judged->inputs, j->rows, j->row_count, j->want_scores);
     return 0;
@@ -70,7 +80,7 @@ int judgement_make(struct judgement *j, const struct judged *judged, enum check_
     if (c && c->expect) {
         const int64_t count = problem_sizes(problem).o;
         *verdict = (struct verdict){.ok = true,
-                                    .rows_checked = count / problem->d_v,
+                                    .rows_checked = count / problem_columns(problem),
                                     .nmse = NAN,
                                     .tolerance = NAN,
                                     .err_over_tolerance = NAN};

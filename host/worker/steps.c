@@ -388,9 +388,10 @@ static void recheck(struct run *run, struct job *job)
         if (!read_output(run, job, "recheck", &same) || !judge(run, job, "recheck"))
             return;
         job->row.check.rechecked = true;
-        if (!change_inputs(run, job))
+        const bool can_change = operation_can_flip(&job->cell->problem);
+        if (can_change && !change_inputs(run, job))
             return;
-        job->row.check.inputs_changed = true;
+        job->row.check.inputs_changed = can_change;
     }
     estimate_learn(run->estimate, job->cell, &job->cell->problem, job->row.time.median_s);
     job_end(job, ROW_OK, "done", NULL, run->arena);

@@ -1,6 +1,7 @@
 #include "worker/worker.h"
 
 #include "device/runner.h"
+#include "problem/compose.h"
 #include "store/kernels.h"
 #include "store/npy.h"
 #include "store/test_case.h"
@@ -188,14 +189,17 @@ static int do_prepare(struct served *s, const cJSON *request, cJSON *reply, stru
         kernel_tree_find(&s->kernels, json_peek_string(request, "variant"));
     if (number(request, "slot", 0, SLOTS_MAX - 1, &slot, failure))
         return -1;
+    variant = variant ? compose_for(s->kernels.variants, s->kernels.count, variant, &s->problem,
+                                    &s->device, &s->problem_memory)
+                      : NULL;
     if (!variant)
         return failure_set(failure, FAILURE_ERROR, "unknown variant");
     failure->kind = FAILURE_ERROR;
     if (tuning_from_json(&tuning, cJSON_GetObjectItemCaseSensitive(request, "tuning"),
                          &s->problem_memory, &failure->err))
         return -1;
-    cJSON_AddStringToObject(reply, "options",
-                            variant_build_options(&s->problem, &tuning, &s->problem_memory));
+    cJSON_AddStringToObject(
+        reply, "options", variant_cell_options(variant, &s->problem, &tuning, &s->problem_memory));
     enum build_origin origin = BUILD_SOURCE;
     const double start = clock_now_s();
     if (runner_prepare(s->runner, slot, variant, &tuning, &origin, failure))
@@ -246,6 +250,24 @@ static int do_read(struct served *s, const cJSON *request, cJSON *reply, struct 
     return guards < 0 ? -1 : 0;
 }
 
+/* How far the softmax is from uniform and from a single key: what dividing by sqrt(d_k) is for. */
+static void add_saturation(const struct served *s, cJSON *reply)
+{
+    const int64_t n = s->problem.n_kv, rows = problem_scores(&s->problem) / n;
+    double entropy = 0, largest = 0;
+    for (int64_t r = 0; r < rows; ++r) {
+        double top = 0;
+        for (int64_t j = 0; j < n; ++j) {
+            const double p = (double)s->scores[r * n + j];
+            entropy -= p > 0 ? p * log(p) : 0;
+            top = fmax(top, p);
+        }
+        largest += top;
+    }
+    json_add_number(reply, "weights_entropy", entropy / (double)rows);
+    json_add_number(reply, "weights_largest", largest / (double)rows);
+}
+
 static int do_judge(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
 {
     enum check_mode mode = CHECK_AUTO;
@@ -271,6 +293,8 @@ static int do_judge(struct served *s, const cJSON *request, cJSON *reply, struct
     json_add_number(reply, "nmse", verdict.nmse);
     json_add_number(reply, "tolerance", verdict.tolerance);
     json_add_number(reply, "err_over_tolerance", verdict.err_over_tolerance);
+    if (s->problem.returns == RETURNS_WEIGHTS)
+        add_saturation(s, reply);
     return 0;
 }
 

@@ -10,13 +10,16 @@
  *   prepare   {slot, variant, tuning}         -> {build_s, options, origin}
  *   launch    {slot, negated}                 -> {host_s, device_s} poisons the output, runs once
  *       negated: on inputs of the other sign; what is read next is negated, too, and so judged
- * alike read      {slot}                          -> {repeatable, overrun} fetches the output and
- * checks the guard zones; repeatable: the same bits as the read before judge     {slot, mode} ->
- * {ok, reason, mode, rows_checked, max_abs_err, ...} measure   {slot, slice_s, launches, passes,
- * cold}
- *           -> {samples: [[host_s, device_s, pass_s...]], evict_s, gate, host_span_s,
- * device_span_s} cold: caches are emptied before each launch, which took evict_s together; spans:
- * how far the two clocks went from its first launch to its last release   {} -> {}
+ *   read      {slot}                          -> {repeatable, overrun}
+ *       fetches the output and checks the guard zones; repeatable: the same bits as before
+ *   judge     {slot, mode}                    -> {ok, reason, mode, rows_checked, ...}
+ *       and weights_entropy, weights_largest where weights are returned
+ *   measure   {slot, slice_s, launches, passes, cold}
+ *           -> {samples: [[host_s, device_s, pass_s...]], evict_s, gate,
+ *               host_span_s, device_span_s}
+ *       cold: caches are emptied before each launch, which took evict_s together
+ *       spans: how far the two clocks went from its first launch to its last
+ *   release   {}                              -> {}
  *
  * A step that fails replies {failure: "build_failed"|"oom"|"unsupported"|"error", reason, fatal}.
  */

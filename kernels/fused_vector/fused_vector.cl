@@ -261,6 +261,14 @@ fused_vector(__global const storage *restrict q, __global const float *restrict 
                 for (int i = 0; i < VEC && d + i < D_K; i++)
                     rows->q[d + i][r] = elements[i];
             }
+#ifdef ROPE_PAIRS
+            for (int c = 0; c < ROPE_PAIRS; c++) {
+                const float angle = ROPE_SPEED(c) * (row + r);
+                const float a = rows->q[c][r], b = rows->q[c + ROPE_PAIRS][r];
+                rows->q[c][r] = a * cos(angle) - b * sin(angle);
+                rows->q[c + ROPE_PAIRS][r] = a * sin(angle) + b * cos(angle);
+            }
+#endif
         }
     }
 

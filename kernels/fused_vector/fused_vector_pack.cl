@@ -32,6 +32,17 @@ fused_vector_pack(__global const storage *restrict k, __global const storage *re
                 if (D_K % VEC == 0 || d + i < D_K)
                     packed_k[(d + i) * TILE + j] = row[i];
         }
+#ifdef ROPE_PAIRS
+    for (int c = 0; c < ROPE_PAIRS; c++)
+        for (int j = 0; j < TILE; j += VEC) {
+            __global float *pair = packed_k + c * TILE + j;
+            const vec angle = ROPE_SPEED(c) * PASTE(convert_float, VEC)(key + j + LANE_INDEX);
+            const vec a = PASTE(vload, VEC)(0, pair);
+            const vec b = PASTE(vload, VEC)(0, pair + ROPE_PAIRS * TILE);
+            PASTE(vstore, VEC)(a * cos(angle) - b * sin(angle), 0, pair);
+            PASTE(vstore, VEC)(a * sin(angle) + b * cos(angle), 0, pair + ROPE_PAIRS * TILE);
+        }
+#endif
     for (int j = 0; j < TILE; j++)
         for (int d = 0; d < D_V_PADDED; d += VEC)
             PASTE(vstore, VEC)

@@ -24,4 +24,13 @@ struct shape {
 
 #define SHAPE_UNLIMITED 0x3fffffff
 
+/* What kernels of operations beside attention get in its place: with what belongs to the pass. */
+struct stage {
+    struct shape shape; /* of the whole problem */
+    shape_int step;     /* of a pass that is repeated: which time, from 0 */
+    shape_int m, n, k;  /* the sizes that the pass names in variant.json */
+    shape_int rope_pairs, relative_clip;
+    float rope_base;
+};
+
 #endif

@@ -17,9 +17,15 @@
 /* Fields that a minor version added: files without them are read. */
 static inline bool is_new_field(const char *path)
 {
-    static const char *const later[] = {
-        "time.drift", "rates.roof",  "build.origin", "check.inputs_changed",
-        "part.run",   "part.repeat", "part.ratio"};
+    static const char *const later[] = {"time.drift",
+                                        "rates.roof",
+                                        "build.origin",
+                                        "check.weights_entropy",
+                                        "check.weights_largest",
+                                        "check.inputs_changed",
+                                        "part.run",
+                                        "part.repeat",
+                                        "part.ratio"};
     for (size_t i = 0; i < sizeof later / sizeof *later; ++i)
         if (strcmp(later[i], path) == 0)
             return true;

@@ -59,7 +59,7 @@ static void pairs_are_ranked(void **state)
 {
     (void)state;
     struct inspection in = sample();
-    struct part part = inspection_whole(&in);
+    struct inspected_part part = inspection_whole(&in);
     struct pair pairs[4];
     assert_int_equal(inspection_rank(&in, &part, pairs, 4), 4);
     static const struct pair want[] = {{1, 1, 0, .7}, {0, 0, 0, .5}, {0, 0, 1, .5}, {0, 1, 2, .5}};
@@ -70,7 +70,7 @@ static void pairs_are_ranked(void **state)
     part = inspection_whole(&in);
     assert_int_equal(inspection_rank(&in, &part, pairs, 4), 3); /* asked for: the 1, too */
     assert_true(pairs[0].head == 1 && pairs[0].weight == 1);
-    part = (struct part){1, 2, 2, 3, NULL, false};
+    part = (struct inspected_part){1, 2, 2, 3, NULL, false};
     assert_int_equal(inspection_rank(&in, &part, pairs, 4), 0);
 }
 

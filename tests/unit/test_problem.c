@@ -78,7 +78,9 @@ static const struct {
     {"heads", "[8]", "expected an integer from 1 to 1073741824, found an array"},
     {"d_k", "4097", "expected an integer from 1 to 4096, found 4097"},
     {"d_v", "0", "expected an integer from 1 to 4096, found 0"},
-    {"op", "\"mlp\"", "expected one of \"attention\", found \"mlp\""},
+    {"op", "\"mlp\"",
+     "expected one of \"attention\", \"mha\", \"encoder_layer\", \"decoder_layer\", \"rnn\", "
+     "\"bahdanau\", found \"mlp\""},
     {"dtype", "\"F32\"", "expected one of \"f32\", \"f16\", \"bf16\", found \"F32\""},
     {"dtype", "0", "expected one of \"f32\", \"f16\", \"bf16\", found 0"},
     {"layout", "\"nbhd\"", "expected one of \"bhnd\", \"bnhd\", found \"nbhd\""},
@@ -121,11 +123,42 @@ static void impossible_values_are_refused(void **state)
 static void key_list_is_complete(void **state)
 {
     (void)state;
-    static const char *const want[] = {
-        "op",          "batch",        "heads_q", "heads_kv",   "n_q",     "n_kv",
-        "d_k",         "d_v",          "dtype",   "layout",     "mask",    "causal_offset",
-        "window_left", "window_right", "bias",    "kv_lengths", "softcap", "sink",
-        "scale",       "bias_shape",   "returns", "n",          "heads"};
+    static const char *const want[] = {"op",
+                                       "batch",
+                                       "heads_q",
+                                       "heads_kv",
+                                       "n_q",
+                                       "n_kv",
+                                       "d_k",
+                                       "d_v",
+                                       "dtype",
+                                       "layout",
+                                       "mask",
+                                       "causal_offset",
+                                       "window_left",
+                                       "window_right",
+                                       "bias",
+                                       "kv_lengths",
+                                       "softcap",
+                                       "sink",
+                                       "scale",
+                                       "bias_shape",
+                                       "returns",
+                                       "d_model",
+                                       "d_ff",
+                                       "layers",
+                                       "biases",
+                                       "cross",
+                                       "gemm",
+                                       "norm",
+                                       "activation",
+                                       "position",
+                                       "relative_clip",
+                                       "rope_base",
+                                       "rope_fraction",
+                                       "rnn_cell",
+                                       "n",
+                                       "heads"};
     const char *const *keys = problem_keys();
     size_t count = 0;
     for (; keys[count]; ++count) {

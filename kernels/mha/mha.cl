@@ -1,0 +1,3 @@
+/* multi-head attention: the frame's kernels; attention itself comes from the cell's variant. */
+#include "gemm.clh"
+#include "stages.clh"

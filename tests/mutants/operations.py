@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""Mutants of operations beside attention are called wrong where the right kernels are right.
+
+operations.py [--only TEXT] [--device D]
+
+Frames have no cells of their own, so a mutant takes the place of the folder that it is made from.
+"""
+import argparse
+import pathlib
+import sys
+import tempfile
+
+import mutation
+
+# One attention variant in the frames; what computes an operation by itself is taken as well.
+VARIANTS = "naive,rnn_steps,rnn_persistent,additive"
+
+
+def jobs(mutants, folder, options):
+    for mutant in mutants:
+        suite = mutation.make_suite([(mutant["name"], mutant["problem"], None)])
+        common = ["--variants", VARIANTS, "--inputs", mutant.get("inputs", "random"), *options]
+        place = folder / mutant["name"]
+        place.mkdir()
+        mutation.build({**mutant, "name": mutant["variant"]}, place)
+        yield mutant["name"], suite, ["--kernels", str(place), *common]
+        yield "right_" + mutant["name"], suite, common
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only")
+    parser.add_argument("--device")
+    args = parser.parse_args()
+    mutants = mutation.load(mutation.HERE / "operations.json", args.only)
+    options = ["--peaks", "none", *(["--device", args.device] if args.device else [])]
+    with tempfile.TemporaryDirectory(prefix="attnbench-operations-") as temporary:
+        folder = pathlib.Path(temporary)
+        runs = mutation.run_parallel(jobs(mutants, folder, options), folder)
+    failures = 0
+    for mutant in mutants:
+        own = mutant["variant"] if mutant["variant"] in VARIANTS else "naive"
+        row, right = ([r for r in runs[name] if r["variant"] == own][0]
+                      for name in (mutant["name"], "right_" + mutant["name"]))
+        ratio, margin = ((r.get("check") or {}).get("err_over_tolerance") for r in (row, right))
+        print(f"{mutant['name']:24} {row['status']:6} {float('inf') if ratio is None else ratio:8.2g}  "
+              f"right {margin or 0:.2g}  {mutant['mistake']}")
+        if row["status"] != "wrong" or right["status"] != "ok" or margin > 0.25:
+            print(f"    {row['status']}: {row['reason']}; right: {right['status']} {right['reason']}")
+            failures += 1
+    print(f"{len(mutants)} mutants, {failures} failures")
+    return 1 if failures or not mutants else 0
+
+
+sys.exit(main())
