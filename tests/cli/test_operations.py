@@ -6,7 +6,7 @@ import json
 from harness import BAD_INPUT, OK, USAGE, ProgramTest, main, make_suite
 
 OPERATIONS = [{"op": "mha", "heads": 2, "n": 5}, {"op": "mha", "cross": True, "n_q": 3, "n_kv": 5},
-              {"op": "encoder_layer", "n": 5, "layers": 2}, {"op": "rnn", "n": 5, "cell": "lstm"},
+              {"op": "encoder_layer", "n": 5, "layers": 2}, {"op": "rnn", "n": 5, "rnn_cell": "lstm"},
               {"op": "decoder_layer", "n_q": 3, "n_kv": 5}, {"op": "bahdanau", "n_q": 3, "n_kv": 5}]
 
 
@@ -41,7 +41,7 @@ class Operations(ProgramTest):
         self.attnbench("check", "out.json", status=OK)
         lines = self.attnbench("report", "out.json", "--format", "csv", status=OK).stdout
         rows = list(csv.DictReader(io.StringIO(lines)))
-        self.assertEqual(rows[3]["problem.cell"], "lstm")
+        self.assertEqual(rows[3]["problem.rnn_cell"], "lstm")
         self.assertEqual(rows[2]["problem.d_ff"], "16")
 
     def test_a_variant_of_another_operation_has_no_cell(self):
@@ -50,10 +50,10 @@ class Operations(ProgramTest):
         self.assertIn("no variant that a sweep wants computes its operation", said)
 
     def test_impossible_combinations_are_told_with_their_place(self):
-        self.write("s.json", make_suite({"n": [4]}, defaults={"cell": "lstm"}))
+        self.write("s.json", make_suite({"n": [4]}, defaults={"rnn_cell": "lstm"}))
         said = self.attnbench("plan", "s.json", "--device", "null", status=BAD_INPUT).stderr
         self.assertIn('s.json:', said)
-        self.assertIn('"cell" is no key of the operation attention', said)
+        self.assertIn('"rnn_cell" is no key of the operation attention', said)
 
 
 main()

@@ -171,7 +171,7 @@ def layer_case(dtype, op, *, layers=2, norm="post", activation="relu", **keys):
             stream = (normal(stream + part(layer, stream)) if norm == "post"
                       else stream + part(layer, normal(stream)))
     return {"op": op, "heads": heads, "d_k": d // heads, "d_ff": d_ff, "layers": layers,
-            "norm": norm, "activation": activation, "biases": True, "position": "sinusoidal",
+            "layer_norm": norm, "activation": activation, "biases": True, "position": "sinusoidal",
             "mask": "causal" if y is not None else "none", **keys}, t, stream
 
 
@@ -195,7 +195,7 @@ def rnn_case(dtype, cell, d=16):
             s = forget * s + enter * np.tanh(a[2] + c[2])
             h = leave * np.tanh(s)
         out.append(h)
-    return {"op": "rnn", "cell": cell}, t, np.stack(out, axis=1)
+    return {"op": "rnn", "rnn_cell": cell}, t, np.stack(out, axis=1)
 
 
 def bahdanau_case(dtype):

@@ -31,8 +31,8 @@ static void sizes_follow_from_one_another(void **state)
          "mha(heads_q=8,heads_kv=8,n_q=10,n_kv=10,d_k=64,d_v=64,d_model=512)"},
         {"{\"op\":\"encoder_layer\",\"heads\":2,\"d_k\":4,\"n\":3,\"layers\":1}",
          "encoder_layer(heads_q=2,heads_kv=2,n_q=3,n_kv=3,d_k=4,d_v=4,d_model=8,d_ff=32)"},
-        {"{\"op\":\"rnn\",\"d_model\":6,\"n\":3,\"cell\":\"gru\"}",
-         "rnn(n_q=3,n_kv=3,d_k=6,d_v=6,d_model=6,cell=gru)"},
+        {"{\"op\":\"rnn\",\"d_model\":6,\"n\":3,\"rnn_cell\":\"gru\"}",
+         "rnn(n_q=3,n_kv=3,d_k=6,d_v=6,d_model=6,rnn_cell=gru)"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
         struct arena arena = {0};
@@ -53,8 +53,8 @@ static void keys_that_do_nothing_are_refused(void **state)
     (void)state;
     static const char *const cases[][2] = {
         {"{\"n\":4,\"d_k\":4,\"d_model\":4}", "\"d_model\" is no key of the operation attention"},
-        {"{\"op\":\"mha\",\"n\":4,\"d_k\":4,\"cell\":\"lstm\"}",
-         "\"cell\" is no key of the operation mha"},
+        {"{\"op\":\"mha\",\"n\":4,\"d_k\":4,\"rnn_cell\":\"lstm\"}",
+         "\"rnn_cell\" is no key of the operation mha"},
         {"{\"op\":\"mha\",\"n\":4}", "neither \"d_model\" nor \"d_k\" is set"},
         {"{\"op\":\"mha\",\"n_q\":4,\"n_kv\":5,\"d_k\":4}", "a sequence attends to itself"},
         {"{\"op\":\"mha\",\"n\":4,\"d_k\":4,\"bias\":\"float\"}", "bias=float is for"},
@@ -84,7 +84,7 @@ static void work_is_counted(void **state)
         /* four projections of 2 n d^2 and n^2 pairs; x, o and four weights */
         {"{\"op\":\"mha\",\"heads\":2,\"d_k\":4,\"n\":10}", 4 * 2 * 10 * 64.0 + 2 * 2 * 100.0 * 8,
          (2 * 80 + 4 * 64) * 4},
-        {"{\"op\":\"rnn\",\"d_model\":8,\"n\":10,\"cell\":\"lstm\"}", 2 * 2 * 10 * 64.0 * 4,
+        {"{\"op\":\"rnn\",\"d_model\":8,\"n\":10,\"rnn_cell\":\"lstm\"}", 2 * 2 * 10 * 64.0 * 4,
          (2 * 80 + 2 * 256 + 2 * 32) * 4},
         /* two layers, each with feed-forward of 4 n d d_ff; two gains and shifts */
         {"{\"op\":\"encoder_layer\",\"heads\":2,\"d_k\":4,\"n\":10,\"layers\":2,\"d_ff\":5}",

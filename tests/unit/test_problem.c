@@ -150,13 +150,13 @@ static void key_list_is_complete(void **state)
                                        "biases",
                                        "cross",
                                        "gemm",
-                                       "norm",
+                                       "layer_norm",
                                        "activation",
                                        "position",
                                        "relative_clip",
                                        "rope_base",
                                        "rope_fraction",
-                                       "cell",
+                                       "rnn_cell",
                                        "n",
                                        "heads"};
     const char *const *keys = problem_keys();
