@@ -6,9 +6,9 @@
  *   mha            Vaswani et al. 2017, section 3.2.2: K and V of x itself, or of a second input y
  *                  [batch, n_kv, d_model] when `cross`
  *   encoder_layer, decoder_layer
- *                  section 3.1, `layers` of them stacked; y is what the encoder gave. norm=pre has
- *                  the normalisation in front of each part (Xiong et al. 2020) and none at the end
- *   rnn            Elman 1990; GRU: Cho et al. 2014 in the form of cuDNN, whose reset gate acts
+ *                  section 3.1, `layers` of them stacked; y is what the encoder gave.
+ * layer_norm=pre has the normalisation in front of each part (Xiong et al. 2020) and none at the
+ * end rnn            Elman 1990; GRU: Cho et al. 2014 in the form of cuDNN, whose reset gate acts
  *                  after the product; LSTM: Hochreiter and Schmidhuber 1997 with forget gates.
  *                  States start at 0, the output is the hidden state of each step
  *   bahdanau       additive attention (Bahdanau et al. 2015): score v . tanh(x W_a + y U_a), no
@@ -35,10 +35,10 @@ enum tensor_values { VALUES_DATA, VALUES_WEIGHT, VALUES_SHIFT, VALUES_GAIN };
 /* An input of some operations. */
 struct op_tensor {
     const char *name;
-    unsigned ops;
-    const char *when; /* expression over problem keys; NULL: always */
-    enum tensor_values values;
+    const char *when;    /* expression over problem keys; NULL: always */
     const char *dims[4]; /* expressions; the last two are a weight's rows and columns */
+    unsigned ops;
+    enum tensor_values values;
 };
 
 enum { OP_TENSORS_MAX = 48 };

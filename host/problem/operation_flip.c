@@ -39,7 +39,7 @@ static enum flip flip_of(const struct problem *problem, const char *name)
         return is_one_of(name, additive) ? FLIP_ALL : FLIP_NONE;
     case OP_ENCODER_LAYER:
     case OP_DECODER_LAYER:
-        if (problem->norm == NORM_PRE)
+        if (problem->layer_norm == NORM_PRE)
             return is_one_of(name, pre) ? FLIP_ALL : FLIP_NONE;
         return is_one_of(name, problem->op == OP_ENCODER_LAYER ? encoder : decoder)
                    ? FLIP_LAST_LAYER
@@ -57,7 +57,7 @@ static enum flip flip_of(const struct problem *problem, const char *name)
 
 bool operation_can_flip(const struct problem *problem)
 {
-    const bool pre = (OPS_LAYER & 1U << problem->op) && problem->norm == NORM_PRE;
+    const bool pre = (OPS_LAYER & 1U << problem->op) && problem->layer_norm == NORM_PRE;
     return !(pre && problem->position == POSITION_SINUSOIDAL); /* the kernels make those */
 }
 
@@ -70,7 +70,7 @@ void operation_flip(const struct problem *problem, int tensor, const float *valu
 {
     const int64_t count = operation_tensor_size(problem, tensor, NULL);
     const int64_t layers = problem->layers > 1 ? problem->layers : 1;
-    const int64_t candidate = problem->cell == RNN_ELMAN ? 0 : 2;
+    const int64_t candidate = problem->rnn_cell == RNN_ELMAN ? 0 : 2;
     double gates = 1;
     operation_value(problem, "gates", &gates);
     const enum flip flip = flip_of(problem, operation_tensor(tensor)->name);

@@ -15,11 +15,11 @@ enum key_type { KEY_INT, KEY_ENUM, KEY_BOOL, KEY_DOUBLE, KEY_LENGTHS };
 struct key {
     const char *name;
     enum key_type type;
+    unsigned ops; /* the operations that have it, a bit each; 0: all */
     size_t offset;
     int64_t low, high, standard; /* standard: the default of integers, enums and bools */
     const char *const *names;    /* of an enum's values, NULL-terminated */
     double low_f, high_f;        /* of doubles; their default is 0 */
-    unsigned ops;                /* the operations that have it, a bit each; 0: all */
 };
 
 static const char *const op_names[] = {"attention", "mha", "encoder_layer", "decoder_layer", "rnn",
@@ -46,44 +46,44 @@ enum { NO_DEFAULT = 0 }; /* sizes start at 1, so 0 marks one that was not set */
 
 /* The order is that of cell ids. */
 static const struct key keys[] = {
-    {"op", KEY_ENUM, AT(op), 0, 0, OP_ATTENTION, op_names, 0, 0, 0},
-    {"batch", KEY_INT, AT(batch), 1, PROBLEM_MAX_SIZE, 1, NULL, 0, 0, 0},
-    {"heads_q", KEY_INT, AT(heads_q), 1, PROBLEM_MAX_SIZE, 1, NULL, 0, 0, 0},
-    {"heads_kv", KEY_INT, AT(heads_kv), 1, PROBLEM_MAX_SIZE, 1, NULL, 0, 0, 0},
-    {"n_q", KEY_INT, AT(n_q), 1, PROBLEM_MAX_SIZE, NO_DEFAULT, NULL, 0, 0, 0},
-    {"n_kv", KEY_INT, AT(n_kv), 1, PROBLEM_MAX_SIZE, NO_DEFAULT, NULL, 0, 0, 0},
-    {"d_k", KEY_INT, AT(d_k), 1, PROBLEM_MAX_HEAD, NO_DEFAULT, NULL, 0, 0, 0},
-    {"d_v", KEY_INT, AT(d_v), 1, PROBLEM_MAX_HEAD, NO_DEFAULT, NULL, 0, 0, 0},
-    {"dtype", KEY_ENUM, AT(dtype), 0, 0, DTYPE_F32, dtype_names, 0, 0, 0},
-    {"layout", KEY_ENUM, AT(layout), 0, 0, LAYOUT_BHND, layout_names, 0, 0, 0},
-    {"mask", KEY_ENUM, AT(mask), 0, 0, MASK_NONE, mask_names, 0, 0, 0},
-    {"causal_offset", KEY_INT, AT(causal_offset), -PROBLEM_MAX_SIZE, PROBLEM_MAX_SIZE,
-     CAUSAL_OFFSET_AUTO, NULL, 0, 0, 0},
-    {"window_left", KEY_INT, AT(window_left), -1, PROBLEM_MAX_SIZE, WINDOW_UNLIMITED, NULL, 0, 0,
+    {"op", KEY_ENUM, 0, AT(op), 0, 0, OP_ATTENTION, op_names, 0, 0},
+    {"batch", KEY_INT, 0, AT(batch), 1, PROBLEM_MAX_SIZE, 1, NULL, 0, 0},
+    {"heads_q", KEY_INT, 0, AT(heads_q), 1, PROBLEM_MAX_SIZE, 1, NULL, 0, 0},
+    {"heads_kv", KEY_INT, 0, AT(heads_kv), 1, PROBLEM_MAX_SIZE, 1, NULL, 0, 0},
+    {"n_q", KEY_INT, 0, AT(n_q), 1, PROBLEM_MAX_SIZE, NO_DEFAULT, NULL, 0, 0},
+    {"n_kv", KEY_INT, 0, AT(n_kv), 1, PROBLEM_MAX_SIZE, NO_DEFAULT, NULL, 0, 0},
+    {"d_k", KEY_INT, 0, AT(d_k), 1, PROBLEM_MAX_HEAD, NO_DEFAULT, NULL, 0, 0},
+    {"d_v", KEY_INT, 0, AT(d_v), 1, PROBLEM_MAX_HEAD, NO_DEFAULT, NULL, 0, 0},
+    {"dtype", KEY_ENUM, 0, AT(dtype), 0, 0, DTYPE_F32, dtype_names, 0, 0},
+    {"layout", KEY_ENUM, 0, AT(layout), 0, 0, LAYOUT_BHND, layout_names, 0, 0},
+    {"mask", KEY_ENUM, 0, AT(mask), 0, 0, MASK_NONE, mask_names, 0, 0},
+    {"causal_offset", KEY_INT, 0, AT(causal_offset), -PROBLEM_MAX_SIZE, PROBLEM_MAX_SIZE,
+     CAUSAL_OFFSET_AUTO, NULL, 0, 0},
+    {"window_left", KEY_INT, 0, AT(window_left), -1, PROBLEM_MAX_SIZE, WINDOW_UNLIMITED, NULL, 0,
      0},
-    {"window_right", KEY_INT, AT(window_right), -1, PROBLEM_MAX_SIZE, WINDOW_UNLIMITED, NULL, 0, 0,
+    {"window_right", KEY_INT, 0, AT(window_right), -1, PROBLEM_MAX_SIZE, WINDOW_UNLIMITED, NULL, 0,
      0},
-    {"bias", KEY_ENUM, AT(bias), 0, 0, BIAS_NONE, bias_names, 0, 0, 0},
-    {"kv_lengths", KEY_LENGTHS, AT(kv_lengths), 0, PROBLEM_MAX_SIZE, 0, NULL, 0, 0, 0},
-    {"softcap", KEY_DOUBLE, AT(softcap), 0, 0, 0, NULL, 0, 1e6, 0},
-    {"sink", KEY_BOOL, AT(sink), 0, 1, 0, NULL, 0, 0, 0},
-    {"scale", KEY_DOUBLE, AT(scale), 0, 0, 0, NULL, -1e6, 1e6, 0},
-    {"bias_shape", KEY_ENUM, AT(bias_shape), 0, 0, 0, bias_shape_names, 0, 0, 0},
-    {"returns", KEY_ENUM, AT(returns), 0, 0, RETURNS_NONE, returns_names, 0, 0, 0},
-    {"d_model", KEY_INT, AT(d_model), 1, PROBLEM_MAX_SIZE, 0, NULL, 0, 0, OPS_OTHER},
-    {"d_ff", KEY_INT, AT(d_ff), 1, PROBLEM_MAX_SIZE, 0, NULL, 0, 0, OPS_LAYER},
-    {"layers", KEY_INT, AT(layers), 1, PROBLEM_MAX_LAYERS, 0, NULL, 0, 0, OPS_LAYER},
-    {"biases", KEY_BOOL, AT(biases), 0, 1, 0, NULL, 0, 0, OPS_HEADS},
-    {"cross", KEY_BOOL, AT(cross), 0, 1, 0, NULL, 0, 0, OPS_MHA},
-    {"gemm", KEY_ENUM, AT(gemm), 0, 0, GEMM_OWN, gemm_names, 0, 0, OPS_OTHER},
-    {"norm", KEY_ENUM, AT(norm), 0, 0, NORM_POST, norm_names, 0, 0, OPS_LAYER},
-    {"activation", KEY_ENUM, AT(activation), 0, 0, ACTIVATION_RELU, activation_names, 0, 0,
-     OPS_LAYER},
-    {"position", KEY_ENUM, AT(position), 0, 0, POSITION_NONE, position_names, 0, 0, OPS_HEADS},
-    {"relative_clip", KEY_INT, AT(relative_clip), 1, 4096, 0, NULL, 0, 0, OPS_HEADS},
-    {"rope_base", KEY_DOUBLE, AT(rope_base), 0, 0, 0, NULL, 0, 1e9, OPS_HEADS},
-    {"rope_fraction", KEY_DOUBLE, AT(rope_fraction), 0, 0, 0, NULL, 0, 1, OPS_HEADS},
-    {"rnn_cell", KEY_ENUM, AT(cell), 0, 0, RNN_ELMAN, cell_names, 0, 0, OPS_RNN},
+    {"bias", KEY_ENUM, 0, AT(bias), 0, 0, BIAS_NONE, bias_names, 0, 0},
+    {"kv_lengths", KEY_LENGTHS, 0, AT(kv_lengths), 0, PROBLEM_MAX_SIZE, 0, NULL, 0, 0},
+    {"softcap", KEY_DOUBLE, 0, AT(softcap), 0, 0, 0, NULL, 0, 1e6},
+    {"sink", KEY_BOOL, 0, AT(sink), 0, 1, 0, NULL, 0, 0},
+    {"scale", KEY_DOUBLE, 0, AT(scale), 0, 0, 0, NULL, -1e6, 1e6},
+    {"bias_shape", KEY_ENUM, 0, AT(bias_shape), 0, 0, 0, bias_shape_names, 0, 0},
+    {"returns", KEY_ENUM, 0, AT(returns), 0, 0, RETURNS_NONE, returns_names, 0, 0},
+    {"d_model", KEY_INT, OPS_OTHER, AT(d_model), 1, PROBLEM_MAX_SIZE, 0, NULL, 0, 0},
+    {"d_ff", KEY_INT, OPS_LAYER, AT(d_ff), 1, PROBLEM_MAX_SIZE, 0, NULL, 0, 0},
+    {"layers", KEY_INT, OPS_LAYER, AT(layers), 1, PROBLEM_MAX_LAYERS, 0, NULL, 0, 0},
+    {"biases", KEY_BOOL, OPS_HEADS, AT(biases), 0, 1, 0, NULL, 0, 0},
+    {"cross", KEY_BOOL, OPS_MHA, AT(cross), 0, 1, 0, NULL, 0, 0},
+    {"gemm", KEY_ENUM, OPS_OTHER, AT(gemm), 0, 0, GEMM_OWN, gemm_names, 0, 0},
+    {"layer_norm", KEY_ENUM, OPS_LAYER, AT(layer_norm), 0, 0, NORM_POST, norm_names, 0, 0},
+    {"activation", KEY_ENUM, OPS_LAYER, AT(activation), 0, 0, ACTIVATION_RELU, activation_names, 0,
+     0},
+    {"position", KEY_ENUM, OPS_HEADS, AT(position), 0, 0, POSITION_NONE, position_names, 0, 0},
+    {"relative_clip", KEY_INT, OPS_HEADS, AT(relative_clip), 1, 4096, 0, NULL, 0, 0},
+    {"rope_base", KEY_DOUBLE, OPS_HEADS, AT(rope_base), 0, 0, 0, NULL, 0, 1e9},
+    {"rope_fraction", KEY_DOUBLE, OPS_HEADS, AT(rope_fraction), 0, 0, 0, NULL, 0, 1},
+    {"rnn_cell", KEY_ENUM, OPS_RNN, AT(rnn_cell), 0, 0, RNN_ELMAN, cell_names, 0, 0},
 };
 enum { KEY_COUNT = sizeof keys / sizeof *keys };
 

@@ -66,10 +66,10 @@ struct problem {
     int64_t bias_shape;        /* index into the shapes of bias_dims */
     int64_t returns;
     /* Of the other operations; 0 in attention. */
-    int64_t d_model, d_ff, layers, biases, cross, gemm, norm, activation;
+    int64_t d_model, d_ff, layers, biases, cross, gemm, layer_norm, activation;
     int64_t position, relative_clip;
     double rope_base, rope_fraction; /* 0: 10000, and all of d_k */
-    int64_t cell;
+    int64_t rnn_cell;
     uint64_t given; /* which keys were set explicitly; internal to problem.c */
 };
 

@@ -81,9 +81,9 @@ char *variant_build_options(const struct problem *problem, const struct tuning *
         text_print(&options, " -DROPE_BASE=%.9g -DROPE_PAIRS=%.0f", base, pairs);
     }
     if (problem->op != OP_ATTENTION)
-        text_print(&options, " -DBIASES=%d -DNORM=%d -DACTIVATION=%d -DPOSITION=%d -DCELL=%d",
-                   (int)problem->biases, (int)problem->norm, (int)problem->activation,
-                   (int)problem->position, (int)problem->cell);
+        text_print(&options, " -DBIASES=%d -DACTIVATION=%d -DPOSITION=%d -DRNN_CELL=%d",
+                   (int)problem->biases, (int)problem->activation, (int)problem->position,
+                   (int)problem->rnn_cell);
     for (int i = 0; i < tuning->count; ++i)
         text_print(&options, " -D%s=%" PRId64, tuning->items[i].name, tuning->items[i].value);
     char *copy = arena_copy(arena, text_get(&options));

@@ -59,7 +59,7 @@ static const struct field fields[] = {
     {"problem.biases", FIELD_PROBLEM_KEY, AT(problem)},
     {"problem.cross", FIELD_PROBLEM_KEY, AT(problem)},
     {"problem.gemm", FIELD_PROBLEM_KEY, AT(problem)},
-    {"problem.norm", FIELD_PROBLEM_KEY, AT(problem)},
+    {"problem.layer_norm", FIELD_PROBLEM_KEY, AT(problem)},
     {"problem.activation", FIELD_PROBLEM_KEY, AT(problem)},
     {"problem.position", FIELD_PROBLEM_KEY, AT(problem)},
     {"problem.relative_clip", FIELD_PROBLEM_KEY, AT(problem)},

@@ -180,7 +180,7 @@ void inputs_fill_tensor(const struct problem *problem, int tensor, enum input_ki
     enum { FIRST_KEY = 64 }; /* beyond those of q, k, v, bias and sinks */
     const enum dtype dtype = (enum dtype)problem->dtype;
     const enum tensor_values form = operation_tensor(tensor)->values;
-    const uint64_t key = inputs_hash(seed, (uint64_t)(FIRST_KEY + tensor));
+    const uint64_t key = inputs_hash(seed, (uint64_t)FIRST_KEY + (uint64_t)tensor);
     int64_t dims[4];
     operation_tensor_size(problem, tensor, dims);
     int last = 3;

@@ -27,7 +27,7 @@ static void normalise(struct layer *layer, const double *x, int64_t rows, double
 /* What a part takes in: h, or with the normalisation in front another matrix. */
 static double *enter(struct layer *layer, double *x, int64_t rows)
 {
-    if (layer->run->problem->norm == NORM_POST)
+    if (layer->run->problem->layer_norm == NORM_POST)
         return x;
     double *normal = run_matrix(layer->run, rows, layer->run->problem->d_model);
     normalise(layer, x, rows, normal);
@@ -37,7 +37,7 @@ static double *enter(struct layer *layer, double *x, int64_t rows)
 static void leave(struct layer *layer, const double *part)
 {
     stage_add(layer->run->noise, part, layer->row_count * layer->run->problem->d_model, layer->h);
-    if (layer->run->problem->norm == NORM_POST)
+    if (layer->run->problem->layer_norm == NORM_POST)
         normalise(layer, layer->h, layer->row_count, layer->h);
 }
 

@@ -22,13 +22,13 @@ static void step(const struct problem *p, struct noise *noise, const double *a, 
     const double error = noise ? 8 * 0x1p-24 : 0;
     for (int64_t j = 0; j < d; j++) {
         double sums[4] = {0};
-        const int gates = p->cell == RNN_LSTM ? 4 : p->cell == RNN_GRU ? 3 : 1;
+        const int gates = p->rnn_cell == RNN_LSTM ? 4 : p->rnn_cell == RNN_GRU ? 3 : 1;
         for (int g = 0; g < gates; g++)
             sums[g] = a[g * d + j] + c[g * d + j];
-        if (p->cell == RNN_LSTM) {
+        if (p->rnn_cell == RNN_LSTM) {
             s[j] = sigmoid(sums[1]) * s[j] + sigmoid(sums[0]) * tanh(sums[2]);
             h[j] = sigmoid(sums[3]) * tanh(s[j]);
-        } else if (p->cell == RNN_GRU) {
+        } else if (p->rnn_cell == RNN_GRU) {
             const double r = sigmoid(sums[0]), z = sigmoid(sums[1]);
             h[j] = (1 - z) * tanh(a[2 * d + j] + r * c[2 * d + j]) + z * h[j];
         } else {

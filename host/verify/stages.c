@@ -214,7 +214,8 @@ void stage_positions(struct noise *noise, int64_t batch, int64_t n, int64_t d, c
     for (int64_t r = 0; r < batch * n; r++)
         for (int64_t c = 0; c < d; c++) {
             const uint64_t index = (uint64_t)(r * d + c);
-            const double angle = (double)(r % n) * pow(10000, -(double)(c / 2 * 2) / (double)d) *
+            const int64_t even = c - c % 2;
+            const double angle = (double)(r % n) * pow(10000, -(double)even / (double)d) *
                                  (1 + 4 * U * noise_draw(noise, index));
             const double position = table        ? (double)table[r % n * d + c]
                                     : c % 2 == 0 ? sin(angle)

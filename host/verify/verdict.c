@@ -266,11 +266,12 @@ static bool compare_row(const struct problem *problem, row_index row, const doub
     return ok;
 }
 
-void verdict_judge(const struct problem *whole, const row_index *rows, int64_t row_count,
+void verdict_judge(const struct problem *problem, const row_index *rows, int64_t row_count,
                    const double *want, const double *magnitude, const double *score_size,
                    const float *output, struct verdict *verdict)
 {
-    const struct problem view = output_view(whole), *problem = &view;
+    const struct problem view = output_view(problem);
+    problem = &view;
     *verdict = (struct verdict){.rows_checked = row_count};
     scan(problem, output, verdict);
 

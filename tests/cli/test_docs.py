@@ -158,7 +158,7 @@ class Completion:
         ("attnbench run --check=s", {"sample"}),
         ("attnbench run --variants fused,nai", {"fused,naive"}),
         ("attnbench run --peaks=", {"cached", "fresh", "none"}),
-        ("attnbench run --set n", {"n", "n_q", "n_kv", "norm"}),
+        ("attnbench run --set n", {"n", "n_q", "n_kv"}),
         ("attnbench run standa", {"standard"}),
         ("attnbench plan models/gpt-", {"models/gpt-2", "models/gpt-3", "models/gpt-oss-20b"}),
         ("attnbench plan own", {"own-suite.json"}),

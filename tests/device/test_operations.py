@@ -171,7 +171,7 @@ def layer_case(dtype, op, *, layers=2, norm="post", activation="relu", **keys):
             stream = (normal(stream + part(layer, stream)) if norm == "post"
                       else stream + part(layer, normal(stream)))
     return {"op": op, "heads": heads, "d_k": d // heads, "d_ff": d_ff, "layers": layers,
-            "norm": norm, "activation": activation, "biases": True, "position": "sinusoidal",
+            "layer_norm": norm, "activation": activation, "biases": True, "position": "sinusoidal",
             "mask": "causal" if y is not None else "none", **keys}, t, stream
 
 

@@ -150,7 +150,7 @@ static void key_list_is_complete(void **state)
                                        "biases",
                                        "cross",
                                        "gemm",
-                                       "norm",
+                                       "layer_norm",
                                        "activation",
                                        "position",
                                        "relative_clip",
