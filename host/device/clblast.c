@@ -105,7 +105,7 @@ int clblast_use(struct session *session, const struct tuning *tuning, struct fai
         return -1;
     memcpy(xgemm_values, values, sizeof values);
     xgemm_device = session->device;
-    session->gemm_ready[0] = session->gemm_ready[1] = false;
+    memset(session->gemm_ready, 0, sizeof session->gemm_ready);
     return 0;
 }
 
@@ -121,27 +121,29 @@ int clblast_gemm(struct session *session, const struct gemm *gemm, const struct 
     return blast_failed(status, failure);
 }
 
-/* One product below and one above the size from which CLBlast first transposes and pads. */
-int clblast_warm_up(struct session *session, const struct gemm *gemm, struct failure *failure)
+/* A product of n x n matrices of zeros. */
+static int multiply_zeros(struct session *session, const struct gemm *gemm, size_t n,
+                          struct failure *failure)
 {
-    enum { SMALL = 7, LARGE = 509 };
-    if (session->gemm_ready[gemm->transpose_b])
-        return 0;
+    const size_t area = n * n;
+    const float zero = 0.0f;
     cl_int status = CL_SUCCESS;
-    cl_mem memory = clCreateBuffer(session->context, CL_MEM_READ_WRITE,
-                                   sizeof(float) * LARGE * LARGE * 3, NULL, &status);
+    cl_mem memory = clCreateBuffer(session->context, CL_MEM_READ_WRITE, sizeof(float) * area * 3,
+                                   NULL, &status);
     if (status != CL_SUCCESS)
         return opencl_failed(failure, status, "clCreateBuffer");
     int result = 0;
-    for (size_t n = SMALL; n <= LARGE && result == 0; n += LARGE - SMALL) {
-        const size_t area = n * n;
-        const CLBlastStatusCode code =
+    status = clEnqueueFillBuffer(session->queue, memory, &zero, sizeof zero, 0,
+                                 sizeof(float) * area * 3, 0, NULL, NULL);
+    if (status != CL_SUCCESS)
+        result = opencl_failed(failure, status, "clEnqueueFillBuffer");
+    if (result == 0)
+        result = blast_failed(
             CLBlastSgemmStridedBatched(CLBlastLayoutRowMajor, CLBlastTransposeNo,
                                        gemm->transpose_b ? CLBlastTransposeYes : CLBlastTransposeNo,
                                        n, n, n, 0.0f, memory, 0, n, area, memory, area, n, area,
-                                       0.0f, memory, 2 * area, n, area, 1, &session->queue, NULL);
-        result = blast_failed(code, failure);
-    }
+                                       0.0f, memory, 2 * area, n, area, 1, &session->queue, NULL),
+            failure);
     if (result == 0) {
         status = clFinish(session->queue);
         if (status != CL_SUCCESS)
@@ -149,8 +151,26 @@ int clblast_warm_up(struct session *session, const struct gemm *gemm, struct fai
     }
     if (!(result && failure->fatal))
         clReleaseMemObject(memory);
-    session->gemm_ready[gemm->transpose_b] = result == 0;
     return result;
+}
+
+/* One product below and one above the size from which CLBlast first transposes and pads, which
+ * depends on the device; no device's is below SURELY_SMALL cubed, and in a simulator the large
+ * product takes minutes. */
+int clblast_warm_up(struct session *session, const struct gemm *gemm,
+                    const struct gemm_sizes *sizes, struct failure *failure)
+{
+    enum { SMALL = 7, LARGE = 509, SURELY_SMALL = 32 };
+    static const size_t edges[2] = {SMALL, LARGE};
+    const double volume = (double)sizes->m * (double)sizes->n * (double)sizes->k;
+    const int kinds = volume < (double)SURELY_SMALL * SURELY_SMALL * SURELY_SMALL ? 1 : 2;
+    for (int large = 0; large < kinds; ++large) {
+        bool *ready = &session->gemm_ready[large][gemm->transpose_b];
+        if (!*ready && multiply_zeros(session, gemm, edges[large], failure))
+            return -1;
+        *ready = true;
+    }
+    return 0;
 }
 
 #else
@@ -179,9 +199,10 @@ int clblast_gemm(struct session *session, const struct gemm *gemm, const struct 
     return failure_set(failure, FAILURE_UNSUPPORTED, "this attnbench was built without CLBlast");
 }
 
-int clblast_warm_up(struct session *session, const struct gemm *gemm, struct failure *failure)
+int clblast_warm_up(struct session *session, const struct gemm *gemm,
+                    const struct gemm_sizes *sizes, struct failure *failure)
 {
-    (void)session, (void)gemm;
+    (void)session, (void)gemm, (void)sizes;
     return failure_set(failure, FAILURE_UNSUPPORTED, "this attnbench was built without CLBlast");
 }
 

@@ -27,7 +27,9 @@ struct session {
     size_t guard;             /* bytes; a multiple of the device's sub-buffer alignment, or 0 */
     struct program *programs; /* built so far, by source and options */
     struct program_cache cache;
-    bool gemm_ready[2];  /* CLBlast has compiled its kernels, for b as it is and transposed */
+    /* CLBlast has compiled its kernels: for small and for large products, with b as it is and
+     * transposed. */
+    bool gemm_ready[2][2];
     struct buffer *cold; /* larger than the device's caches; NULL until it is wanted */
 };
 
@@ -90,8 +92,10 @@ struct gemm_sizes {
 int clblast_gemm(struct session *session, const struct gemm *gemm, const struct gemm_sizes *sizes,
                  cl_mem a, cl_mem b, size_t offset_b, cl_mem c, cl_event *event,
                  struct failure *failure);
-/* CLBlast compiles its kernels when they are first called for. This calls for them. */
-int clblast_warm_up(struct session *session, const struct gemm *gemm, struct failure *failure);
+/* CLBlast compiles its kernels when they are first called for. This calls for those that a product
+ * of these sizes may need. */
+int clblast_warm_up(struct session *session, const struct gemm *gemm,
+                    const struct gemm_sizes *sizes, struct failure *failure);
 bool clblast_available(void);
 /* Gives CLBlast the parameters of its kernel Xgemm that a tuning names (GEMMK, MWG, NWG, KWG,
  * MDIMC, NDIMC, VWM, VWN, KREG, SA, SB); without MWG, or with 0, it uses its own. They hold for the

@@ -129,7 +129,8 @@ static int prepare_passes(struct session *session, struct kernels *kernels, stru
     for (int i = 0; i < kernels->variant->pass_count; ++i) {
         const struct pass *pass = &kernels->variant->passes[i];
         if (prepare_pass(session, kernels, i, failure) ||
-            (!pass->kernel && clblast_warm_up(session, &pass->gemm, failure)))
+            (!pass->kernel &&
+             clblast_warm_up(session, &pass->gemm, &kernels->passes[i].gemm, failure)))
             return -1;
     }
     return 0;
