@@ -136,7 +136,7 @@ class Walk(unittest.TestCase):
                 yield "false ok: a call that failed was needed"
 
         def faults():
-            calls = list(self.every_call(self.patient, limit=110))
+            calls = list(self.every_call(self.patient, limit=50))
             for (name, k), code in zip(calls, itertools.cycle(CODES)):
                 yield "error", f"call={name} k={k} do=error:{code}"
             rest = [(name, k, code) for name, k in self.every_call(self.patient) for code in CODES]

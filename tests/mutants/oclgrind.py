@@ -10,6 +10,7 @@ Oclgrind's exit status is the program's own, so the log is what counts.
 import argparse
 import collections
 import concurrent.futures
+import json
 import os
 import pathlib
 import re
@@ -45,8 +46,39 @@ FEATURES = [
 ]
 
 
+# Operations beside attention, those with a hole for it with naive in it.
+OPERATIONS = [
+    {"op": "mha", "n": 9, "heads": 2, "d_k": 5, "biases": True, "mask": "causal"},
+    {"op": "mha", "n": 5, "heads": 2, "d_k": 8, "dtype": "f16", "position": "rope"},
+    {"op": "encoder_layer", "n": 7, "heads": 2, "d_k": 5, "layers": 2, "activation": "gelu",
+     "position": "sinusoidal"},
+    {"op": "decoder_layer", "n_q": 7, "n_kv": 9, "heads": 2, "d_k": 4, "mask": "causal",
+     "layer_norm": "pre"},
+    *({"op": "rnn", "n": 5, "d_model": 17, "rnn_cell": cell} for cell in ("elman", "gru", "lstm")),
+    {"op": "bahdanau", "n": 9, "d_model": 17},
+]
+
+
 def variants():
-    return sorted(path.parent.name for path in mutation.KERNELS.glob("*/variant.json"))
+    """Those of attention."""
+    return sorted(path.parent.name for path in mutation.KERNELS.glob("*/variant.json")
+                  if "op" not in json.loads(path.read_text())["supports"])
+
+
+def reports_of(log):
+    """The reports that name no kernel or one of ours, and how many name others: a library's
+    kernels are not ours to mend."""
+    ours = set()
+    for path in [*mutation.KERNELS.glob("*/*.cl"), *mutation.KERNELS.glob("include/*.clh")]:
+        ours |= set(re.findall(r"__kernel\b[^{;]*?\bvoid\s+(\w+)", path.read_text()))
+    kept, others = [], 0
+    for report in re.split(r"\n\s*\n(?=\S)", log):
+        kernel = re.search(r"Kernel:\s*(\w+)", report)
+        if kernel and kernel.group(1) not in ours:
+            others += 1
+        elif report.strip():
+            kept.append(report)
+    return "\n".join(kept), others
 
 
 def run(name, sweeps, folder, checks, *options):
@@ -72,10 +104,12 @@ def side_by_side(jobs):
 
 def report_run(name, rows, log):
     """One line, and the number of things that are not as they should be."""
+    log, others = reports_of(log)
     bad = [row for row in rows if row["status"] not in ("ok", "unsupported")]
     counts = collections.Counter(row["status"] for row in rows)
     print(f"{name:24} " + ", ".join(f"{n} {status}" for status, n in sorted(counts.items())) +
-          f", {len(log)} bytes of reports", flush=True)
+          f", {len(log)} bytes of reports" +
+          (f", {others} on the library's kernels" if others else ""), flush=True)
     for row in bad[:3]:
         print(f"    {row['status']} {row['variant']} {row['cell']}: {row['reason']}")
     if log:
@@ -91,6 +125,9 @@ def clean(folder):
     sweeps = {name: [(f"{f}-{e}", {**feature, **edge}, [name])
                      for f, feature in enumerate(FEATURES) for e, edge in enumerate(EDGES)]
               for name in names}
+    sweeps["operations"] = [(str(i), one, ["small_naive", "rnn_steps", "rnn_persistent", "additive"])
+                            for i, one in enumerate(OPERATIONS)]
+    names.append("operations")
     # A worker for each cell: Oclgrind 21.10 takes a buffer at a released one's address for
     # uninitialised.
     jobs = [(name, sweeps[name], folder, [*ALL_CHECKS, "--local-mem-size", "65536"],

@@ -16,15 +16,29 @@ import mutation
 VARIANTS = "naive,rnn_steps,rnn_persistent,additive"
 
 
+def kind_of(mutant):
+    return mutant.get("inputs", "random")
+
+
 def jobs(mutants, folder, options):
+    """A run for each mutant, and of the right kernels one for each kind of inputs."""
     for mutant in mutants:
-        suite = mutation.make_suite([(mutant["name"], mutant["problem"], None)])
-        common = ["--variants", VARIANTS, "--inputs", mutant.get("inputs", "random"), *options]
         place = folder / mutant["name"]
         place.mkdir()
         mutation.build({**mutant, "name": mutant["variant"]}, place)
-        yield mutant["name"], suite, ["--kernels", str(place), *common]
-        yield "right_" + mutant["name"], suite, common
+        yield (mutant["name"], mutation.make_suite([(mutant["name"], mutant["problem"], None)]),
+               ["--kernels", str(place), "--inputs", kind_of(mutant), *options])
+    for kind in sorted(set(map(kind_of, mutants))):
+        yield (f"right-{kind}",
+               mutation.make_suite([(m["name"], m["problem"], None) for m in mutants
+                                    if kind_of(m) == kind]), ["--inputs", kind, *options])
+
+
+def row_of(rows, mutant):
+    """Of what computes the operation: the mutant's own folder, or what stands in the frame."""
+    own = mutant["variant"] if mutant["variant"] in VARIANTS else "naive"
+    return next(row for row in rows if row["variant"] == own and
+                any(sweep.endswith("/" + mutant["name"]) for sweep in row["sweeps"]))
 
 
 def main():
@@ -33,15 +47,15 @@ def main():
     parser.add_argument("--device")
     args = parser.parse_args()
     mutants = mutation.load(mutation.HERE / "operations.json", args.only)
-    options = ["--peaks", "none", *(["--device", args.device] if args.device else [])]
+    options = ["--variants", VARIANTS, "--peaks", "none"]
+    options += ["--device", args.device] if args.device else []
     with tempfile.TemporaryDirectory(prefix="attnbench-operations-") as temporary:
         folder = pathlib.Path(temporary)
         runs = mutation.run_parallel(jobs(mutants, folder, options), folder)
     failures = 0
     for mutant in mutants:
-        own = mutant["variant"] if mutant["variant"] in VARIANTS else "naive"
-        row, right = ([r for r in runs[name] if r["variant"] == own][0]
-                      for name in (mutant["name"], "right_" + mutant["name"]))
+        row, right = (row_of(runs[run], mutant)
+                      for run in (mutant["name"], f"right-{kind_of(mutant)}"))
         ratio, margin = ((r.get("check") or {}).get("err_over_tolerance") for r in (row, right))
         print(f"{mutant['name']:24} {row['status']:6} {float('inf') if ratio is None else ratio:8.2g}  "
               f"right {margin or 0:.2g}  {mutant['mistake']}")
