@@ -249,13 +249,25 @@ static int show(const struct work *work, const struct options *options)
     return status;
 }
 
+/* The weights of attention inside of another operation are not to be had. */
+static int need_attention(const struct test_case *test_case, struct err *err)
+{
+    const enum op op = (enum op)test_case->problem.op;
+    return op == OP_ATTENTION
+               ? 0
+               : err_set(err,
+                         "%s: inspect shows the weights of a case of attention, this one is of %s; "
+                         "make a case of its q, k and v",
+                         test_case->folder, op_name(op));
+}
+
 int command_inspect(const struct options *options)
 {
     struct work work = {0};
     struct err err;
     const char *folder = case_path(&work.arena, options->args[0]);
     int status = EXIT_OK;
-    if (test_case_load(&work.test_case, folder, &err) ||
+    if (test_case_load(&work.test_case, folder, &err) || need_attention(&work.test_case, &err) ||
         tokens_load(&work.inspection.queries, &work.inspection.keys, folder,
                     &work.test_case.problem, &work.arena, &err))
         status = fail(EXIT_BAD_INPUT, &err);

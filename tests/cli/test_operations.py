@@ -2,12 +2,19 @@
 import csv
 import io
 import json
+import struct
 
 from harness import BAD_INPUT, OK, USAGE, ProgramTest, main, make_suite
 
 OPERATIONS = [{"op": "mha", "heads": 2, "n": 5}, {"op": "mha", "cross": True, "n_q": 3, "n_kv": 5},
               {"op": "encoder_layer", "n": 5, "layers": 2}, {"op": "rnn", "n": 5, "rnn_cell": "lstm"},
               {"op": "decoder_layer", "n_q": 3, "n_kv": 5}, {"op": "bahdanau", "n_q": 3, "n_kv": 5}]
+
+
+def npy(shape, values):
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {tuple(shape)!r}, }}\n".encode()
+    body = b"".join(struct.pack("<f", value) for value in values)
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + body
 
 
 class Operations(ProgramTest):
@@ -48,6 +55,15 @@ class Operations(ProgramTest):
         self.write("s.json", make_suite({"n": [4]}, variants=("rnn_steps",)))
         said = self.attnbench("plan", "s.json", "--device", "null", status=USAGE).stderr
         self.assertIn("no variant that a sweep wants computes its operation", said)
+
+    def test_inspect_wants_a_case_of_attention(self):
+        (self.folder / "case").mkdir()
+        for name in ("x", "w_q", "w_k", "w_v", "w_o"):
+            self.write(f"case/{name}.npy", npy((1, 2, 2) if name == "x" else (2, 2), [1.0] * 4))
+        self.write("case/case.json", {"op": "mha"})
+        self.attnbench("verify", "case", "--device", "null", "--variants", "naive", status=OK)
+        said = self.attnbench("inspect", "case", "--device", "null", status=BAD_INPUT).stderr
+        self.assertIn("this one is of mha", said)
 
     def test_impossible_combinations_are_told_with_their_place(self):
         self.write("s.json", make_suite({"n": [4]}, defaults={"rnn_cell": "lstm"}))

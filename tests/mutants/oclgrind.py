@@ -46,16 +46,17 @@ FEATURES = [
 ]
 
 
-# Operations beside attention, those with a hole for it with naive in it.
+# Every operation beside attention, with what computes it or stands in its frame.
 OPERATIONS = [
-    {"op": "mha", "n": 9, "heads": 2, "d_k": 5, "biases": True, "mask": "causal"},
-    {"op": "mha", "n": 5, "heads": 2, "d_k": 8, "dtype": "f16", "position": "rope"},
-    {"op": "encoder_layer", "n": 7, "heads": 2, "d_k": 5, "layers": 2, "activation": "gelu",
-     "position": "sinusoidal"},
-    {"op": "decoder_layer", "n_q": 7, "n_kv": 9, "heads": 2, "d_k": 4, "mask": "causal",
-     "layer_norm": "pre"},
-    *({"op": "rnn", "n": 5, "d_model": 17, "rnn_cell": cell} for cell in ("elman", "gru", "lstm")),
-    {"op": "bahdanau", "n": 9, "d_model": 17},
+    {"op": "mha", "heads": 2, "d_k": 5, "n": 9, "position": "rope", "biases": True},
+    {"op": "mha", "d_k": 6, "n": 9, "position": "relative", "layout": "bnhd", "dtype": "f16"},
+    {"op": "encoder_layer", "heads": 2, "d_k": 4, "n": 7, "layers": 2, "position": "sinusoidal",
+     "biases": True, "activation": "gelu", "d_ff": 9},
+    {"op": "decoder_layer", "heads": 2, "d_k": 4, "n_q": 5, "n_kv": 7, "mask": "causal",
+     "layer_norm": "pre", "dtype": "bf16", "d_ff": 9},
+    {"op": "rnn", "n": 4, "d_model": 7, "rnn_cell": "lstm", "batch": 2},
+    {"op": "rnn", "n": 4, "d_model": 16, "rnn_cell": "gru", "dtype": "f16"},
+    {"op": "bahdanau", "n_q": 3, "n_kv": 5, "d_model": 7, "d_k": 9, "batch": 2},
 ]
 
 
