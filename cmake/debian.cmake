@@ -14,15 +14,23 @@ file(RENAME ${root}/share/zsh/site-functions ${root}/share/zsh/vendor-completion
 
 file(REMOVE ${doc}/LICENSE) # the copyright file says where it is
 file(WRITE ${doc}/copyright
-"Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
-Upstream-Name: attnbench
-
-Files: *
-Copyright: ${year} the attnbench authors
-License: Apache-2.0
- On Debian systems the text of the Apache License 2.0 is in
- /usr/share/common-licenses/Apache-2.0.
+"attnbench
+Copyright ${year} the attnbench authors
+License: Apache-2.0. On Debian systems its text is in /usr/share/common-licenses/Apache-2.0.
 ")
+# Chart.js is part of the program, if the build found it; its license comes from where it does.
+foreach(license /usr/share/doc/libjs-chart.js/copyright
+        /usr/share/nodejs/chart.js/LICENSE.md)
+  if(EXISTS ${license})
+    file(READ ${license} text)
+    file(APPEND ${doc}/copyright
+"
+The program holds a copy of Chart.js, for the charts of its HTML reports, under these terms:
+
+${text}")
+    break()
+  endif()
+endforeach()
 
 file(WRITE ${doc}/changelog
 "attnbench (${CPACK_PACKAGE_VERSION}) unstable; urgency=medium
