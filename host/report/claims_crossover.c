@@ -60,23 +60,31 @@ static void add_ratios(const struct claim_source *source, const char *name, cons
 
 /* ---- crossover ------------------------------------------------------------------------------- */
 
+/* Attention's own passes and its projections grow apart: each goes on by itself. */
 static void say_crossing(const struct claim_source *source, const struct over_n *found, int layer,
                          const struct pair *pair, struct text *out)
 {
-    const double own = curve_growth(source, found->lead[ATTENTION], NULL).exponent,
-                 other = curve_growth(source, found->lead[layer], NULL).exponent;
-    const struct crossing crossing =
-        crossing_find(pair->n, pair->attention_s, pair->other_s, pair->count, own, other);
-    const double last = pair->n[pair->count - 1];
+    const struct curve *lead = found->lead[ATTENTION];
+    const double last = pair->n[pair->count - 1], last_s = pair->attention_s[pair->count - 1];
+    const struct growth inner = curve_growth(source, lead, "attention"),
+                        outer = curve_growth(source, lead, "project_"),
+                        other = curve_growth(source, found->lead[layer], NULL);
+    const double inner_s = row_stage_s(curve_row_at(lead, last), "attention");
+    const struct power_term terms[] = {{inner_s, inner.exponent},
+                                       {last_s - inner_s, outer.exponent}};
+    const struct crossing crossing = crossing_find(pair->n, pair->attention_s, pair->other_s,
+                                                   pair->count, terms, 2, other.exponent);
     switch (crossing.kind) {
     case CROSSING_WITHIN:
-        text_print(out, "they cross at n = %.0f, between lengths that were measured", crossing.n);
+        text_print(out, "they cross at n = %s, between lengths that were measured",
+                   claim_count(source, crossing.n));
         break;
     case CROSSING_BEYOND:
         text_print(out,
-                   "they would cross at about n = %.0f, beyond the %.0f that both were measured "
-                   "at, if they went on as n^%.2f and n^%.2f",
-                   crossing.n, last, own, other);
+                   "they would cross at about n = %s, beyond the %.0f that both were measured at, "
+                   "if attention went on as n^%.2f, its projections as n^%.2f and %s as n^%.2f",
+                   claim_about(source, crossing.n), last, inner.exponent, outer.exponent,
+                   over_n_layers[layer].name, other.exponent);
         break;
     case CROSSING_BEFORE:
         text_add(out, "attention is slower at every n measured");

@@ -81,14 +81,6 @@ static int all_lengths(const struct over_n *found, double lengths[CURVE_POINTS_M
     return count;
 }
 
-static const struct row *row_at(const struct curve *curve, double x)
-{
-    for (int p = 0; p < curve->count; ++p)
-        if (!(fabs(curve->x[p] - x) > 0))
-            return curve->rows[p];
-    return NULL;
-}
-
 /* Every variant's times. */
 static struct claim_table growth_numbers(const struct claim_source *source,
                                          const struct over_n *found)
@@ -109,7 +101,7 @@ static struct claim_table growth_numbers(const struct claim_source *source,
     for (int line = 0; line < count; ++line) {
         cells[0] = arena_print(source->arena, "%.0f", lengths[line]);
         for (int c = 1; c < columns; ++c) {
-            const struct row *row = row_at(curves[c], lengths[line]);
+            const struct row *row = curve_row_at(curves[c], lengths[line]);
             cells[c] = row ? claim_seconds(source, row->time.median_s) : "";
         }
         claim_table_add(&table, cells);
@@ -121,7 +113,8 @@ static struct claim_table growth_numbers(const struct claim_source *source,
 static const char *in_sequence(const struct claim_source *source, int layer, const struct row *row)
 {
     if (layer == ATTENTION)
-        return arena_print(source->arena, "%d launches", row->passes.count);
+        return arena_print(source->arena, "%d launch%s", row->passes.count,
+                           row->passes.count == 1 ? "" : "es");
     const double steps = (double)row->problem.n_q, time_s = row_stage_s(row, "recurrence");
     return arena_print(source->arena, "%.0f steps of %s", steps,
                        claim_seconds(source, time_s / steps));
@@ -144,7 +137,7 @@ static struct claim_table table_1(const struct claim_source *source, const struc
     enum { COLUMNS = sizeof head / sizeof *head };
     struct claim_table table = claim_table_make(source, head, COLUMNS, OVER_N_LAYERS);
     for (int i = 0; i < OVER_N_LAYERS; ++i) {
-        const struct row *row = found->lead[i] ? row_at(found->lead[i], n) : NULL;
+        const struct row *row = found->lead[i] ? curve_row_at(found->lead[i], n) : NULL;
         struct text growth = {0};
         if (found->lead[i])
             growth_words(&growth, curve_growth(source, found->lead[i], over_n_layers[i].stage));

@@ -62,7 +62,7 @@ static void add_dots(const struct claim_source *source, struct curves *const *of
             x[c] = scores_a_second(row);
             y[c] = name;
             const char *cells[] = {
-                row->variant, masks[m].name, arena_print(source->arena, "%.0f", scores_a_head(row)),
+                row->variant, masks[m].name, claim_count(source, scores_a_head(row)),
                 claim_seconds(source, row->time.median_s), claim_number(source, x[c] * 1e-6)};
             claim_table_add(&claim->numbers, cells);
         }
@@ -76,8 +76,9 @@ static enum claim_verdict say_million(const struct claim_source *source, const s
                                       const struct row *causal, struct text *out)
 {
     const double scores = scores_a_head(full);
-    text_print(out, "%.0f scores a head, %.0f in all; %s takes %s for them, ", scores,
-               full->rates.pairs, full->variant, claim_seconds(source, full->time.median_s));
+    text_print(out, "%s scores a head, %s in all; %s takes %s for them, ",
+               claim_count(source, scores), claim_count(source, full->rates.pairs), full->variant,
+               claim_seconds(source, full->time.median_s));
     text_print(out, "%s million a second.", claim_number(source, scores_a_second(full) * 1e-6));
     if (fabs(scores - MILLION) > 0.5)
         return CLAIM_FAILS;
@@ -150,16 +151,18 @@ static enum claim_verdict say_heads(const struct claim_source *source, const str
     for (int i = 1; i <= last; ++i)
         if (fabs(lead->x[i] - PAPER_HEADS) < 0.5) {
             verdict = ratio_at(times_s, i) <= CLAIM_SIMILAR ? CLAIM_HOLDS : CLAIM_FAILS;
-            text_print(out, "Eight heads of %lld take %s times as long as one of %lld (%s). ",
+            text_print(out, "Eight heads of %lld take %s times as long as one of %lld ",
                        (long long)lead->rows[i]->problem.d_k,
                        claim_number(source, ratio_at(times_s, i)),
-                       (long long)lead->rows[0]->problem.d_k, lead->variant);
+                       (long long)lead->rows[0]->problem.d_k);
+            text_print(out, "(%s), attention's own passes %s times. ", lead->variant,
+                       claim_number(source, ratio_at(inner_s, i)));
         }
     if (verdict == CLAIM_UNMEASURED)
         text_add(out, "Eight heads, of which the paper says it, were not measured. ");
     text_print(out, "The cost is similar (within a factor of %.2f) up to %.0f head%s; ",
                CLAIM_SIMILAR, lead->x[similar], lead->x[similar] > 1 ? "s" : "");
-    text_print(out, "at %.0f heads of %lld it is %s times, of attention's own passes %s times.",
+    text_print(out, "at %.0f heads of %lld it is %s times, attention's own passes are %s times.",
                lead->x[last], (long long)lead->rows[last]->problem.d_k,
                claim_number(source, ratio_at(times_s, last)),
                claim_number(source, ratio_at(inner_s, last)));

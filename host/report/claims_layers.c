@@ -10,8 +10,8 @@
 static const struct {
     const char *key, *sweep, *name;
 } widths[CLAIM_WIDTHS] = {
-    {"layer-transformer-base", "layer-transformer-base", "Transformer base"},
-    {"layer-bert-base", "layer-bert-base", "BERT base"},
+    {"layer-transformer-base", "layer-transformer-base", "the Transformer (base)"},
+    {"layer-bert-base", "layer-bert-base", "BERT (base)"},
     {"layer-gpt-3", "layer-gpt-3", "GPT-3"},
 };
 
@@ -55,7 +55,8 @@ static struct crossing find_crossing(const struct claim_source *source, const st
     struct power_fit own, other;
     const bool fits = !power_fit(lead->x, own_s, lead->count, &own) &&
                       !power_fit(lead->x, other_s, lead->count, &other);
-    return crossing_find(lead->x, own_s, other_s, lead->count, fits ? own.exponent : NAN,
+    const struct power_term term = {own_s[lead->count - 1], fits ? own.exponent : NAN};
+    return crossing_find(lead->x, own_s, other_s, lead->count, &term, 1,
                          fits ? other.exponent : NAN);
 }
 
@@ -76,33 +77,50 @@ static enum claim_verdict judge(const struct crossing *crossing, double expected
     return last > expected * CLAIM_MUCH ? CLAIM_FAILS : CLAIM_UNMEASURED;
 }
 
-static void say_crossing(const struct crossing *crossing, const struct curve *lead,
-                         struct text *out)
+static void say_crossing(const struct claim_source *source, const struct crossing *crossing,
+                         const struct curve *lead, struct text *out)
 {
-    const double last = lead->x[lead->count - 1];
+    const char *last = claim_count(source, lead->x[lead->count - 1]);
     switch (crossing->kind) {
     case CROSSING_WITHIN:
         text_print(out,
-                   "Attention overtakes the projections at n = %.0f, between lengths that "
-                   "were measured.",
-                   crossing->n);
+                   "Attention overtakes the projections at n = %s, between lengths that were "
+                   "measured.",
+                   claim_count(source, crossing->n));
         break;
     case CROSSING_BEYOND:
         text_print(out,
-                   "Up to n = %.0f attention stays below the projections; by their growth so far "
-                   "it would overtake them at about n = %.0f.",
-                   last, crossing->n);
+                   "Up to n = %s attention stays below the projections; by their growth so far it "
+                   "would overtake them at about n = %s.",
+                   last, claim_about(source, crossing->n));
         break;
     case CROSSING_BEFORE:
         text_print(out,
-                   "Attention takes more than the projections from n = %.0f on, the shortest "
+                   "Attention takes more than the projections from n = %s on, the shortest "
                    "measured.",
-                   lead->x[0]);
+                   claim_count(source, lead->x[0]));
         break;
     case CROSSING_NONE:
-        text_print(out, "Up to n = %.0f attention stays below the projections.", last);
+        text_print(out, "Up to n = %s attention stays below the projections.", last);
         break;
     }
+}
+
+/* What it would take to tell. */
+static void say_open(const struct claim_source *source, const struct crossing *crossing,
+                     double expected, const struct curves *curves, struct text *out)
+{
+    if (crossing->kind == CROSSING_BEFORE)
+        text_print(out, " To tell it takes lengths down to %s",
+                   claim_count(source, expected / CLAIM_MUCH));
+    else
+        text_print(out, " To tell it takes lengths up to %s",
+                   claim_count(source, expected * CLAIM_MUCH));
+    if (curves->missed) {
+        text_add(out, "; ");
+        curves_why_not(out, curves);
+    }
+    text_add(out, ".");
 }
 
 static void say_parts(const struct claim_source *source, const struct row *row, struct text *out)
@@ -157,7 +175,7 @@ static void say_layer(const struct claim_source *source, const struct curves *cu
     if (lead && row_stage_s(lead->rows[0], "project_") > 0) {
         const struct crossing crossing = find_crossing(source, lead);
         claim->verdict = judge(&crossing, expected, lead);
-        say_crossing(&crossing, lead, &sentence);
+        say_crossing(source, &crossing, lead, &sentence);
         text_print(&sentence, " Of the time, with %s: ", lead->variant);
         say_parts(source, lead->rows[0], &sentence);
         if (lead->count > 1) {
@@ -166,11 +184,8 @@ static void say_layer(const struct claim_source *source, const struct curves *cu
         }
         text_add(&sentence, ".");
         add_parts(source, lead, claim);
-        if (claim->verdict == CLAIM_UNMEASURED && curves->missed) {
-            text_add(&sentence, " What lacks: ");
-            curves_why_not(&sentence, curves);
-            text_add(&sentence, ".");
-        }
+        if (claim->verdict == CLAIM_UNMEASURED)
+            say_open(source, &crossing, expected, curves, &sentence);
     } else {
         text_add(&sentence, "No usable row with stages: ");
         curves_why_not(&sentence, curves);
@@ -189,8 +204,8 @@ bool claim_layer(const struct claim_source *source, int width, struct claim *cla
     const double expected = equal_operations(problem);
     claim->key = widths[width].key;
     claim->title = arena_print(source->arena,
-                               "In a layer of %s attention overtakes the projections near n = %.0f",
-                               widths[width].name, expected);
+                               "In a layer of %s attention overtakes the projections near n = %s",
+                               widths[width].name, claim_count(source, expected));
     claim->statement = arena_print(
         source->arena,
         "By operations: %s·n²·d_model for attention%s, 8·n·d_model² for the four projections; "

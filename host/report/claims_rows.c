@@ -88,6 +88,14 @@ const struct curve *curves_lead(const struct curves *curves)
     return lead;
 }
 
+const struct row *curve_row_at(const struct curve *curve, double x)
+{
+    for (int p = 0; p < curve->count; ++p)
+        if (!(fabs(curve->x[p] - x) > 0))
+            return curve->rows[p];
+    return NULL;
+}
+
 void curves_why_not(struct text *out, const struct curves *curves)
 {
     const struct row *row = curves->missed;
@@ -95,7 +103,7 @@ void curves_why_not(struct text *out, const struct curves *curves)
         text_add(out, curves->seen ? "too few lengths were asked for" : "there is no such row");
         return;
     }
-    text_print(out, "%s was %s (", row->variant, row_status_name(row->status));
+    text_print(out, "%s: %s (", row->variant, row_status_name(row->status));
     words_line(out, row->reason ? row->reason : "no reason given", REASON_BYTES);
     text_add(out, ")");
 }
@@ -235,6 +243,22 @@ const char *claim_number(const struct claim_source *source, double number)
     const double size = fabs(number);
     const int digits = size >= 99.95 || !(size > 0) ? 0 : size >= 9.995 ? 1 : 2;
     return arena_print(source->arena, "%.*f", digits, number);
+}
+
+const char *claim_count(const struct claim_source *source, double count)
+{
+    struct text text = {0};
+    const char *digits = arena_print(source->arena, "%.0f", count);
+    const bool grouped = strlen(digits) > 4;
+    for (size_t left = strlen(digits); left; --left, ++digits)
+        text_print(&text, "%c%s", *digits, grouped && left > 1 && left % 3 == 1 ? "," : "");
+    return claim_keep(source, &text);
+}
+
+const char *claim_about(const struct claim_source *source, double count)
+{
+    const double unit = pow(10, floor(log10(count)) - 1);
+    return claim_count(source, round(count / unit) * unit);
 }
 
 const char *claim_percent(const struct claim_source *source, double fraction)

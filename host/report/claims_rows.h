@@ -40,7 +40,9 @@ struct curves {
 struct curves *curves_find(const struct claim_source *source, struct curve_request request);
 /* The curve with the most points, of those the fastest at its end; NULL: there is none. */
 const struct curve *curves_lead(const struct curves *curves);
-/* "LSTM: skipped, over the budget ...": why there is nothing, or not enough. */
+/* NULL: it has no such point. */
+const struct row *curve_row_at(const struct curve *curve, double x);
+/* "fused: skipped (over the budget ...)": why there is nothing, or not enough. */
 void curves_why_not(struct text *out, const struct curves *curves);
 
 /* The time of a row's passes whose stage begins so, such as "project_"; NULL: of all. */
@@ -70,6 +72,9 @@ enum claim_verdict claim_worst(enum claim_verdict a, enum claim_verdict b);
 /* "1.87 ms" with a Greek micro; a number in three digits; "12 %". */
 const char *claim_seconds(const struct claim_source *source, double seconds);
 const char *claim_number(const struct claim_source *source, double number);
+/* A whole number, "1,000,000"; a predicted one, in two digits, "14,000". */
+const char *claim_count(const struct claim_source *source, double count);
+const char *claim_about(const struct claim_source *source, double count);
 const char *claim_percent(const struct claim_source *source, double fraction);
 /* What a text has, kept in the arena; the text is freed. */
 const char *claim_keep(const struct claim_source *source, struct text *text);

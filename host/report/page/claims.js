@@ -21,7 +21,7 @@ function claimLines(figure) {
     lineSet(
       { name: one.name, colour: "--c" + (i % 7), mark: CLAIM_MARKS[i % 4], dash: DASHES[i % 4] },
       one.x.map((x, k) => ({ x: x, y: one.y[k] })).filter((point) => point.y > 0),
-      { end: one.end || one.name, shortEnd: (one.end || one.name).replace(/^.* (?=n\^)/, "") },
+      { end: one.end || one.name, shortEnd: one.name },
     ),
   );
 }
@@ -74,7 +74,8 @@ function drawDots(figure) {
     pointRadius: 5,
   }));
   figure.series.forEach((one, i) => {
-    sets[i].data = one.x.map((x, k) => ({ x: x, y: one.y[k] }));
+    const aside = 0.24 * (i - (figure.series.length - 1) / 2); // so that equal values stay apart
+    sets[i].data = one.x.map((x, k) => ({ x: x, y: one.y[k] + aside }));
   });
   const x = padded(extent(figure.series.flatMap((one) => one.x)), 1.6);
   const config = strip(figure.names, sets, logAxis(x, 10, { title: figure.x, tick: TICKS[figure.unit] }), {
