@@ -21,8 +21,11 @@ struct over_n over_n_find(const struct claim_source *source)
                                                                      over_n_layers[i].value});
         found.lead[i] = curves_lead(found.curves[i]);
         found.seen |= found.curves[i]->seen > 0;
-        if (found.curves[i]->seen && !(found.width > 0))
-            found.width = (double)found.curves[i]->first->problem.d_model;
+        const struct problem *problem =
+            found.curves[i]->seen ? &found.curves[i]->first->problem : NULL;
+        if (problem && !(found.width > 0)) /* plain attention has no d_model */
+            found.width =
+                (double)(problem->d_model ? problem->d_model : problem->heads_q * problem->d_k);
     }
     return found;
 }

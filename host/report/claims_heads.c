@@ -115,10 +115,12 @@ bool claim_million(const struct claim_source *source, struct claim *claim)
         claim->verdict = say_million(source, full, half ? half->rows[0] : NULL, &sentence);
     } else {
         claim->verdict = CLAIM_UNMEASURED;
-        text_print(&sentence, full ? "The rows are of n = %lld." : "No usable row: ",
-                   full ? (long long)full->problem.n_q : 0LL);
-        if (!full)
+        if (full) {
+            text_print(&sentence, "The rows are of n = %lld.", (long long)full->problem.n_q);
+        } else {
+            text_add(&sentence, "No usable row: ");
             curves_why_not(&sentence, of[FULL]);
+        }
     }
     claim->sentence = claim_keep(source, &sentence);
     const struct row *first = of[FULL]->seen ? of[FULL]->first : of[CAUSAL]->first;

@@ -241,6 +241,8 @@ const char *claim_seconds(const struct claim_source *source, double seconds)
 const char *claim_number(const struct claim_source *source, double number)
 {
     const double size = fabs(number);
+    if (!isfinite(number))
+        return "unknown";
     const int digits = size >= 99.95 || !(size > 0) ? 0 : size >= 9.995 ? 1 : 2;
     return arena_print(source->arena, "%.*f", digits, number);
 }
@@ -263,6 +265,8 @@ const char *claim_about(const struct claim_source *source, double count)
 
 const char *claim_percent(const struct claim_source *source, double fraction)
 {
+    if (!isfinite(fraction))
+        return "unknown";
     return arena_print(source->arena, "%.*f %%", 100 * fraction < 9.95 ? 1 : 0, 100 * fraction);
 }
 
@@ -291,7 +295,7 @@ void figure_add_series(struct claim_figure *figure, struct claim_series series)
 
 void figure_add_mark(struct claim_figure *figure, struct claim_mark mark)
 {
-    if (figure->mark_count < FIGURE_MARKS_MAX)
+    if (figure->mark_count < FIGURE_MARKS_MAX && isfinite(mark.at) && mark.at > 0)
         figure->marks[figure->mark_count++] = mark;
 }
 

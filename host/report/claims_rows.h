@@ -83,7 +83,7 @@ const char *claim_keep(const struct claim_source *source, struct text *text);
 struct claim_table claim_table_make(const struct claim_source *source, const char *const *head,
                                     int columns, int lines);
 void claim_table_add(struct claim_table *table, const char *const *cells);
-/* Nothing when the figure is full. */
+/* Nothing when the figure is full, or where the mark would not be on a logarithmic axis. */
 void figure_add_series(struct claim_figure *figure, struct claim_series series);
 void figure_add_mark(struct claim_figure *figure, struct claim_mark mark);
 /* The command for all rows whose "id variant" matches a regular expression. */

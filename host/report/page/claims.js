@@ -54,9 +54,7 @@ function drawLines(figure) {
       [...sets, ...figure.marks.map((mark) => markLine(mark, x, y))],
       {
         x: logAxis(x, 2, { title: figure.x, tick: String, grid: false }),
-        y: figure.log
-          ? logAxis(y, y[1] / y[0] > 200 ? 10 : 2, options)
-          : linearAxis(y, options),
+        y: figure.log ? logAxis(y, y[1] / y[0] > 200 ? 10 : 2, options) : linearAxis(y, options),
       },
       {
         title: (items) => (items[0] ? figure.x + " " + plain(items[0].raw.x) : ""),
@@ -78,9 +76,14 @@ function drawDots(figure) {
     sets[i].data = one.x.map((x, k) => ({ x: x, y: one.y[k] + aside }));
   });
   const x = padded(extent(figure.series.flatMap((one) => one.x)), 1.6);
-  const config = strip(figure.names, sets, logAxis(x, 10, { title: figure.x, tick: TICKS[figure.unit] }), {
-    label: (item) => item.dataset.label + ": " + FORMATS[figure.unit](item.raw.x),
-  });
+  const config = strip(
+    figure.names,
+    sets,
+    logAxis(x, 10, { title: figure.x, tick: TICKS[figure.unit] }),
+    {
+      label: (item) => item.dataset.label + ": " + FORMATS[figure.unit](item.raw.x),
+    },
+  );
   config.options.plugins.legend = legendBelow(true);
   return { height: 90 + 34 * figure.names.length, config: config };
 }
