@@ -147,8 +147,8 @@ static void add_sources(struct html_page *page)
 /* Our script is one element, in files by topic. */
 static void add_script(const struct html_page *page, struct text *out)
 {
-    static const char *const files[] = {"words.js", "series.js", "draw.js",  "lengths.js",
-                                        "cells.js", "strips.js", "report.js"};
+    static const char *const files[] = {"words.js", "series.js", "draw.js",   "lengths.js",
+                                        "cells.js", "strips.js", "claims.js", "report.js"};
     (void)page;
     for (size_t i = 0; i < sizeof files / sizeof *files; ++i)
         text_add(out, page_file(files[i]));
@@ -222,13 +222,12 @@ static void add_footer(const struct html_page *page, struct text *out)
 static const struct {
     const char *name;
     void (*add)(const struct html_page *page, struct text *out);
-} slots[] = {{"policy", add_policy},        {"title", add_title},
-             {"style", add_style},          {"verdict", html_add_verdict},
-             {"devices", html_add_devices}, {"no_charts", add_no_charts},
-             {"sweeps", html_add_sweeps},   {"failures", html_add_failures},
-             {"rows", html_add_rows},       {"footer", add_footer},
-             {"data", html_add_data},       {"chart", add_chart},
-             {"script", add_script}};
+} slots[] = {
+    {"policy", add_policy},        {"title", add_title},          {"style", add_style},
+    {"verdict", html_add_verdict}, {"devices", html_add_devices}, {"claims", html_add_claims},
+    {"no_charts", add_no_charts},  {"sweeps", html_add_sweeps},   {"failures", html_add_failures},
+    {"rows", html_add_rows},       {"footer", add_footer},        {"data", html_add_data},
+    {"chart", add_chart},          {"script", add_script}};
 
 void report_html(const struct results *results, int count, struct text *out)
 {

@@ -36,6 +36,11 @@ void html_other_keys(struct text *out, const struct problem *problem);
 void html_add_verdict(const struct html_page *page, struct text *out);
 void html_add_devices(const struct html_page *page, struct text *out);
 
+/* claims_html.c: the section of claims (nothing where no file has rows of them), and its data:
+ *     "claims": [[a claim's figures], ...], in the order of the page. */
+void html_add_claims(const struct html_page *page, struct text *out);
+void html_add_claims_data(const struct html_page *page, struct text *out);
+
 /* html_tables.c: times by sweep with the fits in words, what was not ok, every row. */
 void html_add_sweeps(const struct html_page *page, struct text *out);
 void html_add_failures(const struct html_page *page, struct text *out);

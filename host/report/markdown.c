@@ -1,3 +1,4 @@
+#include "report/claims.h"
 #include "report/failures.h"
 #include "report/grid.h"
 #include "report/report.h"
@@ -308,6 +309,7 @@ void report_markdown(const struct results *results, struct text *out)
     words_markdown(out, run->tool_version, NAME_BYTES);
     text_add(out, ".\n");
     add_devices(results, out);
+    report_claims_markdown(results, TABLES_BYTES, out);
     add_sweeps(results, out);
     add_failures(results, out);
     struct text exceeded = {0};

@@ -50,15 +50,13 @@ static int count_dropped(const char *const *argv, int left)
 /* "^cell variant$" as a POSIX extended regular expression. */
 static void add_filter(struct text *out, const struct row *row)
 {
-    struct text subject = {0}, option = {0};
+    struct text subject = {0};
     text_print(&subject, "%s %s", row->cell, row->variant);
-    text_add(&option, "--filter=^");
+    text_add(out, "^");
     for (const char *c = text_get(&subject); *c; ++c)
-        text_print(&option, "%s%c", strchr("\\^$.[|()*+?{", *c) ? "\\" : "", *c);
-    text_add(&option, "$");
-    add_quoted(out, text_get(&option));
+        text_print(out, "%s%c", strchr("\\^$.[|()*+?{", *c) ? "\\" : "", *c);
+    text_add(out, "$");
     text_free(&subject);
-    text_free(&option);
 }
 
 static void add_option(struct text *out, const char *name, const char *value)
@@ -69,10 +67,11 @@ static void add_option(struct text *out, const char *name, const char *value)
     text_free(&option);
 }
 
-void reproduce_command(const struct results *results, const struct row *row, struct text *out)
+/* variant NULL: all of them. */
+static void add_command(const struct results *results, const char *device, const char *variant,
+                        const char *filter, struct text *out)
 {
     const struct text_list *argv = &results->run.argv;
-    const char *device = row->device;
     int i = 0;
     while (i < argv->count && strcmp(argv->values[i], "run") != 0)
         ++i;
@@ -87,9 +86,24 @@ void reproduce_command(const struct results *results, const struct row *row, str
         i += words ? words : 1;
     }
     add_option(out, "--device", device);
-    add_option(out, "--variants", row->variant);
-    add_filter(out, row);
+    if (variant)
+        add_option(out, "--variants", variant);
+    add_option(out, "--filter", filter);
     text_print(out, " --seed=%llu", (unsigned long long)results->run.seed);
     text_add(out, text_get(&rest)); /* last: a "--" in it ends the options */
     text_free(&rest);
+}
+
+void reproduce_command(const struct results *results, const struct row *row, struct text *out)
+{
+    struct text filter = {0};
+    add_filter(&filter, row);
+    add_command(results, row->device, row->variant, text_get(&filter), out);
+    text_free(&filter);
+}
+
+void reproduce_filter(const struct results *results, const char *device, const char *filter,
+                      struct text *out)
+{
+    add_command(results, device, NULL, filter, out);
 }

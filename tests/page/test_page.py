@@ -3,6 +3,7 @@ chart has its marks, the table sorts and filters, the keyboard reaches everythin
 nothing, axe-core (Deque) finds no fault, and without scripts the tables are there.
 """
 import collections
+import itertools
 import json
 import os
 import pathlib
@@ -19,6 +20,7 @@ AXE = pathlib.Path(os.environ.get("ATTNBENCH_AXE",
                                   SOURCE / "build/npm/node_modules/axe-core/axe.min.js"))
 STANDARD = SOURCE / "results/pocl-cpu-0--standard--2026-11-21T0739Z.json"
 SPEED = SOURCE / "results/pocl-cpu-0--speed--2026-11-21.json"
+CLAIMS = SOURCE / "tests/golden/claims.results.json"
 NASTY = ("<img src=x onerror=window.hacked=1> </script><script>window.hacked=1</script> "
          "\x1b[31m \u202egnp \u2028 <!-- \" ' & javascript:window.hacked=1")
 TAB, SPACE, ENTER = "\ue004", " ", "\ue007"
@@ -37,6 +39,15 @@ return [...document.querySelectorAll("canvas")].map((canvas) => {
     x: chart.scales.x.ticks.map((tick) => tick.label), drawn: pixels.some((value) => value > 0),
   };
 });"""
+
+# Of each claim: its key, verdict, and of its canvases the label, marks and drawn pixels.
+FIGURES = """
+return [...document.querySelectorAll(".claim")].map((claim) => [claim.dataset.key,
+  claim.querySelector("h3 + p").textContent, [...claim.querySelectorAll("canvas")].map((canvas) => {
+    const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    return {label: canvas.getAttribute("aria-label"), drawn: pixels.some((value) => value > 0),
+            sets: Chart.getChart(canvas).data.datasets.map((set) => [set.label, set.data.length])};
+  })]);"""
 
 
 def setUpModule():
@@ -166,6 +177,68 @@ class Charts(Page):
             "return document.getElementById('charts').textContent"))
 
 
+class Claims(Page):
+    """The golden run of tests/unit/test_claims.c: nine claims, whose rows are made."""
+
+    def expect_figures(self, scheme):
+        path = self.show(CLAIMS, scheme=scheme)
+        self.expect_quiet(path)
+        found = {key: (verdict, figures) for key, verdict, figures in browser.run(FIGURES)}
+        for key, (_, figures) in found.items():
+            for figure in figures:
+                self.assertTrue(figure["drawn"], key)
+                self.assertRegex(figure["label"], r": .*\d")
+        self.assertEqual({key: verdict for key, (verdict, _) in found.items()}, {
+            **dict.fromkeys(["growth", "crossover", "additive", "million", "heads", "saturation",
+                             "layer-transformer-base"], "holds"),
+            **dict.fromkeys(["layer-bert-base", "layer-gpt-3"], "not measured here")})
+        self.assertEqual({key: [figure["sets"] for figure in figures]
+                          for key, (_, figures) in found.items()}, {
+            "growth": [[["multi-head", 4], ["attention", 4], ["LSTM", 4], ["GRU", 4]]],
+            "crossover": [[["LSTM", 4], ["GRU", 4], ["as fast", 2], ["d = 512", 2]]],
+            "additive": [[["additive", 3], ["as fast", 2]]],
+            "million": [[["no mask", 2], ["causal", 2]]],
+            "heads": [[["whole", 6], ["attention itself", 6], ["one head", 2], ["similar", 2]]],
+            "saturation": [[["with 1/√d_k", 8], ["without", 8], [name, 2]]
+                           for name in ("uniform", "one takes all")],
+            "layer-transformer-base": [[[name, 6] for name in (
+                "attention", "projections", "feed-forward", "norms, residuals, the rest")]],
+            "layer-bert-base": [[[name, 3] for name in (
+                "attention", "projections", "feed-forward", "norms, residuals, the rest")]],
+            "layer-gpt-3": []})
+
+    def test_light(self):
+        self.expect_figures("light")
+
+    def test_dark(self):
+        self.expect_figures("dark")
+
+    def test_a_narrow_screen_needs_no_sideways_scrolling(self):
+        self.show(CLAIMS)
+        browser.size(390, 800)
+        self.assertLessEqual(browser.run("return document.documentElement.scrollWidth"), 390)
+
+    def test_two_devices_have_sections_of_their_own(self):
+        path = self.show(CLAIMS, SPEED, CLAIMS)
+        self.expect_quiet(path)
+        titles = browser.run("""return [...document.querySelectorAll(".claims h2")]
+            .map((one) => one.textContent);""")
+        self.assertEqual([title.split(":")[0] for title in titles], ["The paper, measured here"] * 2)
+        self.assertEqual(len(set(titles)), 2)
+        self.assertEqual(browser.run("return document.querySelectorAll('.claim canvas').length"), 18)
+        self.assertEqual(browser.run("""const ids = [...document.querySelectorAll("[id]")]
+            .map((one) => one.id); return ids.length - new Set(ids).size;"""), 0)
+
+    def test_without_scripts_verdicts_and_tables_are_there(self):
+        self.show(CLAIMS, scripts=False)
+        root = browser.cdp("DOM.getDocument", depth=0)["root"]["nodeId"]
+        page = browser.cdp("DOM.getOuterHTML", nodeId=root)["outerHTML"]
+        self.assertEqual(page.count('<p class="holds">holds</p>'), 7)
+        for words in ("they cross at n = 700", "O(n²·d)", "1024 steps of", "nothing here is a claim"):
+            self.assertIn(words, page)
+        browser.cdp("Emulation.setScriptExecutionDisabled", value=False)
+
+
 class Table(Page):
     def test_sorting(self):
         self.show(STANDARD)
@@ -240,12 +313,13 @@ class Keyboard(Page):
 class Accessibility(Page):
     @unittest.skipUnless(AXE.exists(), "axe-core is not there (scripts/axe fetches it)")
     def test_axe_finds_nothing(self):
-        for scheme in ("light", "dark"):
-            with self.subTest(scheme=scheme):
-                self.show(SPEED, scheme=scheme)
+        for result, scheme in itertools.product((SPEED, CLAIMS), ("light", "dark")):
+            with self.subTest(result=result.name, scheme=scheme):
+                self.show(result, scheme=scheme)
                 browser.run("""
-                    const all = document.querySelectorAll("figure details, #rows details");
-                    [...all].slice(0, 30).forEach((one) => (one.open = true));""")
+                    const all = document.querySelectorAll(
+                      "figure details, .claim details, #rows details");
+                    [...all].slice(0, 40).forEach((one) => (one.open = true));""")
                 browser.cdp("Runtime.evaluate", expression=AXE.read_text())
                 found = browser.run_async("""
                     const done = arguments[arguments.length - 1];

@@ -75,6 +75,15 @@ const ends = {
     ctx.restore();
     chart.data.datasets.forEach((set, i) => {
       const first = chart.getDatasetMeta(i).data;
+      if (!set.up || !first.length) return;
+      ctx.save(); // at the foot of a vertical line
+      ctx.fillStyle = set.borderColor;
+      ctx.font = "12px " + Chart.defaults.font.family;
+      ctx.fillText(set.up, first[0].x + 5, chartArea.bottom - 7);
+      ctx.restore();
+    });
+    chart.data.datasets.forEach((set, i) => {
+      const first = chart.getDatasetMeta(i).data;
       if (!set.along || first.length < 2) return;
       ctx.save(); // along a rising line, a little above it
       ctx.translate((first[0].x + first[1].x) / 2, (first[0].y + first[1].y) / 2);
@@ -259,13 +268,16 @@ function figure(parent, title, draw, options) {
     sentence = element("p");
   const box = element("div", { className: "canvas" }, canvas);
   const details = element("details", {}, element("summary", {}, "Numbers"));
-  const made = element(
-    "figure",
-    {},
-    element("figcaption", {}, title ? element("h3", {}, title) : "", sentence),
-    box,
-    details,
-  );
+  const bare = options && options.bare; // where the page has the sentence and the numbers already
+  const made = bare
+    ? element("figure", {}, title ? element("figcaption", {}, title) : "", box)
+    : element(
+        "figure",
+        {},
+        element("figcaption", {}, title ? element("h3", {}, title) : "", sentence),
+        box,
+        details,
+      );
   const entry = {
     redraw() {
       const drawn = draw();

@@ -180,6 +180,7 @@ function addTheme() {
 const table = document.getElementById("rows");
 if (window.Chart) {
   Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+  addClaims();
   if (ok.length) {
     charts.replaceChildren();
     addLegend();

@@ -1,6 +1,6 @@
 "use strict";
-/* The script of the report, in seven files that html.c joins in this order: words, series,
- * draw, lengths, cells, strips, report. Nothing of the data is ever parsed as markup: it goes to the page as text.
+/* The script of the report, in eight files that html.c joins in this order: words, series,
+ * draw, lengths, cells, strips, claims, report. Nothing of the data is ever parsed as markup: it goes to the page as text.
  *
  * This file: numbers in words, and elements. */
 const data = JSON.parse(document.getElementById("data").textContent);
