@@ -53,9 +53,9 @@ static void add_reference(struct verification *v, const struct test_case *test_c
     for (int64_t r = 0; r < row_count; ++r)
         rows[r] = r;
     if (p->op == OP_ATTENTION)
-        reference_attention(p, &test_case->inputs, rows, row_count, exact, NULL, NULL);
+        reference_attention(p, &test_case->inputs, rows, row_count, exact);
     else
-        reference_operation(p, &test_case->inputs, rows, row_count, exact, NULL);
+        reference_operation(p, &test_case->inputs, rows, row_count, exact);
     for (int64_t i = 0; i < count && p->op != OP_ATTENTION; ++i)
         output[i] = (float)exact[i];
     for (int64_t r = 0; r < row_count && p->op == OP_ATTENTION; ++r)

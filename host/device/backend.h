@@ -39,8 +39,9 @@ const char *build_origin_name(enum build_origin origin);
 
 /* Device memory: guard bytes, then the payload, then guard bytes again. Kernels see the payload. */
 struct buffer {
-    size_t bytes; /* of the payload */
-    size_t guard; /* bytes on either side, or 0 */
+    size_t bytes;     /* of the payload */
+    size_t guard;     /* bytes on either side, or 0 */
+    uint32_t pattern; /* the runner's: what the guards hold; 0: nothing yet */
 };
 
 /* Named buffers for a variant's passes: q, k, v, o and its scratch. */
@@ -70,7 +71,9 @@ struct backend {
     struct session *(*open)(struct device_info *device, struct failure *failure);
     void (*close)(struct session *session);
 
-    struct buffer *(*buffer_create)(struct session *session, size_t bytes, struct failure *failure);
+    /* With guards of at least so many bytes, or of none where the session has none. */
+    struct buffer *(*buffer_create)(struct session *session, size_t bytes, size_t guard,
+                                    struct failure *failure);
     void (*buffer_free)(struct session *session, struct buffer *buffer);
     /* `offset` counts from the start of the first guard zone. */
     int (*buffer_write)(struct session *session, struct buffer *buffer, size_t offset, size_t bytes,
@@ -81,6 +84,15 @@ struct backend {
      * whose buffers have no guards. */
     int (*buffer_fill)(struct session *session, struct buffer *buffer, size_t offset, size_t bytes,
                        uint32_t pattern, struct failure *failure);
+
+    /* Payloads, on the device: to a buffer of the same size; whether two hold the same bits; a hash
+     * in which each 4-byte word counts by its value and its place. */
+    int (*copy)(struct session *session, struct buffer *from, struct buffer *to,
+                struct failure *failure);
+    int (*compare)(struct session *session, struct buffer *a, struct buffer *b, bool *same,
+                   struct failure *failure);
+    int (*digest)(struct session *session, struct buffer *buffer, uint64_t *digest,
+                  struct failure *failure);
 
     /* Compiles (or finds compiled) and creates the kernels. */
     struct kernels *(*build)(struct session *session, const struct variant *variant,

@@ -19,6 +19,14 @@ enum { GUARD_BYTES = 256 };
 struct null_buffer {
     struct buffer base;
     unsigned char *memory;
+    uint64_t version; /* of the payload, among all that were written */
+};
+
+/* What the reference gave for some inputs. */
+struct answer {
+    const struct null_buffer *q;
+    uint64_t versions; /* of all that it was made from */
+    float *output, *scores;
 };
 
 struct session {
@@ -35,9 +43,7 @@ struct kernels {
     struct null_buffer *q, *k, *v, *o, *bias, *sinks;
     struct null_buffer *returns;                 /* of the second output, or NULL */
     struct null_buffer *tensors[OP_TENSORS_MAX]; /* of operations beside attention */
-    float *output; /* the reference's results for what was written last */
-    float *scores;
-    uint64_t writes; /* of the session when they were made */
+    struct answer answers[2]; /* of the inputs that were bound last, and before */
 };
 
 static struct null_script script;
@@ -115,10 +121,10 @@ static void null_close(struct session *session)
     free(session);
 }
 
-static struct buffer *null_buffer_create(struct session *session, size_t bytes,
+static struct buffer *null_buffer_create(struct session *session, size_t bytes, size_t guard,
                                          struct failure *failure)
 {
-    (void)session;
+    (void)session, (void)guard;
     struct null_buffer *buffer = calloc(1, sizeof *buffer);
     if (buffer)
         buffer->memory = calloc(1, bytes + 4 + 2 * GUARD_BYTES);
@@ -127,7 +133,7 @@ static struct buffer *null_buffer_create(struct session *session, size_t bytes,
         failure_set(failure, FAILURE_OOM, "out of memory on the host");
         return NULL;
     }
-    buffer->base = (struct buffer){bytes, GUARD_BYTES};
+    buffer->base = (struct buffer){.bytes = bytes, .guard = GUARD_BYTES};
     return &buffer->base;
 }
 
@@ -142,8 +148,10 @@ static int null_write(struct session *session, struct buffer *buffer, size_t off
                       const void *data, struct failure *failure)
 {
     (void)failure;
-    ++session->writes;
-    memcpy(((struct null_buffer *)buffer)->memory + offset, data, bytes);
+    struct null_buffer *to = (struct null_buffer *)buffer;
+    if (offset == buffer->guard)
+        to->version = ++session->writes;
+    memcpy(to->memory + offset, data, bytes);
     return 0;
 }
 
@@ -164,6 +172,35 @@ static int null_fill(struct session *session, struct buffer *buffer, size_t offs
     (void)session, (void)failure;
     for (size_t i = 0; i < bytes; i += sizeof pattern)
         memcpy(((struct null_buffer *)buffer)->memory + offset + i, &pattern, sizeof pattern);
+    return 0;
+}
+
+static int null_copy(struct session *session, struct buffer *from, struct buffer *to,
+                     struct failure *failure)
+{
+    (void)session, (void)failure;
+    memcpy(((struct null_buffer *)to)->memory + to->guard,
+           ((struct null_buffer *)from)->memory + from->guard, from->bytes);
+    return 0;
+}
+
+static int null_compare(struct session *session, struct buffer *a, struct buffer *b, bool *same,
+                        struct failure *failure)
+{
+    (void)session, (void)failure;
+    *same = memcmp(((struct null_buffer *)a)->memory + a->guard,
+                   ((struct null_buffer *)b)->memory + b->guard, a->bytes) == 0;
+    return 0;
+}
+
+static int null_digest(struct session *session, struct buffer *buffer, uint64_t *digest,
+                       struct failure *failure)
+{
+    (void)session, (void)failure;
+    const unsigned char *bytes = ((struct null_buffer *)buffer)->memory + buffer->guard;
+    *digest = 0;
+    for (size_t i = 0; i < buffer->bytes; ++i)
+        *digest = *digest * UINT64_C(0x100000001b3) + bytes[i];
     return 0;
 }
 
@@ -197,8 +234,10 @@ static void null_kernels_free(struct session *session, struct kernels *kernels)
     (void)session;
     free(kernels->cell);
     free(kernels->tuning_text);
-    free(kernels->output);
-    free(kernels->scores);
+    for (int i = 0; i < 2; ++i) {
+        free(kernels->answers[i].output);
+        free(kernels->answers[i].scores);
+    }
     free(kernels);
 }
 
@@ -247,12 +286,13 @@ static void compute_scores(struct kernels *kernels, const struct attention_input
 {
     const size_t count = (size_t)row_count * (size_t)kernels->problem.n_kv;
     double *exact = malloc(count * sizeof *exact);
-    kernels->scores = malloc(count * sizeof *kernels->scores);
-    if (!exact || !kernels->scores)
+    struct answer *answer = kernels->answers;
+    answer->scores = malloc(count * sizeof *answer->scores);
+    if (!exact || !answer->scores)
         abort();
     reference_scores(&kernels->problem, inputs, rows, row_count, exact);
     for (size_t i = 0; i < count; ++i)
-        kernels->scores[i] = (float)exact[i];
+        answer->scores[i] = (float)exact[i];
     free(exact);
 }
 
@@ -273,12 +313,12 @@ static void compute_operation(struct kernels *kernels)
     }
     for (int64_t r = 0; r < row_count; ++r)
         rows[r] = r;
-    reference_operation(problem, &inputs, rows, row_count, exact, NULL);
-    kernels->output = malloc((size_t)count * sizeof *kernels->output);
-    if (!kernels->output)
+    reference_operation(problem, &inputs, rows, row_count, exact);
+    float *output = kernels->answers->output = malloc((size_t)count * sizeof *output);
+    if (!output)
         abort();
     for (int64_t i = 0; i < count; ++i)
-        kernels->output[i] = (float)exact[i];
+        output[i] = (float)exact[i];
     for (int t = 0; t < OP_TENSORS_MAX; ++t)
         free(tensors[t]);
     arena_free(&arena);
@@ -298,8 +338,8 @@ static void compute_output(struct kernels *kernels)
     const int64_t row_count = sizes.o / problem->d_v;
     row_index *rows = malloc((size_t)row_count * sizeof *rows);
     double *exact = malloc((size_t)sizes.o * sizeof *exact);
-    kernels->output = malloc((size_t)sizes.o * sizeof *kernels->output);
-    if (!rows || !exact || !kernels->output)
+    float *output = kernels->answers->output = malloc((size_t)sizes.o * sizeof *output);
+    if (!rows || !exact || !output)
         abort();
     for (int64_t r = 0; r < row_count; ++r)
         rows[r] = r;
@@ -309,11 +349,10 @@ static void compute_output(struct kernels *kernels)
                                             .bias = payload(kernels->bias),
                                             .mask = payload(kernels->bias),
                                             .sinks = payload(kernels->sinks)};
-    reference_attention(problem, &inputs, rows, row_count, exact, NULL, NULL);
+    reference_attention(problem, &inputs, rows, row_count, exact);
     for (int64_t r = 0; r < row_count; ++r)
         for (int64_t c = 0; c < problem->d_v; ++c)
-            kernels->output[row_offset(problem, r, problem->d_v) + c] =
-                (float)exact[r * problem->d_v + c];
+            output[row_offset(problem, r, problem->d_v) + c] = (float)exact[r * problem->d_v + c];
     if (kernels->returns)
         compute_scores(kernels, &inputs, rows, row_count);
     free(rows);
@@ -323,25 +362,55 @@ static void compute_output(struct kernels *kernels)
     free(v);
 }
 
+static uint64_t versions(const struct kernels *kernels)
+{
+    const struct null_buffer *const read[] = {kernels->q, kernels->k, kernels->v, kernels->bias,
+                                              kernels->sinks};
+    uint64_t sum = 0;
+    for (size_t i = 0; i < sizeof read / sizeof *read; ++i)
+        sum += read[i]->version;
+    for (int t = 0; t < OP_TENSORS_MAX; ++t)
+        sum += kernels->tensors[t] ? kernels->tensors[t]->version : 0;
+    return sum;
+}
+
+/* What the present inputs give comes first: computed, or known from before. */
+static void find_answer(struct kernels *kernels, bool stale)
+{
+    struct answer *answers = kernels->answers;
+    const uint64_t now = versions(kernels);
+    for (int tries = 0; tries < 2; ++tries) {
+        if (answers[0].output &&
+            (stale || (answers[0].q == kernels->q && answers[0].versions == now)))
+            return;
+        const struct answer first = answers[0];
+        answers[0] = answers[1];
+        answers[1] = first;
+    }
+    const struct answer first = answers[0];
+    answers[0] = answers[1];
+    answers[1] = first;
+    free(answers[0].output);
+    free(answers[0].scores);
+    answers[0] = (struct answer){.q = kernels->q, .versions = now};
+    compute_output(kernels);
+}
+
 static void write_output(struct session *session, struct kernels *kernels, const char *fault)
 {
     const struct problem_sizes sizes = problem_sizes(&kernels->problem);
     const enum dtype dtype = (enum dtype)kernels->problem.dtype;
     unsigned char *out = kernels->o->memory + kernels->o->base.guard;
-    if (!kernels->output || (kernels->writes != session->writes && strcmp(fault, "stale") != 0)) {
-        free(kernels->output);
-        free(kernels->scores);
-        compute_output(kernels);
-        kernels->writes = session->writes;
-    }
+    find_answer(kernels, strcmp(fault, "stale") == 0);
+    const float *output = kernels->answers[0].output;
     if (strcmp(fault, "unwritten") == 0)
         return;
-    dtype_encode(dtype, kernels->output, out, sizes.o);
+    dtype_encode(dtype, output, out, sizes.o);
     if (kernels->returns)
-        memcpy(kernels->returns->memory + kernels->returns->base.guard, kernels->scores,
+        memcpy(kernels->returns->memory + kernels->returns->base.guard, kernels->answers[0].scores,
                (size_t)(sizes.o / kernels->problem.d_v * kernels->problem.n_kv) * sizeof(float));
     const size_t element = (size_t)dtype_bytes(dtype);
-    float first = kernels->output[0];
+    float first = output[0];
     if (strcmp(fault, "nan") == 0)
         first = NAN;
     else if (strcmp(fault, "wrong") == 0)
@@ -422,6 +491,9 @@ const struct backend null_backend = {
     .buffer_write = null_write,
     .buffer_read = null_read,
     .buffer_fill = null_fill,
+    .copy = null_copy,
+    .compare = null_compare,
+    .digest = null_digest,
     .build = null_build,
     .distrust = null_distrust,
     .bind = null_bind,

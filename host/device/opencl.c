@@ -24,21 +24,23 @@ static void buffer_free(struct session *session, struct buffer *buffer)
     free(b);
 }
 
-static struct buffer *buffer_create(struct session *session, size_t bytes, struct failure *failure)
+static struct buffer *buffer_create(struct session *session, size_t bytes, size_t guard,
+                                    struct failure *failure)
 {
+    guard = session->align ? (guard + session->align - 1) / session->align * session->align : 0;
     struct opencl_buffer *b = calloc(1, sizeof *b);
     if (!b) {
         failure_set(failure, FAILURE_OOM, "out of memory on the host");
         return NULL;
     }
     const size_t padded = (bytes + 3) / 4 * 4;
-    b->base = (struct buffer){bytes, session->guard};
+    b->base = (struct buffer){.bytes = bytes, .guard = guard};
     cl_int status = CL_SUCCESS;
-    b->whole = clCreateBuffer(session->context, CL_MEM_READ_WRITE, padded + 2 * session->guard,
-                              NULL, &status);
+    b->whole =
+        clCreateBuffer(session->context, CL_MEM_READ_WRITE, padded + 2 * guard, NULL, &status);
     const char *call = "clCreateBuffer";
     if (status == CL_SUCCESS) {
-        const cl_buffer_region region = {session->guard, padded};
+        const cl_buffer_region region = {guard, padded};
         call = "clCreateSubBuffer";
         b->payload = clCreateSubBuffer(b->whole, CL_MEM_READ_WRITE, CL_BUFFER_CREATE_TYPE_REGION,
                                        &region, &status);
@@ -76,7 +78,7 @@ static int buffer_read(struct session *session, struct buffer *buffer, size_t of
 static int buffer_fill(struct session *session, struct buffer *buffer, size_t offset, size_t bytes,
                        uint32_t pattern, struct failure *failure)
 {
-    if (session->guard == 0)
+    if (session->align == 0)
         return 0;
     cl_int status = clEnqueueFillBuffer(session->queue, ((struct opencl_buffer *)buffer)->whole,
                                         &pattern, sizeof pattern, offset, bytes, 0, NULL, NULL);
@@ -111,7 +113,7 @@ static int opencl_evict(struct session *session, struct failure *failure)
     enum { WIDTH = 16 };
     enum build_origin origin;
     if (!session->cold)
-        session->cold = buffer_create(session, eviction_bytes(session), failure);
+        session->cold = buffer_create(session, eviction_bytes(session), 0, failure);
     struct program *program =
         session->cold ? opencl_program(session, "evict", source, "", &origin, failure) : NULL;
     cl_kernel kernel =
@@ -171,6 +173,7 @@ static void close_session(struct session *session)
     program_cache_close(&session->cache);
     if (session->cold)
         buffer_free(session, session->cold);
+    opencl_scan_free(session);
     if (session->queue)
         clReleaseCommandQueue(session->queue);
     if (session->context)
@@ -181,10 +184,10 @@ static void close_session(struct session *session)
 /* ATTNBENCH_BARE_BUFFERS=1 is for tools that check memory themselves: no guards, in which Oclgrind
  * would not see a read end, and no fills, which count as writes. (Oclgrind 21.10 also takes what is
  * written after a clEnqueueFillBuffer for uninitialised.) */
-static size_t guard_bytes(size_t align)
+static bool bare_buffers(void)
 {
     const char *bare = getenv("ATTNBENCH_BARE_BUFFERS");
-    return bare && strcmp(bare, "1") == 0 ? 0 : (4096 + align - 1) / align * align;
+    return bare && strcmp(bare, "1") == 0;
 }
 
 static int open_handles(struct session *session, struct failure *failure)
@@ -201,8 +204,8 @@ static int open_handles(struct session *session, struct failure *failure)
     clGetDeviceInfo(session->device, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof align_bits, &align_bits,
                     NULL);
     enum { ALIGN_MAX = 1 << 16 }; /* bytes; more is no alignment but a mistake */
-    const size_t align = align_bits / 8 && align_bits / 8 <= ALIGN_MAX ? align_bits / 8 : 1;
-    session->guard = guard_bytes(align);
+    const size_t align = align_bits / 8 && align_bits / 8 <= ALIGN_MAX ? align_bits / 8 : 4;
+    session->align = bare_buffers() ? 0 : align;
     size_t tick = 0;
     clGetDeviceInfo(session->device, CL_DEVICE_PROFILING_TIMER_RESOLUTION, sizeof tick, &tick,
                     NULL);
@@ -257,6 +260,9 @@ const struct backend opencl_backend = {
     .buffer_write = buffer_write,
     .buffer_read = buffer_read,
     .buffer_fill = buffer_fill,
+    .copy = opencl_copy,
+    .compare = opencl_compare,
+    .digest = opencl_digest,
     .build = opencl_build,
     .distrust = opencl_distrust,
     .bind = opencl_bind,

@@ -24,12 +24,13 @@ struct session {
     cl_context context;
     cl_command_queue queue;
     double timer_ns;          /* CL_DEVICE_PROFILING_TIMER_RESOLUTION */
-    size_t guard;             /* bytes; a multiple of the device's sub-buffer alignment, or 0 */
+    size_t align;             /* bytes, of sub-buffers, and so of guards; 0: buffers have none */
     struct program *programs; /* built so far, by source and options */
     struct program_cache cache;
     /* CLBlast has compiled its kernels: for small and for large products, with b as it is and
      * transposed. */
     bool gemm_ready[2][2];
+    struct scan *scan;   /* compares and hashes; NULL until it is wanted */
     struct buffer *cold; /* larger than the device's caches; NULL until it is wanted */
 };
 
@@ -76,6 +77,15 @@ int opencl_bind(struct session *session, struct kernels *kernels, const struct s
 int opencl_launch(struct session *session, struct kernels *kernels, struct launch_times *times,
                   struct failure *failure);
 void opencl_kernels_free(struct session *session, struct kernels *kernels);
+
+/* opencl_scan.c: the backend's */
+int opencl_copy(struct session *session, struct buffer *from, struct buffer *to,
+                struct failure *failure);
+int opencl_compare(struct session *session, struct buffer *a, struct buffer *b, bool *same,
+                   struct failure *failure);
+int opencl_digest(struct session *session, struct buffer *buffer, uint64_t *digest,
+                  struct failure *failure);
+void opencl_scan_free(struct session *session);
 
 /* opencl_peaks.c: the backend's */
 int opencl_peak(struct session *session, const struct device_info *device, enum peak peak,

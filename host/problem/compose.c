@@ -153,6 +153,8 @@ static void fill_hole(struct variant *whole, const struct pass *from,
     if (from->repeat && expr_eval(from->repeat, look_up, problem, &repeat, NULL))
         repeat = 1;
     const char *times = arena_print(arena, "%.0f", repeat);
+    if (attention->precision != PRECISION_F32)
+        whole->precision = attention->precision;
     whole->is_too_large |= whole->scratch_count + attention->scratch_count > SCRATCH_MAX;
     for (int i = 0; i < attention->scratch_count && !whole->is_too_large; ++i) {
         struct scratch *scratch = &whole->scratch[whole->scratch_count++];

@@ -54,12 +54,6 @@ int64_t operation_tensor_size(const struct problem *problem, int index, int64_t 
 enum attention_over { OVER_SELF, OVER_CROSS };
 struct problem operation_attention(const struct problem *problem, enum attention_over over);
 
-/* Other inputs with a known output: signs that change in some inputs so that the output's do, to
- * the last bit. can: false where no choice of inputs does it. flips: the tensor is among them. */
-bool operation_can_flip(const struct problem *problem);
-bool operation_flips(const struct problem *problem, int tensor);
-void operation_flip(const struct problem *problem, int tensor, const float *values, float *flipped);
-
 double operation_flops(const struct problem *problem);
 /* Of it what a check of a few output rows needs all the same: every layer but the last, and the
  * last one's keys and values; a recurrence whole. */

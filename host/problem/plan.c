@@ -180,22 +180,46 @@ static bool is_wanted(const struct plan_request *request, const struct entry *en
 
 /* ---- cells ----------------------------------------------------------------------------------- */
 
-static void skip(struct cell *cell, struct arena *arena, const char *what, double need,
-                 double limit)
+static char *too_much(struct arena *arena, const char *what, double need, double limit)
 {
     struct text reason = {0};
     text_print(&reason, "needs ");
     text_add_bytes_size(&reason, need);
     text_print(&reason, " %s ", what);
     text_add_bytes_size(&reason, limit);
-    cell->fate = CELL_SKIPPED;
-    cell->reason = arena_copy(arena, text_get(&reason));
+    char *copy = arena_copy(arena, text_get(&reason));
     text_free(&reason);
+    return copy;
 }
 
 /* Part of the memory is the driver's, the display's, the binaries'; a cell that needs all of it
  * fails, or on a CPU device drives the host into swap. */
 static const double usable_part = 0.9;
+
+/* Why the cell does not fit with so many sets of inputs and outputs; NULL: it does. */
+static char *too_large(const struct cell *cell, const struct plan_request *request, int inputs,
+                       int outputs, struct arena *arena)
+{
+    const struct device_info *device = &request->devices[cell->device];
+    const struct memory *memory = &cell->memory;
+    const double in = (double)inputs * (double)memory->inputs_bytes;
+    const double out = (double)outputs * (double)memory->output_bytes;
+    const double total = in + out + (double)memory->scratch_bytes;
+    /* The host holds inputs and outputs as f32 beside the device's copy. */
+    const double host_copy = 4 * (in + out) / (double)dtype_bytes((enum dtype)cell->problem.dtype);
+    const bool shares_memory = strcmp(device->type, "cpu") == 0;
+    const double host_need = host_copy + (shares_memory ? total : 0);
+    if (device->max_alloc_bytes && memory->largest_bytes > device->max_alloc_bytes)
+        return too_much(arena, "in one buffer, the device allows", (double)memory->largest_bytes,
+                        (double)device->max_alloc_bytes);
+    if (device->global_bytes && total > usable_part * (double)device->global_bytes)
+        return too_much(arena, "of device memory, 90 % of it are", total,
+                        usable_part * (double)device->global_bytes);
+    if (request->host_bytes && host_need > usable_part * (double)request->host_bytes)
+        return too_much(arena, "of the host's memory, 90 % of it are", host_need,
+                        usable_part * (double)request->host_bytes);
+    return NULL;
+}
 
 static void use_tuned(struct cell *cell, const struct plan_request *request, struct arena *arena)
 {
@@ -221,7 +245,6 @@ static void use_tuned(struct cell *cell, const struct plan_request *request, str
 static void decide(struct cell *cell, const struct plan_request *request, struct arena *arena)
 {
     const struct device_info *device = &request->devices[cell->device];
-    const struct memory *memory = &cell->memory;
     struct err reason;
     int fits = variant_fit(cell->variant, &cell->problem, device, &cell->tuning, &reason);
     if (fits == 0)
@@ -239,21 +262,12 @@ static void decide(struct cell *cell, const struct plan_request *request, struct
         cell->tuning = (struct tuning){0};
         return;
     }
-    /* The host holds the inputs and the output as f32 beside the device's copy. */
-    const double host_copy = 4.0 * (double)(memory->inputs_bytes + memory->output_bytes) /
-                             (double)dtype_bytes((enum dtype)cell->problem.dtype);
-    const bool shares_memory = strcmp(device->type, "cpu") == 0;
-    const double host_need = host_copy + (shares_memory ? (double)memory->total_bytes : 0);
-    if (device->max_alloc_bytes && memory->largest_bytes > device->max_alloc_bytes)
-        skip(cell, arena, "in one buffer, the device allows", (double)memory->largest_bytes,
-             (double)device->max_alloc_bytes);
-    else if (device->global_bytes &&
-             (double)memory->total_bytes > usable_part * (double)device->global_bytes)
-        skip(cell, arena, "of device memory, 90 % of it are", (double)memory->total_bytes,
-             usable_part * (double)device->global_bytes);
-    else if (request->host_bytes && host_need > usable_part * (double)request->host_bytes)
-        skip(cell, arena, "of the host's memory, 90 % of it are", host_need,
-             usable_part * (double)request->host_bytes);
+    char *over = too_large(cell, request, 1, 1, arena);
+    if (over) {
+        cell->fate = CELL_SKIPPED;
+        cell->reason = over;
+    }
+    cell->other_fits = !too_large(cell, request, 2, 3, arena);
 }
 
 static void add_cell(struct plan *plan, const struct plan_request *request,

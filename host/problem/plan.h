@@ -29,6 +29,8 @@ struct cell {
     const struct suite *suite; /* the first that asked for it: its rules of measuring apply */
     double flops, bytes;
     struct memory memory;
+    bool other_fits; /* with a second set of inputs and two more outputs beside: those of the check
+                      */
 };
 
 struct plan {

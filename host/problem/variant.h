@@ -10,6 +10,7 @@
 
 #include "problem/device_info.h"
 #include "problem/operation.h"
+#include "problem/precision.h"
 #include "problem/problem.h"
 #include "problem/tuning.h"
 #include "util/json.h"
@@ -93,8 +94,9 @@ struct variant {
     int scratch_count;
     struct pass passes[PASSES_MAX];
     int pass_count;
-    const char *returns[3]; /* by enum returns: the scratch buffer that holds it, or NULL */
-    unsigned ops;           /* the operations it computes, a bit each */
+    const char *returns[3];   /* by enum returns: the scratch buffer that holds it, or NULL */
+    unsigned ops;             /* the operations it computes, a bit each */
+    enum precision precision; /* of what it multiplies */
     bool is_frame;
     struct part parts[PARTS_MAX]; /* of a composed variant: the frame first */
     int part_count;               /* 0: not composed */

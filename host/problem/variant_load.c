@@ -254,12 +254,24 @@ static unsigned listed_ops(const cJSON *supports)
     return ops;
 }
 
+static int load_precision(struct variant *variant, struct err *err)
+{
+    const struct json *json = &variant->json;
+    const char *name = "f32";
+    if (json_string(json, json->root, "precision", false, &name, err))
+        return -1;
+    if (precision_parse(name, &variant->precision))
+        return json_fail(json, cJSON_GetObjectItemCaseSensitive(json->root, "precision"), err,
+                         "expected f32, tf32, f16 or bf16: what is multiplied is rounded to it");
+    return 0;
+}
+
 static int load_fields(struct variant *variant, const char *folder, struct arena *arena,
                        struct err *err)
 {
-    static const char *const keys[] = {"name",     "title",   "idea",  "source",   "supports",
-                                       "requires", "tune",    "where", "defaults", "scratch",
-                                       "passes",   "returns", NULL};
+    static const char *const keys[] = {"name",     "title",   "idea",      "source",   "supports",
+                                       "requires", "tune",    "where",     "defaults", "scratch",
+                                       "passes",   "returns", "precision", NULL};
     const struct json *json = &variant->json;
     const cJSON *root = json->root, *needs = NULL, *tune = NULL, *scratch = NULL, *passes = NULL;
     const cJSON *pass = NULL, *returns = NULL;
@@ -285,6 +297,8 @@ static int load_fields(struct variant *variant, const char *folder, struct arena
     if (!text_is_identifier(folder))
         return json_fail(json, cJSON_GetObjectItemCaseSensitive(root, "name"), err,
                          "expected a name of letters, digits and '_'");
+    if (load_precision(variant, err))
+        return -1;
     variant->ops = listed_ops(variant->supports);
     if (load_tunables(variant, tune, err) || load_supports(variant, arena, err) ||
         (needs && load_requires(variant, needs, arena, err)) ||

@@ -12,6 +12,7 @@
 #include "problem/variant.h"
 #include "util/json.h"
 #include "util/text.h"
+#include "verify/verdict.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -62,7 +63,7 @@ struct row {
     struct problem problem;
     enum row_status status;
     const char *reason; /* NULL when ok */
-    const char *phase;  /* how far it came: plan, open, prepare, check, measure, recheck, change,
+    const char *phase;  /* how far it came: plan, open, prepare, check, measure, recheck,
                           done */
     struct {
         const char *mode; /* full, sample, none */
@@ -70,7 +71,19 @@ struct row {
         double max_abs_err, max_rel_err, nmse, tolerance, err_over_tolerance;
         bool repeatable;     /* two launches on the same input gave the same bits */
         bool rechecked;      /* the output of the last timed launch was judged again */
-        bool inputs_changed; /* so was one for other inputs, after it */
+        bool inputs_changed; /* some timed launches saw other inputs, drawn at random */
+        /* How much of its limit each scale used, the most of all outputs that were judged: element,
+         * row, head, column, batch, whole (verify/verdict.h). `scale`: which used most. */
+        double used[SCALES];
+        const char *scale;
+        int64_t rows_unjudged;     /* scores so large that f32 does not know their weights */
+        const char *rounding;      /* of 16-bit outputs: nearest, toward_zero, ...; NULL: unknown */
+        double keys_covered;       /* part of the keys whose loss some row would have shown */
+        double rows_covered;       /* part of the rows that were compared */
+        double wrong_rows_found;   /* if more than this part of the rows were wrong, wherever, one
+                                      was compared with a probability of 99.9 % */
+        int64_t launches_compared; /* timed launches whose output was compared with a judged one */
+        const char *precision;     /* that the variant declares, if not f32: tf32, f16, bf16 */
         /* Of weights that are returned, means over their rows: -sum p ln p, and the largest p. */
         double weights_entropy, weights_largest;
     } check;

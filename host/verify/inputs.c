@@ -88,7 +88,7 @@ static struct recipe recipe_build(const struct problem *problem, enum tensor ten
     return recipe;
 }
 
-static float round_to(enum dtype dtype, float value)
+float inputs_round(enum dtype dtype, float value)
 {
     switch (dtype) {
     case DTYPE_F16:
@@ -124,18 +124,18 @@ void inputs_fill(const struct problem *problem, enum tensor tensor, enum input_k
         float *out = values + stored * d;
         for (int64_t c = 0; c < columns; c++) {
             const float number = bell(inputs_hash(recipe.key, first + (uint64_t)c));
-            out[c] = round_to(dtype, recipe.gain * number);
+            out[c] = inputs_round(dtype, recipe.gain * number);
         }
         if (recipe.column0) {
             const bool peak = recipe.peak_row < 0 || recipe.peak_row == row;
-            out[0] = peak ? round_to(dtype, recipe.peak) : 0;
+            out[0] = peak ? inputs_round(dtype, recipe.peak) : 0;
         }
     }
 }
 
 /* Either the float bias or the boolean mask. */
 static void fill_from_mask(const struct problem *problem, float *values, unsigned char *mask,
-                           uint64_t key)
+                           float hidden, uint64_t key)
 {
     const struct bias_dims dims = problem_bias_dims(problem);
     const int64_t *size = dims.size;
@@ -152,19 +152,19 @@ static void fill_from_mask(const struct problem *problem, float *values, unsigne
             else if (values && kept)
                 values[index] = UNIT * bell(inputs_hash(key, (uint64_t)index));
             else if (values)
-                values[index] = (row + j) % 2 ? -INFINITY : -1e9F;
+                values[index] = (row + j) % 2 ? -INFINITY : hidden;
         }
     }
 }
 
-void inputs_fill_bias(const struct problem *problem, uint64_t seed, float *values)
+void inputs_fill_bias(const struct problem *problem, uint64_t seed, float hidden, float *values)
 {
-    fill_from_mask(problem, values, NULL, inputs_hash(seed, TENSOR_BIAS));
+    fill_from_mask(problem, values, NULL, hidden, inputs_hash(seed, TENSOR_BIAS));
 }
 
 void inputs_fill_mask(const struct problem *problem, unsigned char *values)
 {
-    fill_from_mask(problem, NULL, values, 0);
+    fill_from_mask(problem, NULL, values, 0, 0);
 }
 
 void inputs_fill_sinks(const struct problem *problem, uint64_t seed, float *values)
@@ -202,7 +202,7 @@ void inputs_fill_tensor(const struct problem *problem, int tensor, enum input_ki
 #pragma omp parallel for schedule(static) if (count > 100000)
     for (int64_t i = 0; i < count; i++) {
         const uint64_t index = (uint64_t)(one_row ? i % columns : i);
-        values[i] = round_to(dtype, offset + gain * bell(inputs_hash(key, index)));
+        values[i] = inputs_round(dtype, offset + gain * bell(inputs_hash(key, index)));
     }
 }
 

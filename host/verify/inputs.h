@@ -34,9 +34,10 @@ uint64_t inputs_hash(uint64_t seed, uint64_t counter);
 void inputs_fill(const struct problem *problem, enum tensor tensor, enum input_kind kind,
                  uint64_t seed, float *values, int64_t count);
 
-/* The additive bias, problem_bias_dims().count values: standard normal, but -infinity or -1e9 in
- * turn where problem_mask_keeps() hides a key. */
-void inputs_fill_bias(const struct problem *problem, uint64_t seed, float *values);
+/* The additive bias, problem_bias_dims().count values: standard normal, but -infinity or `hidden`
+ * in turn where problem_mask_keeps() hides a key. With -1e9 a row that has nothing else is one
+ * whose weights f32 cannot tell; with -4096 it can. */
+void inputs_fill_bias(const struct problem *problem, uint64_t seed, float hidden, float *values);
 /* The boolean mask, as problem_mask_keeps() says. */
 void inputs_fill_mask(const struct problem *problem, unsigned char *values);
 /* heads_q sinks, uniform in -2 ... 2. */
@@ -47,6 +48,9 @@ void inputs_fill_sinks(const struct problem *problem, uint64_t seed, float *valu
  * random. */
 void inputs_fill_tensor(const struct problem *problem, int tensor, enum input_kind kind,
                         uint64_t seed, float *values, int64_t count);
+
+/* The nearest value that the dtype holds. */
+float inputs_round(enum dtype dtype, float value);
 
 /* IEEE binary16 and bfloat16, round to nearest even; overflow gives infinity, NaN stays NaN. */
 uint16_t f16_from_f32(float value);

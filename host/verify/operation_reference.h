@@ -10,10 +10,15 @@
 /* How often the reference is computed in all: exactly, and with noise. */
 enum { REFERENCE_DRAWS = 2, REFERENCE_RUNS = 1 + REFERENCE_DRAWS };
 
-/* error (or NULL): for each element what a right kernel's output may be off by, the rounding of the
- * output itself left out. */
+/* output: [row_count, d_model]. */
 void reference_operation(const struct problem *problem, const struct attention_inputs *inputs,
-                         const row_index *rows, int64_t row_count, double *output, double *error);
+                         const row_index *rows, int64_t row_count, double *output);
+
+/* The same to expected->want, with what a right kernel may be off by: the spread of the noisy
+ * outcomes. */
+void reference_operation_expected(const struct problem *problem,
+                                  const struct attention_inputs *inputs, const row_index *rows,
+                                  int64_t row_count, struct expected *expected);
 
 /* The parts of it: one file an operation. What they need lives in the arena. */
 struct reference_run {

@@ -1,11 +1,16 @@
 /* The reference: attention in plain double precision, straight from the definition.
  *
- * Independent of every kernel: no tiling, no online softmax, no shared code with kernels/. Parallel
- * over rows with OpenMP when the build has it; the result does not depend on the thread count. */
+ * Independent of every kernel: all scores of a row, then their softmax, then the values; no online
+ * softmax, no shared code with kernels/. Some rows that read the same keys are computed together,
+ * so that inputs are converted once for all of them; that changes no sum. Parallel over such groups
+ * with OpenMP when the build has it; the result does not depend on the thread count. */
 #ifndef ATTNBENCH_VERIFY_REFERENCE_H
 #define ATTNBENCH_VERIFY_REFERENCE_H
 
 #include "problem/operation.h"
+#include "verify/error_model.h"
+
+#include <float.h>
 
 /* Inputs in the problem's layout, already rounded to its dtype. */
 struct attention_inputs {
@@ -18,32 +23,28 @@ struct attention_inputs {
     const float *tensors[OP_TENSORS_MAX]; /* of other operations, by operation_tensor's index */
 };
 
-/* A score at or below this counts as -infinity: its key is masked. In f32 nothing smaller could be
- * told apart from it, and frameworks write "masked" as -inf or as the most negative number. */
-#define SCORE_MASKED_BELOW (-1e30)
+/* A bias at or below this, the lowest number of f32, hides its key as -infinity does: frameworks
+ * write either. Every other score counts, whatever its size. */
+#define BIAS_MASKED_BELOW (-FLT_MAX)
 
 /* A query row by its flat index (b * heads_q + h) * n_q + i, whatever the layout. */
 typedef int64_t row_index;
 
-/* For each of `row_count` rows, d_v values to output, and what the tolerance is derived from:
- *   magnitude[r * d_v + c] = sum_j p_j |v_jc|, smaller p_j of keys that are seen counting as
- *                            WEIGHT_RESOLVED; or, where score_size exceeds SCORE_SIZE_BLIND, the
- *                            largest |v_jc - output| of the keys that are seen: any weights are
- *                            possible, but where a single key is seen its weight is 1,
- *   score_size[r] = max of |scale| * sum_c |q_c k_jc| + 2 |bias| over the keys that have any
- * weight, p_j > 1e-20 of the row's largest (0 for an empty row). magnitude and score_size may be
- * NULL. A row that sees no key gives zeros. */
+/* For each of `row_count` rows, ascending, d_v values to output [row_count, d_v]. A row that sees
+ * no key gives zeros. */
 void reference_attention(const struct problem *problem, const struct attention_inputs *inputs,
-                         const row_index *rows, int64_t row_count, double *output,
-                         double *magnitude, double *score_size);
+                         const row_index *rows, int64_t row_count, double *output);
 
-/* Smaller weights, such as those under a strong sink, are not known to 2^-24 of themselves in f32:
- * a device may flush what is below 2^-126. */
-#define WEIGHT_RESOLVED 0x1p-102
-
-/* Scores made of numbers this large (2^15, such as a bias of -1e9 on every key of a row) have
- * errors of some percent and more in f32: weights can no longer be told. */
-#define SCORE_SIZE_BLIND 32768.0
+/* The same to expected->want, and what a right kernel may be off by (error_model.h). In a row that
+ * cannot be judged, whose weights f32 does not know, `variance` holds instead of a variance the
+ * largest distance of a value that the row sees from what is wanted, or 0 where it sees one key
+ * alone.
+ *
+ * covered (or NULL): [n_kv] flags; those of the keys are set of which some row would be called
+ * wrong (over its limit by a factor of 2 in energy) if it had overlooked that key alone. */
+void reference_expected(const struct problem *problem, const struct attention_inputs *inputs,
+                        const row_index *rows, int64_t row_count, struct expected *expected,
+                        unsigned char *covered);
 
 /* The second output: for each of the rows n_kv weights (RETURNS_WEIGHTS; 0 where masked) or scaled
  * scores as softmax takes them, after softcap and bias (RETURNS_SCORES; -infinity where masked). */

@@ -1,6 +1,5 @@
 #include "verify/verdict.h"
 
-#include "verify/inputs.h"
 #include "verify/operation_reference.h"
 
 #include <float.h>
@@ -8,14 +7,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* The reference's cost of one exp, its maximum and its division, in the flops of a dot product. */
-static const double SOFTMAX_FLOPS = 40;
-
-enum { ROWS_ALWAYS = 3 }; /* of a head: first, last, one random */
-
-/* The output of another operation has the rows of one head, as wide as the model. */
-static struct problem output_view(const struct problem *problem)
+struct problem verdict_view(const struct problem *problem)
 {
     struct problem view = *problem;
     if (problem->op != OP_ATTENTION) {
@@ -26,165 +20,43 @@ static struct problem output_view(const struct problem *problem)
     return view;
 }
 
-/* ---- which rows ---- */
-
-static int by_value(const void *a, const void *b)
+const char *scale_name(enum scale scale)
 {
-    const row_index x = *(const row_index *)a, y = *(const row_index *)b;
-    return (x > y) - (x < y);
+    static const char *const names[SCALES] = {"element", "row", "head", "column", "batch", "whole"};
+    return names[scale];
 }
 
-/* A list of rows of one head, in order of priority; full or out-of-range additions are ignored. */
-struct choice {
-    row_index *rows;
-    int64_t count, limit;
-    int64_t n, first; /* rows of the head, and the flat index of its row 0 */
+/* What is known of the errors of a group of elements. */
+struct tally {
+    double err2, want2;
+    double size;  /* of the rows: what want2 would be if nothing cancelled out */
+    double along; /* sum (got - want) want: how far the slope is from 1, times want2 */
+    double along_variance;
+    struct spread spread;
 };
 
-static void choose(struct choice *choice, int64_t i)
-{
-    if (i >= 0 && i < choice->n && choice->count < choice->limit)
-        choice->rows[choice->count++] = choice->first + i;
-}
+/* One judgement on its way. */
+struct judging {
+    const struct problem *problem; /* the view */
+    enum dtype dtype;
+    enum precision precision;
+    bool attention;
+    const float *output;
+    double *variance; /* of a row, the variant's precision included */
+    struct tally row, whole;
+    struct tally *heads, *columns, *batches;
+    double worst_part; /* of an element */
+    int64_t worst;     /* its offset in the output; -1: none was compared */
+    double worst_want;
+    int64_t bad_elements, bad_rows;
+    struct {
+        double inward, up, noise; /* sums over elements, in half units of storage */
+        int64_t count;
+    } rounding;
+    struct verdict *verdict;
+};
 
-static void choose_both_sides(struct choice *choice, int64_t edge)
-{
-    choose(choice, edge - 1);
-    choose(choice, edge);
-}
-
-/* Where the diagonal enters the keys (rows before it may see nothing) and where it leaves them
- * (from there on causal hides nothing), and the same for a window's left border. */
-static void choose_mask_edges(struct choice *choice, const struct problem *problem)
-{
-    if (problem->mask == MASK_NONE)
-        return;
-    const int64_t enter = -problem_causal_offset(problem);
-    choose_both_sides(choice, enter);
-    choose_both_sides(choice, enter + problem->n_kv);
-    if (problem->window_left != WINDOW_UNLIMITED) {
-        choose_both_sides(choice, enter + problem->window_left + 1);
-        choose_both_sides(choice, enter + problem->window_left + problem->n_kv);
-    }
-}
-
-static void choose_rows(struct choice *choice, const struct problem *problem, uint64_t seed)
-{
-    const uint64_t key = inputs_hash(seed, (uint64_t)choice->first);
-    const uint64_t n = (uint64_t)choice->n;
-    choose(choice, 0);
-    choose(choice, choice->n - 1);
-    choose(choice, (int64_t)(inputs_hash(key, 0) % n));
-    choose_mask_edges(choice, problem);
-    for (int64_t tile = 256; tile >= 16; tile /= 2) {
-        choose_both_sides(choice, tile);
-        choose_both_sides(choice, choice->n / tile * tile);
-    }
-    for (uint64_t draw = 1; choice->count < choice->limit; draw++)
-        choose(choice, (int64_t)(inputs_hash(key, draw) % n));
-}
-
-/* Sorts, drops duplicates, returns how many are left. */
-static int64_t sort_unique(row_index *rows, int64_t count)
-{
-    qsort(rows, (size_t)count, sizeof *rows, by_value);
-    int64_t kept = 0;
-    for (int64_t r = 0; r < count; r++)
-        if (kept == 0 || rows[r] != rows[kept - 1])
-            rows[kept++] = rows[r];
-    return kept;
-}
-
-const row_index *verdict_rows(const struct problem *problem, enum check_mode *mode, uint64_t seed,
-                              double max_flops, struct arena *arena, int64_t *count)
-{
-    const struct problem view = output_view(problem);
-    const int64_t heads = view.batch * view.heads_q, n = view.n_q;
-    const double flops = problem_flops(problem) + SOFTMAX_FLOPS * problem_pairs(problem);
-    if (*mode == CHECK_AUTO)
-        *mode = flops <= max_flops ? CHECK_FULL : CHECK_SAMPLE;
-
-    int64_t per_head = *mode == CHECK_NONE ? 0 : n;
-    if (*mode == CHECK_SAMPLE && flops > max_flops) {
-        const double affordable = max_flops / flops * (double)n;
-        per_head = affordable > ROWS_ALWAYS ? (int64_t)affordable : ROWS_ALWAYS;
-        per_head = per_head < n ? per_head : n;
-    }
-
-    row_index *rows = arena_array(arena, (size_t)(heads * per_head), sizeof *rows);
-    *count = 0;
-    for (int64_t head = 0; head < heads; head++) {
-        struct choice choice = {rows + *count, 0, per_head, n, head * n};
-        if (per_head == n) {
-            for (int64_t i = 0; i < n; i++)
-                choose(&choice, i);
-        } else if (per_head > 0) {
-            choose_rows(&choice, problem, seed);
-        }
-        *count += sort_unique(choice.rows, choice.count);
-    }
-    return rows;
-}
-
-/* ---- how much error is right ---- */
-
-/* A right kernel reads exact inputs, computes in float and rounds its output to the dtype. With
- * u = 2^-24, S = score_size and rounding errors taken as independent (a sequential sum of n terms
- * then errs by about sqrt(n) u times the sum of their sizes; Higham 2002, section 2.8, where the
- * worst case has n in place of sqrt(n)):
- *
- *   score   a dot product of d_k terms: S sqrt(d_k) u / 2 (a third for terms of one sign, the worst
- *           case). Scaling, subtracting the maximum and the product with log2(e) inside exp: 4 S u.
- *           softcap contracts these (|tanh'| <= 1) and adds its own: 5 ulp of tanh and 3 for the
- *           division and the product, 8 S u.
- *   weight  p_j errs by the factor exp(error of its score), and exp, the rescaling of an online
- *           softmax and the division add some ulp: 8 u.
- *   sums    numerator and denominator have `keys` terms each: sqrt(keys) u for both together (the
- *           numerator's terms have mixed signs as soon as the values have).
- *
- * o = sum p v / sum p, so a relative error e of the weights moves o by at most e * (magnitude +
- * |want|) <= 2 e magnitude. That bounds all weights erring one way and all values another; with
- * independent errors e * magnitude is ample.
- *
- * Storage of 11 or 8 bits (u_d = 2^-11 or 2^-8) rounds the output, u_d |want|, and a kernel for
- * matrix units may round the weights to it too, u_d magnitude. Scores may not be rounded to it.
- * The absolute term is half the spacing of subnormal f16, elsewhere the smallest normal, since a
- * device may flush subnormals to zero.
- *
- * Where scores are so large that e means nothing (SCORE_SIZE_BLIND), weights may be any, and move o
- * by at most `magnitude`, which is then the distance to the furthest value: |v| <= magnitude +
- * |want|.
- *
- * The other operations are chains of such stages, whose errors add up as the later stages let them:
- * the references are computed with random errors of these sizes in every stage, and how far the
- * outcomes lie from the exact one (stages.h) takes the place of the formula.
- *
- * The sum of all this is what a right kernel may reach; SAFETY = 4 makes the tolerance, so that
- * right kernels stay 4 times inside it. What it does not cover: rounding errors that all go one
- * way, as when thousands of equal numbers are added one by one. Our random values do not do that.
- */
-static const double SAFETY = 4;
-
-double verdict_tolerance(enum dtype dtype, const struct problem *problem, double want,
-                         double magnitude, double score_size, int64_t keys)
-{
-    const double storage[] = {[DTYPE_F32] = 0, [DTYPE_F16] = 0x1p-11, [DTYPE_BF16] = 0x1p-8};
-    const double least = dtype == DTYPE_F16 ? 0x1p-25 : FLT_MIN;
-    if (problem->op != OP_ATTENTION)
-        return SAFETY * (magnitude + fmax(storage[dtype], 0x1p-24) * fabs(want) + least);
-    if (keys == 0) /* the row is zero by definition; only a flush of subnormals is forgiven */
-        return FLT_MIN;
-    const double tanh_ulps = problem->softcap > 0 ? 8 : 0;
-    const double score = score_size * (sqrt((double)problem->d_k) / 2 + 4 + tanh_ulps);
-    const double sums = 8 + sqrt((double)keys);
-    const double compute =
-        score_size > SCORE_SIZE_BLIND
-            ? fmin(0x1p-24 * score, 1) * magnitude + 0x1p-24 * sums * (magnitude + fabs(want))
-            : 0x1p-24 * (score + sums) * magnitude;
-    return SAFETY * (compute + storage[dtype] * (fabs(want) + magnitude) + least);
-}
-
-/* ---- the verdict ---- */
+/* ---- the whole output ---- */
 
 /* "batch 0 head 1 row 2 column 3" of an element of the output. */
 static void describe_element(const struct problem *problem, int64_t element, char *text,
@@ -219,110 +91,322 @@ static void scan(const struct problem *problem, const float *output, struct verd
              verdict->bad_values, count, place);
 }
 
-/* What accumulates over the compared elements. */
-struct comparison {
-    double err2, want2;
-    int64_t bad_rows;
-    int64_t worst; /* offset into the output */
-    double worst_want;
-};
+/* ---- elements and rows ---- */
 
-/* Returns whether all elements of one row are within their tolerance. */
-static bool compare_row(const struct problem *problem, row_index row, const double *want,
-                        const double *magnitude, double score_size, const float *output,
-                        struct comparison *sums, struct verdict *verdict)
+/* Whether the error of an element is within its bound; accept form: NaN on either side is not. */
+static bool judge_element(struct judging *j, int64_t offset, double want, double bound)
 {
-    const int64_t n = problem->n_q, offset = row_offset(problem, row, problem->d_v);
-    int64_t first, end;
-    problem_visible_keys(problem, row / (n * problem->heads_q), row % n, &first, &end);
-    bool ok = true;
-    double largest = 0;
-    for (int64_t c = 0; c < problem->d_v; c++)
+    const double err = fabs((double)j->output[offset] - want);
+    const bool inside = err <= bound;
+    double part = bound > 0 ? err / bound : inside ? 0 : INFINITY;
+    if (!inside && !(part > 1)) /* NaN */
+        part = INFINITY;
+    if (part > j->worst_part || j->worst < 0) {
+        j->worst_part = part;
+        j->worst = offset;
+        j->worst_want = want;
+        j->verdict->tolerance = bound;
+    }
+    j->bad_elements += !inside;
+    return inside;
+}
+
+static void note_rounding(struct judging *j, double want, double err, double half, double variance)
+{
+    if (j->dtype == DTYPE_F32 || half <= 0 || want == 0 || variance > half * half)
+        return;
+    j->rounding.inward -= (want > 0 ? err : -err) / half;
+    j->rounding.up += err / half;
+    j->rounding.noise += 1.0 / 3 + variance / (half * half);
+    ++j->rounding.count;
+}
+
+static void add_tally(struct tally *to, const struct tally *from)
+{
+    to->err2 += from->err2;
+    to->want2 += from->want2;
+    to->size += from->size;
+    to->along += from->along;
+    to->along_variance += from->along_variance;
+    to->spread.energy += from->spread.energy;
+    to->spread.squares += from->spread.squares;
+}
+
+static void add_to_column(struct tally *column, double want, double err, double variance,
+                          double coherent)
+{
+    const double want2 = want * want;
+    column->err2 += err * err;
+    column->want2 += want2;
+    column->along += err * want;
+    column->along_variance += want2 * variance + coherent * want2 * want2;
+    column->spread.energy += variance;
+    column->spread.squares += variance * variance;
+}
+
+/* Errors of few keys move all columns at once: their share of the slope's variance grows by how
+ * many columns there are to one of them. */
+static void judge_row(struct judging *j, const double *want, const struct row_model *model,
+                      int64_t offset)
+{
+    const int64_t columns = j->problem->d_v;
+    const double together = (double)columns / fmin((double)columns, model->freedom);
+    bool inside = true;
+    j->row = (struct tally){.size = model->size};
+    error_row_spread(j->dtype, want, j->variance, columns, model, &j->row.spread);
+    for (int64_t c = 0; c < columns; c++) {
+        const double err = (double)j->output[offset + c] - want[c], want2 = want[c] * want[c];
+        const double half = error_of_storage(j->dtype, want[c]);
+        const double variance = j->variance[c] + half * half / 3 + model->floor * model->floor;
+        inside &= judge_element(j, offset + c, want[c],
+                                LIMIT_ROUNDINGS * half + LIMIT_SIGMAS * sqrt(j->variance[c]) +
+                                    model->floor);
+        if (!isfinite(err))
+            continue;
+        note_rounding(j, want[c], err, half, j->variance[c]);
+        j->row.err2 += err * err;
+        j->row.want2 += want2;
+        j->row.along += err * want[c];
+        j->row.along_variance += want2 * (half * half / 3 + together * j->variance[c]);
+        add_to_column(&j->columns[c], want[c], err, variance, model->coherent);
+    }
+    j->row.along_variance += model->coherent * j->row.want2 * j->row.want2;
+    j->bad_rows += !inside;
+}
+
+/* Only that the values lie among those that they are made of. */
+static void judge_unknown_row(struct judging *j, const double *want, const double *distance,
+                              const struct row_model *model, int64_t offset)
+{
+    bool inside = true;
+    for (int64_t c = 0; c < j->problem->d_v; c++) {
+        const double half = error_of_storage(j->dtype, fabs(want[c]) + distance[c]);
+        inside &= judge_element(j, offset + c, want[c],
+                                distance[c] * (1 + 1e-4) + LIMIT_ROUNDINGS * half + model->floor);
+    }
+    j->bad_rows += !inside;
+    ++j->verdict->rows_unjudged;
+}
+
+static void note_size(struct verdict *verdict, const double *want, const float *got,
+                      int64_t columns)
+{
+    double largest = 0, err = 0;
+    for (int64_t c = 0; c < columns; c++) {
         largest = fmax(largest, fabs(want[c]));
-    for (int64_t c = 0; c < problem->d_v; c++) {
-        const double err = fabs((double)output[offset + c] - want[c]);
-        const double tolerance = verdict_tolerance((enum dtype)problem->dtype, problem, want[c],
-                                                   magnitude[c], score_size, end - first);
-        const double relative_to = problem->op == OP_ATTENTION ? magnitude[c] : largest;
-        const bool inside = err <= tolerance; /* accept form: NaN on either side is outside */
-        ok = ok && inside;
-        double ratio = err / tolerance;
-        if (!inside && !(ratio > 1)) /* NaN */
-            ratio = INFINITY;
-        if (ratio > verdict->err_over_tolerance || sums->worst < 0) {
-            verdict->err_over_tolerance = ratio;
-            verdict->tolerance = tolerance;
-            sums->worst = offset + c;
-            sums->worst_want = want[c];
-        }
-        if (isfinite(output[offset + c])) {
-            sums->err2 += err * err;
-            verdict->max_abs_err = fmax(verdict->max_abs_err, err);
-            if (err > 0)
-                verdict->max_rel_err = fmax(verdict->max_rel_err, err / relative_to);
-        }
-        sums->want2 += want[c] * want[c];
+        if (isfinite(got[c]))
+            err = fmax(err, fabs((double)got[c] - want[c]));
     }
-    return ok;
+    verdict->max_abs_err = fmax(verdict->max_abs_err, err);
+    if (err > 0)
+        verdict->max_rel_err = fmax(verdict->max_rel_err, err / largest);
 }
 
-void verdict_judge(const struct problem *problem, const row_index *rows, int64_t row_count,
-                   const double *want, const double *magnitude, const double *score_size,
-                   const float *output, struct verdict *verdict)
+/* ---- groups ---- */
+
+/* Why a group is wrong, as it would be said of it. */
+static void explain(const struct judging *j, const struct tally *tally, const char *where)
 {
-    const struct problem view = output_view(problem);
-    problem = &view;
-    *verdict = (struct verdict){.rows_checked = row_count};
-    scan(problem, output, verdict);
-
-    struct comparison sums = {.worst = -1};
-    const int64_t d_v = problem->d_v;
-    for (int64_t r = 0; r < row_count; r++)
-        sums.bad_rows += !compare_row(problem, rows[r], want + r * d_v, magnitude + r * d_v,
-                                      score_size[r], output, &sums, verdict);
-    verdict->nmse = sums.err2 > 0 ? sums.err2 / sums.want2 : 0;
-    verdict->ok = sums.bad_rows == 0 && verdict->bad_values == 0;
-    if (verdict->bad_values > 0) {
-        verdict->err_over_tolerance = INFINITY;
-    } else if (!verdict->ok) {
-        char place[128];
-        describe_element(problem, sums.worst, place, sizeof place);
+    struct verdict *verdict = j->verdict;
+    const double energy = tally->err2 / tally->spread.energy;
+    const double slope = 1 + tally->along / tally->want2;
+    const double allowed = limit_slope(j->dtype, sqrt(tally->along_variance) / tally->want2);
+    if (fabs(slope - 1) > allowed)
         snprintf(verdict->reason, sizeof verdict->reason,
-                 "%" PRId64 " of %" PRId64
-                 " compared rows are wrong, worst at %s: got %.9g, wanted "
-                 "%.9g, off by %.3g where %.3g is tolerated",
-                 sums.bad_rows, row_count, place, (double)output[sums.worst], sums.worst_want,
-                 fabs((double)output[sums.worst] - sums.worst_want), verdict->tolerance);
+                 "%s: the output is %.6g times what it should be, where 1 +- %.2g is tolerated",
+                 where, slope, allowed);
+    else if (energy >
+             limit_energy(tally->spread.energy * tally->spread.energy / tally->spread.squares))
+        snprintf(verdict->reason, sizeof verdict->reason,
+                 "%s: the errors' energy is %.3g times what rounding explains, where %.3g is "
+                 "tolerated (NMSE %.3g)",
+                 where, energy, spread_limit(&tally->spread) / tally->spread.energy,
+                 tally->err2 / tally->want2);
+    else
+        snprintf(verdict->reason, sizeof verdict->reason,
+                 "%s: the errors' energy is %.3g of the output's, where no right kernel is above "
+                 "%.3g",
+                 where, tally->err2 / tally->size, limit_nmse(j->dtype));
+}
+
+/* How much of its limits a group has used. */
+static double used(const struct judging *j, const struct tally *tally)
+{
+    double part = 0;
+    if (tally->spread.energy > 0)
+        part = sqrt(tally->err2 / spread_limit(&tally->spread));
+    if (tally->want2 > 0)
+        part = fmax(part, fabs(tally->along) / tally->want2 /
+                              limit_slope(j->dtype, sqrt(tally->along_variance) / tally->want2));
+    return part;
+}
+
+/* Judges one group of a scale; the first at the worst part is the one that is told of. */
+static void judge_group(struct judging *j, enum scale scale, const struct tally *tally, double part,
+                        const char *format, int64_t a, int64_t b, int64_t c)
+{
+    struct verdict *verdict = j->verdict;
+    if (isnan(verdict->part[scale]))
+        verdict->part[scale] = 0;
+    if (!(part > verdict->part[scale]))
+        return;
+    verdict->part[scale] = part;
+    if (part > 1 && part > verdict->err_over_tolerance && j->bad_elements == 0) {
+        char where[96];
+        snprintf(where, sizeof where, format, a, b, c);
+        explain(j, tally, where);
+        verdict->err_over_tolerance = part;
     }
 }
 
-/* A weight's exponent errs by what the derivation above gives for its score, so the weight by a
- * factor of up to e to that power; where that is large (all scores of a row near -1e9, where f32
- * steps by 64) nothing is known of a weight but that it is one. A score has the absolute error of
- * its dot product. Both are stored in f32 only. */
-static double scores_tolerance(const struct problem *problem, double want, double score_size,
+static void judge_groups(struct judging *j)
+{
+    const struct problem *p = j->problem;
+    for (int64_t h = 0; h < p->batch * p->heads_q; h++)
+        if (j->heads[h].size > 0)
+            judge_group(j, SCALE_HEAD, &j->heads[h], used(j, &j->heads[h]),
+                        "batch %" PRId64 " head %" PRId64, h / p->heads_q, h % p->heads_q, 0);
+    for (int64_t c = 0; c < p->d_v; c++)
+        if (j->columns[c].spread.energy > 0)
+            judge_group(j, SCALE_COLUMN, &j->columns[c], used(j, &j->columns[c]),
+                        "column %" PRId64 " of all rows", c, 0, 0);
+    for (int64_t b = 0; b < p->batch; b++)
+        if (j->batches[b].size > 0)
+            judge_group(j, SCALE_BATCH, &j->batches[b], used(j, &j->batches[b]), "batch %" PRId64,
+                        b, 0, 0);
+    if (j->whole.size > 0) {
+        double part = used(j, &j->whole);
+        const double gate =
+            fmax(limit_nmse(j->dtype), j->precision == PRECISION_BF16 ? limit_nmse(DTYPE_BF16) : 0);
+        if (j->attention)
+            part = fmax(part, sqrt(j->whole.err2 / j->whole.size / gate));
+        judge_group(j, SCALE_WHOLE, &j->whole, part, "the whole output", 0, 0, 0);
+    }
+}
+
+/* ---- the verdict ---- */
+
+static const char *rounding_of(const struct judging *j)
+{
+    const double count = (double)j->rounding.count;
+    if (j->rounding.count < 64 || sqrt(j->rounding.noise) / count > 0.1)
+        return NULL;
+    const double inward = j->rounding.inward / count, up = j->rounding.up / count;
+    return inward > 0.5    ? "toward_zero"
+           : inward < -0.5 ? "away_from_zero"
+           : up > 0.5      ? "up"
+           : up < -0.5     ? "down"
+                           : "nearest";
+}
+
+static void judge_rows(struct judging *j, const row_index *rows, const struct expected *expected)
+{
+    const struct problem *p = j->problem;
+    const double unit = precision_unit(j->precision);
+    for (int64_t r = 0; r < expected->rows; r++) {
+        const double *want = expected->want + r * p->d_v;
+        const struct row_model *model = &expected->models[r];
+        const int64_t offset = row_offset(p, rows[r], p->d_v), head = rows[r] / p->n_q;
+        for (int64_t c = 0; c < p->d_v; c++)
+            j->variance[c] = expected->variance[r * p->d_v + c] +
+                             (model->judged ? unit * unit * expected->coarse[r * p->d_v + c] : 0);
+        note_size(j->verdict, want, j->output + offset, p->d_v);
+        if (!model->judged) {
+            judge_unknown_row(j, want, j->variance, model, offset);
+            continue;
+        }
+        judge_row(j, want, model, offset);
+        add_tally(&j->heads[head], &j->row);
+        add_tally(&j->batches[head / p->heads_q], &j->row);
+        add_tally(&j->whole, &j->row);
+        judge_group(j, SCALE_ROW, &j->row, used(j, &j->row),
+                    "batch %" PRId64 " head %" PRId64 " row %" PRId64, head / p->heads_q,
+                    head % p->heads_q, rows[r] % p->n_q);
+    }
+}
+
+static void conclude(struct judging *j)
+{
+    struct verdict *verdict = j->verdict;
+    verdict->part[SCALE_ELEMENT] = j->worst < 0 ? NAN : j->worst_part;
+    verdict->err_over_tolerance = 0;
+    for (int s = 0; s < SCALES; s++)
+        if (verdict->part[s] > verdict->err_over_tolerance) {
+            verdict->nearest = (enum scale)s;
+            verdict->err_over_tolerance = verdict->part[s];
+        }
+    verdict->ok = verdict->bad_values == 0 && verdict->err_over_tolerance <= 1;
+    verdict->rounding = rounding_of(j);
+    if (verdict->bad_values > 0) {
+        verdict->part[SCALE_ELEMENT] = verdict->err_over_tolerance = INFINITY;
+        verdict->nearest = SCALE_ELEMENT;
+    } else if (j->bad_elements > 0) { /* an element says best what is wrong */
+        char place[128];
+        verdict->nearest = SCALE_ELEMENT;
+        describe_element(j->problem, j->worst, place, sizeof place);
+        snprintf(
+            verdict->reason, sizeof verdict->reason,
+            "%" PRId64 " of %" PRId64 " compared rows are wrong, worst at %s: got %.9g, wanted "
+            "%.9g, off by %.3g where %.3g is tolerated",
+            j->bad_rows, verdict->rows_checked, place, (double)j->output[j->worst], j->worst_want,
+            fabs((double)j->output[j->worst] - j->worst_want), verdict->tolerance);
+    }
+}
+
+void verdict_judge(const struct problem *problem, enum precision precision, const row_index *rows,
+                   const struct expected *expected, const float *output, struct verdict *verdict)
+{
+    const struct problem view = verdict_view(problem);
+    struct arena arena = {0};
+    const size_t heads = (size_t)(view.batch * view.heads_q), columns = (size_t)view.d_v;
+    struct judging j = {.problem = &view,
+                        .dtype = (enum dtype)problem->dtype,
+                        .precision = precision,
+                        .attention = problem->op == OP_ATTENTION,
+                        .output = output,
+                        .worst = -1,
+                        .verdict = verdict};
+    *verdict = (struct verdict){.rows_checked = expected->rows};
+    for (int s = 0; s < SCALES; s++)
+        verdict->part[s] = NAN;
+    j.heads = arena_array(&arena, heads, sizeof *j.heads);
+    j.batches = arena_array(&arena, (size_t)view.batch, sizeof *j.batches);
+    j.columns = arena_array(&arena, columns, sizeof *j.columns);
+    j.variance = arena_array(&arena, columns, sizeof *j.variance);
+    scan(&view, output, verdict);
+    judge_rows(&j, rows, expected);
+    verdict->nmse = j.whole.want2 > 0  ? j.whole.err2 / j.whole.want2
+                    : j.whole.err2 > 0 ? INFINITY
+                                       : 0;
+    judge_groups(&j);
+    conclude(&j);
+    arena_free(&arena);
+}
+
+/* A weight's exponent errs by what the model gives for its score, so the weight by a factor of up
+ * to e to that power; where that is large (all scores of a row near -1e9, where f32 steps by 64)
+ * nothing is known of a weight but that it is one. Both are stored in f32 only. */
+static double scores_tolerance(const struct problem *problem, double want, double score_error,
                                int64_t keys)
 {
-    const double tanh_ulps = problem->softcap > 0 ? 8 : 0;
-    const double score = score_size * (sqrt((double)problem->d_k) / 2 + 4 + tanh_ulps);
-    const double u = 0x1p-24;
+    const double u = 0x1p-24, roundings = 8 * u * sqrt((double)keys + 64);
     if (problem->returns == RETURNS_SCORES)
-        return SAFETY * (u * (score + fabs(want)) + FLT_MIN);
-    const double exponent = SAFETY * u * (score + 8 + sqrt((double)keys));
-    return fmin(want * expm1(exponent), 1) + SAFETY * FLT_MIN;
+        return LIMIT_SIGMAS * score_error + 4 * u * fabs(want) + FLT_MIN;
+    const double exponent = LIMIT_SIGMAS * hypot(score_error, 2.8e-6) + roundings;
+    return fmin(want * expm1(exponent), 1) + 4 * FLT_MIN;
 }
 
-void verdict_judge_scores(const struct problem *problem, const row_index *rows, int64_t row_count,
-                          const double *want, const double *score_size, const float *got,
+void verdict_judge_scores(const struct problem *problem, const row_index *rows,
+                          const struct expected *expected, const double *want, const float *got,
                           struct verdict *verdict)
 {
     const int64_t n = problem->n_kv;
-    for (int64_t r = 0; r < row_count && verdict->ok; r++)
+    for (int64_t r = 0; r < expected->rows && verdict->ok; r++)
         for (int64_t j = 0; j < n; j++) {
             const double w = want[r * n + j], g = (double)got[rows[r] * n + j];
             if (w == -INFINITY)
                 continue;
-            const double tolerance = scores_tolerance(problem, w, score_size[r], n);
+            const double tolerance = scores_tolerance(problem, w, expected->score_error[r], n);
             if (fabs(g - w) <= tolerance)
                 continue;
             verdict->ok = false;

@@ -1,4 +1,5 @@
-/* The verdict: a variant's output against the reference, with a tolerance derived for its dtype. */
+/* The verdict: a variant's output against the reference, judged at several scales by what rounding
+ * may do there (error_model.h). */
 #ifndef ATTNBENCH_VERIFY_VERDICT_H
 #define ATTNBENCH_VERIFY_VERDICT_H
 
@@ -18,40 +19,56 @@
 const row_index *verdict_rows(const struct problem *problem, enum check_mode *mode, uint64_t seed,
                               double max_flops, struct arena *arena, int64_t *count);
 
+/* The problem as its output is seen: that of another operation has the rows of one head, b * n_q +
+ * i, as wide as the model. */
+struct problem verdict_view(const struct problem *problem);
+
+/* What is judged together. Errors that are within bounds one by one may still go one way: a wrong
+ * factor shows in a row, a lost key in a column or a head. */
+enum scale {
+    SCALE_ELEMENT,
+    SCALE_ROW,    /* of a head: d_v elements */
+    SCALE_HEAD,   /* of a batch entry */
+    SCALE_COLUMN, /* of d_v, over all rows of all heads */
+    SCALE_BATCH,
+    SCALE_WHOLE,
+    SCALES
+};
+const char *scale_name(enum scale scale); /* "element" */
+
 struct verdict {
     bool ok;
     int64_t rows_checked;
-    double max_abs_err; /* max |got - want|, over the finite elements, as are the next three */
-    double max_rel_err; /* max |got - want| / magnitude; 0/0 is 0. Of other operations: over the
-                           row's largest value */
-    double nmse;        /* sum (got - want)^2 / sum want^2; 0/0 is 0 */
-    double tolerance;   /* at the element that comes nearest to (or furthest over) its tolerance */
-    double err_over_tolerance; /* there: ok means <= 1; infinity when there are bad values */
+    int64_t rows_unjudged; /* of those: f32 does not know their weights. Their values are only asked
+                              to lie among those that they are made of */
+    double max_abs_err;    /* max |got - want|, over the finite elements, as are the next two */
+    double max_rel_err;    /* the same over the row's largest |want| */
+    double nmse;      /* sum (got - want)^2 / sum want^2 over the rows that are judged; 0/0 is 0 */
+    double tolerance; /* of the element that comes nearest to (or furthest over) its own */
+    /* How much of its limit each scale used, as a size of errors (not their square): ok means <= 1.
+     * NaN: nothing to judge at it; infinity when there are bad values. */
+    double part[SCALES];
+    enum scale nearest;        /* the scale that used most: where it failed, if it did */
+    double err_over_tolerance; /* what it used */
     int64_t bad_values;        /* NaN, infinite or unwritten elements in the whole output */
-    char reason[512];          /* when not ok: where the worst element is, got, wanted */
+    /* How outputs of 16 bits were rounded: "nearest", "toward_zero", "away_from_zero", "down",
+     * "up"; NULL where other errors hide it. */
+    const char *rounding;
+    char reason[512]; /* when not ok: what is wrong, where, by how much */
 };
 
-/* Tolerance of one output element; the derivation stands in verdict.c.
- * magnitude and score_size are those of reference_attention, keys the number of visible keys. Of
- * the other operations magnitude is the error that reference_operation gives. */
-double verdict_tolerance(enum dtype dtype, const struct problem *problem, double want,
-                         double magnitude, double score_size, int64_t keys);
-
-/* In all of this, rows of the other operations are b * n_q + i, of d_model columns.
- *
- * `output` is the whole output tensor in the problem's layout, decoded to float; want, magnitude
- * and score_size come from reference_attention for the same rows. NaN never passes. All elements
- * are scanned for NaN and infinities (an unwritten element still holds the poison, a NaN), also
- * those of rows that are not compared. */
-void verdict_judge(const struct problem *problem, const row_index *rows, int64_t row_count,
-                   const double *want, const double *magnitude, const double *score_size,
-                   const float *output, struct verdict *verdict);
+/* `output` is the whole output tensor in the problem's layout, decoded to float; `expected` is of
+ * these rows, in any order. precision: what the variant declares, PRECISION_F32 for none. NaN never
+ * passes. All elements are scanned for NaN and infinities (an unwritten element still holds the
+ * poison, a NaN), also those of rows that are not compared. */
+void verdict_judge(const struct problem *problem, enum precision precision, const row_index *rows,
+                   const struct expected *expected, const float *output, struct verdict *verdict);
 
 /* The same for the second output: `want` comes from reference_scores, `got` is the whole tensor
  * [batch, heads_q, n_q, n_kv]. Weights must be 0 where masked; masked scores are not compared,
  * since a kernel may leave them unwritten. Adds to a verdict that is ok until now. */
-void verdict_judge_scores(const struct problem *problem, const row_index *rows, int64_t row_count,
-                          const double *want, const double *score_size, const float *got,
+void verdict_judge_scores(const struct problem *problem, const row_index *rows,
+                          const struct expected *expected, const double *want, const float *got,
                           struct verdict *verdict);
 
 #endif

@@ -63,21 +63,71 @@ void job_end(struct job *job, enum row_status status, const char *phase, const c
     job->row.reason = reason ? arena_copy(arena, reason) : NULL;
 }
 
-bool job_judged(struct job *job, const cJSON *reply, const char *phase, struct arena *arena)
+static void take_errors(struct row *row, const cJSON *reply, struct arena *arena)
 {
-    struct row *row = &job->row;
+    const char *rounding = json_peek_string(reply, "rounding");
     row->check.mode = arena_copy(arena, json_peek_string(reply, "mode"));
     row->check.rows_checked = (int64_t)fmax(json_peek_number(reply, "rows_checked"), 0);
+    row->check.rows_unjudged = (int64_t)fmax(json_peek_number(reply, "rows_unjudged"), 0);
     row->check.max_abs_err = json_peek_number(reply, "max_abs_err");
     row->check.max_rel_err = json_peek_number(reply, "max_rel_err");
     row->check.nmse = json_peek_number(reply, "nmse");
     row->check.tolerance = json_peek_number(reply, "tolerance");
-    row->check.err_over_tolerance = json_peek_number(reply, "err_over_tolerance");
     row->check.weights_entropy = json_peek_number(reply, "weights_entropy");
     row->check.weights_largest = json_peek_number(reply, "weights_largest");
-    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(reply, "ok")))
+    if (*rounding)
+        row->check.rounding = arena_copy(arena, rounding);
+}
+
+/* Of each scale the most that was used, and which scale that was. */
+static void take_limits(struct row *row, const cJSON *reply, struct arena *arena)
+{
+    const cJSON *limits = cJSON_GetObjectItemCaseSensitive(reply, "limits");
+    for (int i = 0; i < SCALES; ++i)
+        row->check.used[i] =
+            fmax(row->check.used[i], json_peek_number(limits, scale_name((enum scale)i)));
+    const double used = json_peek_number(reply, "err_over_tolerance");
+    if (row->check.err_over_tolerance >= used)
+        return;
+    row->check.err_over_tolerance = used;
+    row->check.scale = arena_copy(arena, json_peek_string(reply, "scale"));
+}
+
+/* If more than a part f of the rows were wrong, wherever they are, none of k that are compared
+ * would be with a probability of (1 - f)^k. */
+static void take_coverage(struct row *row, const cJSON *reply)
+{
+    const struct problem *problem = &row->problem;
+    const double rows = (double)problem->batch * (double)problem->n_q *
+                        (problem->op == OP_ATTENTION ? (double)problem->heads_q : 1);
+    const double checked = (double)row->check.rows_checked;
+    row->check.keys_covered = json_peek_number(reply, "keys_covered");
+    row->check.rows_covered = fmin(checked / rows, 1);
+    row->check.wrong_rows_found = checked >= rows ? 0 : 1 - pow(0.001, 1 / fmax(checked, 1));
+}
+
+bool job_judged(struct job *job, const cJSON *reply, bool other, const char *phase,
+                struct arena *arena)
+{
+    struct row *row = &job->row;
+    const bool ok = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(reply, "ok"));
+    if (!other || !ok)
+        take_errors(row, reply, arena);
+    take_limits(row, reply, arena);
+    if (!other)
+        take_coverage(row, reply);
+    else
+        row->check.keys_covered =
+            fmax(row->check.keys_covered, json_peek_number(reply, "keys_covered"));
+    if (job->cell->variant->precision != PRECISION_F32)
+        row->check.precision = precision_name(job->cell->variant->precision);
+    if (ok)
         return true;
-    job_end(job, ROW_WRONG, phase, json_peek_string(reply, "reason"), arena);
+    job_end(job, ROW_WRONG, phase,
+            other ? arena_print(arena, "on inputs in which each key matters: %s",
+                                json_peek_string(reply, "reason"))
+                  : json_peek_string(reply, "reason"),
+            arena);
     return false;
 }
 
@@ -93,6 +143,9 @@ int job_samples(struct job *job, const cJSON *reply, struct arena *arena)
     const double evict_s = json_peek_number(reply, "evict_s") / cJSON_GetArraySize(samples);
     job->host_span_s += json_peek_number(reply, "host_span_s");
     job->device_span_s += json_peek_number(reply, "device_span_s");
+    job->row.check.launches_compared += (int64_t)fmax(json_peek_number(reply, "compared"), 0);
+    job->row.check.inputs_changed |= json_peek_number(reply, "others") > 0;
+    job->row.check.repeatable &= !(json_peek_number(reply, "changed") > 0);
     cJSON_ArrayForEach(sample, samples)
     {
         const cJSON *host = cJSON_GetArrayItem(sample, 0), *device = cJSON_GetArrayItem(sample, 1);

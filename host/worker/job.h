@@ -12,6 +12,8 @@ struct job {
     const struct device_info *device; /* its peaks and launch latency may become known later */
     int slot;
     bool prepared, finished;
+    bool checked;    /* in the worker that runs now, which knows its outputs */
+    bool trespassed; /* ended because something that it must not touch had changed */
     struct row row;
     struct sampler sampler;
     double *time_s;            /* what the sampler keeps: device time where it is believable */
@@ -34,8 +36,11 @@ void job_start(struct job *job, const struct plan *plan, const struct cell *cell
 void job_end(struct job *job, enum row_status status, const char *phase, const char *reason,
              struct arena *arena);
 
-/* Takes the verdict of a `judge` reply; false (and the job ended as wrong) when it is not ok. */
-bool job_judged(struct job *job, const cJSON *reply, const char *phase, struct arena *arena);
+/* Takes the verdict of a `judge` reply; false (and the job ended as wrong) when it is not ok. The
+ * row has the numbers of the main inputs, or those that were wrong, and of each scale the most that
+ * any output used. other: it is of the other inputs. */
+bool job_judged(struct job *job, const cJSON *reply, bool other, const char *phase,
+                struct arena *arena);
 
 /* Feeds the samples of a `measure` reply to the sampler. -1: the reply is malformed. */
 int job_samples(struct job *job, const cJSON *reply, struct arena *arena);

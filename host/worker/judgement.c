@@ -7,49 +7,75 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A full check of a problem up to this many operations costs the reference a second or two on a
- * small machine; beyond it rows are sampled. */
-static const double reference_flops = 2e9;
+/* A full check of a problem up to this many operations costs the reference a fraction of a second
+ * on a small machine; beyond it rows are sampled. Of the other inputs fewer rows will do. */
+static const double reference_flops = 2e9, other_flops = 5e8;
 
 void judgement_drop(struct judgement *judgement)
 {
-    free(judgement->want);
-    free(judgement->magnitude);
-    free(judgement->score_size);
+    expected_free(&judgement->expected);
     free(judgement->want_scores);
+    free(judgement->covered);
     arena_free(&judgement->arena);
     *judgement = (struct judgement){0};
+}
+
+int64_t judgement_rows(const struct problem *problem, uint64_t seed, double flops)
+{
+    struct arena arena = {0};
+    enum check_mode mode = CHECK_AUTO;
+    int64_t count = 0;
+    verdict_rows(problem, &mode, seed, flops, &arena, &count);
+    arena_free(&arena);
+    return count;
+}
+
+static void find_keys(struct judgement *j, const struct problem *problem)
+{
+    j->first_key = problem->n_kv;
+    for (int64_t b = 0; b < problem->batch; b++)
+        for (int64_t i = 0; i < problem->n_q; i++) {
+            int64_t first, end;
+            problem_visible_keys(problem, b, i, &first, &end);
+            if (first >= end)
+                continue;
+            j->first_key = first < j->first_key ? first : j->first_key;
+            j->end_key = end > j->end_key ? end : j->end_key;
+        }
 }
 
 static int make_reference(struct judgement *j, const struct judged *judged, enum check_mode mode)
 {
     const struct problem *problem = judged->problem;
-    if (j->want && (mode == j->mode || mode == CHECK_AUTO))
+    if (j->expected.want && (mode == j->mode || mode == CHECK_AUTO))
         return 0;
     judgement_drop(j);
     const bool attention = problem->op == OP_ATTENTION;
-    const double flops = reference_flops / (attention ? 1 : REFERENCE_RUNS);
-    j->rows = verdict_rows(problem, &mode, judged->seed, flops, &j->arena, &j->row_count);
+    const double flops = judged->other ? other_flops : reference_flops;
+    int64_t rows = 0;
+    if (judged->other && mode == CHECK_FULL)
+        mode = CHECK_AUTO;
+    j->rows = verdict_rows(problem, &mode, judged->seed, flops / (attention ? 1 : REFERENCE_RUNS),
+                           &j->arena, &rows);
     j->mode = mode;
-    const size_t rows = (size_t)j->row_count;
-    const size_t values = rows * (size_t)problem_columns(problem);
-    j->want = malloc((values + 1) * sizeof *j->want);
-    j->magnitude = malloc((values + 1) * sizeof *j->magnitude);
-    j->score_size = malloc((rows + 1) * sizeof *j->score_size);
     if (judged->scores)
-        j->want_scores = malloc(rows * (size_t)problem->n_kv * sizeof *j->want_scores);
-    if (!j->want || !j->magnitude || !j->score_size || (judged->scores && !j->want_scores)) {
+        j->want_scores =
+            malloc(((size_t)rows + 1) * (size_t)problem->n_kv * sizeof *j->want_scores);
+    if (attention)
+        j->covered = calloc((size_t)problem->n_kv, 1);
+    if (expected_alloc(&j->expected, rows, problem_columns(problem)) ||
+        (judged->scores && !j->want_scores) || (attention && !j->covered)) {
         judgement_drop(j);
         return -1;
     }
-    memset(j->score_size, 0, (rows + 1) * sizeof *j->score_size);
     if (attention)
-        reference_attention(problem, judged->inputs, j->rows, j->row_count, j->want, j->magnitude,
-                            j->score_size);
+        reference_expected(problem, judged->inputs, j->rows, rows, &j->expected, j->covered);
     else
-        reference_operation(problem, judged->inputs, j->rows, j->row_count, j->want, j->magnitude);
+        reference_operation_expected(problem, judged->inputs, j->rows, rows, &j->expected);
+    if (attention)
+        find_keys(j, problem);
     if (judged->scores)
-        reference_scores(problem, judged->inputs, j->rows, j->row_count, j->want_scores);
+        reference_scores(problem, judged->inputs, j->rows, rows, j->want_scores);
     return 0;
 }
 
@@ -84,10 +110,11 @@ int judgement_make(struct judgement *j, const struct judged *judged, enum check_
                                     .nmse = NAN,
                                     .tolerance = NAN,
                                     .err_over_tolerance = NAN};
+        for (int i = 0; i < SCALES; i++)
+            verdict->part[i] = NAN;
         judge_expectation(c, "expect.npy", judged->output, c->expect, count, verdict);
     } else {
-        verdict_judge(problem, j->rows, j->row_count, j->want, j->magnitude, j->score_size,
-                      judged->output, verdict);
+        verdict_judge(problem, judged->precision, j->rows, &j->expected, judged->output, verdict);
     }
     if (!verdict->ok || !judged->scores)
         return 0;
@@ -95,7 +122,7 @@ int judgement_make(struct judgement *j, const struct judged *judged, enum check_
         judge_expectation(c, "expect_weights.npy", judged->scores, c->expect_weights,
                           problem_scores(problem), verdict);
     else
-        verdict_judge_scores(problem, j->rows, j->row_count, j->want_scores, j->score_size,
-                             judged->scores, verdict);
+        verdict_judge_scores(problem, j->rows, &j->expected, j->want_scores, judged->scores,
+                             verdict);
     return 0;
 }

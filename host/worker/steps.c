@@ -147,7 +147,7 @@ bool steps_open(struct run *run, const struct cell *cell, struct trouble *troubl
 }
 
 bool steps_problem(struct run *run, const struct cell *cell, const struct problem *problem,
-                   struct trouble *trouble)
+                   bool other, struct trouble *trouble)
 {
     const char *folder = run->with->case_folder;
     cJSON *request = steps_request(folder ? "case" : "problem", -1), *reply = NULL;
@@ -158,8 +158,11 @@ bool steps_problem(struct run *run, const struct cell *cell, const struct proble
         cJSON_AddItemToObject(request, "problem", problem_to_json(problem));
         cJSON_AddNumberToObject(request, "seed", (double)run->with->seed);
         cJSON_AddNumberToObject(request, "inputs", run->with->inputs);
+        cJSON_AddBoolToObject(request, "other", other);
     }
     const bool ok = steps_ask(run, cell->suite, request, &reply, trouble);
+    const cJSON *rounds = cJSON_GetObjectItemCaseSensitive(reply, "rounds");
+    run->rounds = ok && cJSON_IsNumber(rounds) ? rounds->valueint : 0;
     cJSON_Delete(reply);
     return ok;
 }
@@ -182,12 +185,17 @@ cJSON *steps_measure_request(const struct job *job, double slice_s, int launches
     return request;
 }
 
-/* ---- a job's way ----------------------------------------------------------------------------- */
-
 static enum check_mode mode_of(const struct run *run, const struct job *job)
 {
     return run->with->check ? *run->with->check : job->cell->suite->check;
 }
+
+bool steps_wants_other(const struct run *run, const struct job *job)
+{
+    return job->cell->other_fits && mode_of(run, job) != CHECK_NONE;
+}
+
+/* ---- a job's way ----------------------------------------------------------------------------- */
 
 static double eta(const struct run *run)
 {
@@ -256,6 +264,7 @@ bool steps_prepare(struct run *run, struct job *job)
         return false;
     job->build_s = clock_now_s() - start_s;
     job->launches = 0;
+    job->checked = false;
     const cJSON *time = cJSON_GetObjectItemCaseSensitive(reply, "build_s");
     const char *options = json_peek_string(reply, "options");
     if (isnan(job->row.build.time_s) && cJSON_IsNumber(time))
@@ -268,27 +277,31 @@ bool steps_prepare(struct run *run, struct job *job)
     return true;
 }
 
-/* Fetches the output; an overrun guard zone ends the job as wrong. */
-static bool read_output(struct run *run, struct job *job, const char *phase, bool *repeatable)
+/* Fetches the output; what was written elsewhere ends the job as wrong. inputs: look at those too.
+ */
+static bool read_output(struct run *run, struct job *job, const char *phase, bool inputs,
+                        bool *repeatable)
 {
-    cJSON *reply = NULL;
-    if (!steps_ask_job(run, job, steps_request("read", job->slot), phase, &reply))
+    cJSON *request = steps_request("read", job->slot), *reply = NULL;
+    cJSON_AddBoolToObject(request, "inputs", inputs);
+    if (!steps_ask_job(run, job, request, phase, &reply))
         return false;
     *repeatable = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(reply, "repeatable"));
-    const char *overrun = json_peek_string(reply, "overrun");
-    const bool inside = !*overrun;
-    if (!inside)
-        job_end(job, ROW_WRONG, phase, overrun, run->arena);
+    const char *trespass = json_peek_string(reply, "trespass");
+    job->trespassed = *trespass;
+    if (job->trespassed)
+        job_end(job, ROW_WRONG, phase, trespass, run->arena);
     cJSON_Delete(reply);
-    return inside;
+    return !job->trespassed;
 }
 
-/* seconds: by the device's clock, where it is believable; the host's counts a lazy compiler too. */
-static bool launch(struct run *run, struct job *job, const char *phase, bool negated,
-                   double *seconds)
+/* other: 0: on the main inputs; r + 1: on round r of the others.
+ * seconds: by the device's clock, where it is believable; the host's counts a lazy compiler too. */
+static bool launch(struct run *run, struct job *job, const char *phase, int other, double *seconds)
 {
     cJSON *request = steps_request("launch", job->slot), *reply = NULL;
-    cJSON_AddBoolToObject(request, "negated", negated);
+    cJSON_AddNumberToObject(request, "other", other);
+    run->other = other > 0;
     const double start_s = clock_now_s();
     if (!steps_ask_job(run, job, request, phase, &reply))
         return false;
@@ -319,7 +332,7 @@ static bool judge(struct run *run, struct job *job, const char *phase)
     cJSON_AddStringToObject(request, "mode", check_mode_name(mode_of(run, job)));
     if (!steps_ask_job(run, job, request, phase, &reply))
         return false;
-    const bool ok = job_judged(job, reply, phase, run->arena);
+    const bool ok = job_judged(job, reply, run->other, phase, run->arena);
     cJSON_Delete(reply);
     return ok;
 }
@@ -339,62 +352,84 @@ static void verified(struct run *run, struct job *job)
     job_end(job, ROW_OK, "done", NULL, run->arena);
 }
 
+static bool keep(struct run *run, struct job *job)
+{
+    cJSON *reply = NULL;
+    const bool ok = steps_ask_job(run, job, steps_request("keep", job->slot), "check", &reply);
+    cJSON_Delete(reply);
+    return ok;
+}
+
 /* Poisoned launch, verdict, and a second poisoned launch for repeatability; its output is judged
  * too when it has other bits. */
-void steps_check(struct run *run, struct job *job)
+static bool check_main_inputs(struct run *run, struct job *job, double *seconds)
 {
     const double factor = run->with->give_up_factor;
+    bool *repeatable = &job->row.check.repeatable;
+    return launch(run, job, "check", 0, seconds) && is_worth_it(run, job, *seconds, 2 * factor) &&
+           read_output(run, job, "check", true, repeatable) && judge(run, job, "check") &&
+           launch(run, job, "check", 0, seconds) && is_worth_it(run, job, *seconds, factor) &&
+           read_output(run, job, "check", false, repeatable) &&
+           (*repeatable || judge(run, job, "check"));
+}
+
+/* The rounds of the other inputs, but no more than cost a moment: a slow launch is not repeated for
+ * the sake of a few more keys. */
+static bool check_other_inputs(struct run *run, struct job *job)
+{
+    static const double moment_s = 0.3;
+    double spent_s = 0, seconds = 0;
+    bool same = false;
+    for (int round = 0; round < run->rounds && (round == 0 || spent_s < moment_s); ++round) {
+        if (!launch(run, job, "check", round + 1, &seconds) ||
+            !read_output(run, job, "check", false, &same) || !judge(run, job, "check"))
+            return false;
+        spent_s += seconds;
+    }
+    return run->rounds == 0 || keep(run, job);
+}
+
+void steps_check(struct run *run, struct job *job)
+{
     double seconds = 0;
-    bool repeatable = false;
     if (mode_of(run, job) == CHECK_NONE) {
         job->row.check.mode = "none";
         return;
     }
     steps_progress(run, job, "check");
-    if (launch(run, job, "check", false, &seconds) && is_worth_it(run, job, seconds, 2 * factor) &&
-        read_output(run, job, "check", &repeatable) && judge(run, job, "check") &&
-        launch(run, job, "check", false, &seconds) && is_worth_it(run, job, seconds, factor) &&
-        read_output(run, job, "check", &repeatable) && (repeatable || judge(run, job, "check"))) {
-        job->row.check.repeatable = repeatable;
-        estimate_learn_build(run->estimate, run->plan, job->cell, job->build_s);
-        if (run->fastest_s <= 0 || seconds < run->fastest_s)
-            run->fastest_s = seconds;
-        if (run->with->case_folder)
-            verified(run, job);
+    if (!check_main_inputs(run, job, &seconds))
+        return;
+    if (run->with->case_folder) {
+        verified(run, job);
+        return;
     }
+    if (!keep(run, job) || !check_other_inputs(run, job))
+        return;
+    job->checked = true;
+    estimate_learn_build(run->estimate, run->plan, job->cell, job->build_s);
+    if (run->fastest_s <= 0 || seconds < run->fastest_s)
+        run->fastest_s = seconds;
 }
 
-/* Judges a launch on inputs of the other sign: what was timed must not live on earlier inputs. */
-static bool change_inputs(struct run *run, struct job *job)
-{
-    double seconds = 0;
-    bool same = false;
-    if (!launch(run, job, "change", true, &seconds) || !read_output(run, job, "change", &same))
-        return false;
-    if (judge(run, job, "change"))
-        return true;
-    if (job->row.status == ROW_WRONG)
-        job->row.reason =
-            arena_print(run->arena, "after its inputs had changed: %s", job->row.reason);
-    return false;
-}
-
-/* The output of the last timed launch is judged as the first one was. */
-static void recheck(struct run *run, struct job *job)
+/* The output of the last timed launch is read and judged as the first one was. */
+void steps_recheck(struct run *run, struct job *job)
 {
     bool same = false;
     job_times(job, 1e-6 * run->devices[job->cell->device].launch_us, run->arena);
     if (mode_of(run, job) != CHECK_NONE) {
-        if (!read_output(run, job, "recheck", &same) || !judge(run, job, "recheck"))
+        if (!read_output(run, job, "recheck", true, &same) || !judge(run, job, "recheck"))
             return;
         job->row.check.rechecked = true;
-        const bool can_change = operation_can_flip(&job->cell->problem);
-        if (can_change && !change_inputs(run, job))
-            return;
-        job->row.check.inputs_changed = can_change;
     }
     estimate_learn(run->estimate, job->cell, &job->cell->problem, job->row.time.median_s);
     job_end(job, ROW_OK, "done", NULL, run->arena);
+}
+
+/* A timed output that is wrong keeps the times that it has. */
+static void end_wrong(struct run *run, struct job *job, const char *reason)
+{
+    job_times(job, 1e-6 * run->devices[job->cell->device].launch_us, run->arena);
+    job_end(job, ROW_WRONG, "measure", reason, run->arena);
 }
 
 /* One slice of samples. */
@@ -403,6 +438,10 @@ void steps_measure(struct run *run, struct job *job)
     const struct measure_rule *rule = &job->cell->suite->measure;
     const double slice_s = fmax(rule->min_time_s / 4, 0.01);
     cJSON *reply = NULL;
+    if (!job->checked && mode_of(run, job) != CHECK_NONE) { /* a new worker knows no outputs yet */
+        steps_check(run, job);
+        return;
+    }
     steps_progress(run, job, "measure");
     if (!steps_ask_job(run, job, steps_measure_request(job, slice_s, 64), "measure", &reply))
         return;
@@ -411,7 +450,12 @@ void steps_measure(struct run *run, struct job *job)
         job_end(job, ROW_ERROR, "measure", "the worker's samples make no sense", run->arena);
     account_add(run->with->account, ACTIVITY_MEASURE, job->sampler.total_s - before.total_s);
     account_add(run->with->account, ACTIVITY_WARMUP, job->sampler.warmup_s - before.warmup_s);
+    account_add(run->with->account, ACTIVITY_CHECK, json_peek_number(reply, "compare_s"));
+    const char *wrong = json_peek_string(reply, "wrong");
+    run->other = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(reply, "other"));
+    if (!job->finished && *wrong)
+        end_wrong(run, job, wrong);
     cJSON_Delete(reply);
     if (!job->finished && job->sampler.done)
-        recheck(run, job);
+        steps_recheck(run, job);
 }

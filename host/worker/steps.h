@@ -24,6 +24,8 @@ struct run {
     struct arena *arena;
     struct process process;
     int open_device;            /* -1: none */
+    int rounds;                 /* of the present problem's other inputs; 0: it has none */
+    bool other;                 /* the last launch saw those */
     const char *library_tuning; /* that the worker's library has been given, or NULL */
     struct standing *standing;  /* of each device */
     double start_s, budget_s;
@@ -65,14 +67,19 @@ double step_deadline(const struct run *run, const struct suite *suite, const cha
 
 /* Makes sure that a worker runs and has the cell's device open. */
 bool steps_open(struct run *run, const struct cell *cell, struct trouble *trouble);
+/* other: with the inputs that take turns with the main ones. */
 bool steps_problem(struct run *run, const struct cell *cell, const struct problem *problem,
-                   struct trouble *trouble);
+                   bool other, struct trouble *trouble);
+/* Are there to be other inputs: is the job checked, and is there memory for them? */
+bool steps_wants_other(const struct run *run, const struct job *job);
 
 /* Each ends the job when something is wrong. steps_build leaves the reply to the caller. */
 bool steps_build(struct run *run, struct job *job, const char *phase, cJSON **reply);
 bool steps_prepare(struct run *run, struct job *job);
 void steps_check(struct run *run, struct job *job);
 void steps_measure(struct run *run, struct job *job); /* one slice; ends the job when it is done */
+/* Reads and judges what the last timed launch left, and ends the job. */
+void steps_recheck(struct run *run, struct job *job);
 
 cJSON *steps_measure_request(const struct job *job, double slice_s, int launches);
 void steps_progress(const struct run *run, const struct job *job, const char *phase);

@@ -2,6 +2,7 @@
 
 #include "util/clock.h"
 #include "worker/steps.h"
+#include "worker/suspects.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -26,7 +27,7 @@ static void pilot(struct run *run, struct job *job)
     struct trouble trouble;
     cJSON *reply = NULL;
     steps_progress(run, job, "estimate");
-    if (!steps_problem(run, job->cell, &small, &trouble)) {
+    if (!steps_problem(run, job->cell, &small, false, &trouble)) {
         job_end(job, trouble.status, "estimate", trouble.reason, run->arena);
         return;
     }
@@ -107,7 +108,7 @@ static void note_standing(struct run *run, const struct job *job)
     struct standing *standing = &run->standing[job->cell->device];
     if (!job->finished || stopped(run, 2))
         return;
-    if (run->open_device < 0) {
+    if (run->open_device < 0 && !job->trespassed) {
         ++standing->failures;
         standing->last =
             arena_print(run->arena, "%s %s: %s: %.300s", job->cell->variant->name, job->cell->id,
@@ -147,6 +148,15 @@ static void charge(struct run *run, struct job *jobs, int count, const struct tr
         }
 }
 
+/* All share the inputs, so that there must be room for others beside the largest of them. */
+static bool wants_other(const struct run *run, const struct job *jobs, int count)
+{
+    bool wants = true;
+    for (int j = 0; j < count; ++j)
+        wants = wants && (jobs[j].finished || steps_wants_other(run, &jobs[j]));
+    return wants;
+}
+
 /* Makes sure that a worker has the device open, the inputs made and all live jobs prepared: at the
  * start of a group, and again after a job took its worker down. */
 static void set_up(struct run *run, struct job *jobs, int count)
@@ -159,7 +169,8 @@ static void set_up(struct run *run, struct job *jobs, int count)
         }
         for (int j = 0; j < count; ++j)
             jobs[j].prepared = false;
-        if (!steps_problem(run, jobs[0].cell, &jobs[0].cell->problem, &trouble)) {
+        if (!steps_problem(run, jobs[0].cell, &jobs[0].cell->problem, wants_other(run, jobs, count),
+                           &trouble)) {
             charge(run, jobs, count, &trouble, "problem");
             continue;
         }
@@ -202,6 +213,8 @@ static void step_job(struct run *run, struct job *jobs, int count, int j,
     if (jobs[j].finished)
         return;
     step(run, &jobs[j]);
+    if (jobs[j].trespassed && count > 1 && !stopped(run, 2))
+        suspects_settle(run, jobs, count, j);
     note_standing(run, &jobs[j]);
     if (run->open_device < 0)
         set_up(run, jobs, count);

@@ -4,20 +4,26 @@
  *   enumerate {backend}                       -> {devices: [...]}
  *   open      {backend, device: {...}}        -> {launch_us}
  *   peak      {peak}                          -> {value, how}   null: how says why not
- *   problem   {problem, seed, inputs}         -> {}          makes inputs, drops all slots
+ *   problem   {problem, seed, inputs, other}   -> {rounds}  makes inputs, drops all slots
+ *       other: also those that take turns with them, in so many rounds of queries
  *   case      {folder, returns}               -> {}          the same from a folder of the user's
  *   save      {path}                          -> {}          the weights that were read
  *   prepare   {slot, variant, tuning}         -> {build_s, options, origin}
- *   launch    {slot, negated}                 -> {host_s, device_s} poisons the output, runs once
- *       negated: on inputs of the other sign; what is read next is negated, too, and so judged
- *   read      {slot}                          -> {repeatable, overrun}
- *       fetches the output and checks the guard zones; repeatable: the same bits as before
- *   judge     {slot, mode}                    -> {ok, reason, mode, rows_checked, ...}
+ *   launch    {slot, other}         -> {host_s, device_s}   poisons all but inputs, runs once
+ *       other: 0: on the main inputs, r + 1: on round r of the others
+ *   read      {slot, inputs}        -> {repeatable, trespass}
+ *       fetches the output; repeatable: the same bits as before; trespass: what else was written,
+ *       guard zones and, where asked for, inputs
+ *   judge     {slot, mode}          -> {ok, reason, mode, rows_checked, ...}
  *       and weights_entropy, weights_largest where weights are returned
+ *   keep      {slot}                -> {}
+ *       the output was judged right: what launches on these inputs give from now on
  *   measure   {slot, slice_s, launches, passes, cold}
- *           -> {samples: [[host_s, device_s, pass_s...]], evict_s, gate,
- *               host_span_s, device_span_s}
- *       cold: caches are emptied before each launch, which took evict_s together
+ *           -> {samples: [[host_s, device_s, pass_s...]], evict_s, compare_s, compared, changed,
+ *               others, other, wrong, gate, host_span_s, device_span_s}
+ *       Each output is compared with what was kept, some launches drawn at random see the other
+ *       inputs, as the last one did if `other`; wrong: an output has other bits and is not right,
+ * which ends the slice cold: caches are emptied before each launch, which took evict_s together
  *       spans: how far the two clocks went from its first launch to its last
  *   release   {}                              -> {}
  *

@@ -93,18 +93,14 @@ static int judge(const struct problem *problem, const struct tensors *t, struct 
     enum check_mode mode = CHECK_SAMPLE;
     int64_t rows;
     const row_index *list = verdict_rows(problem, &mode, SEED, reference_flops, &arena, &rows);
-    const size_t values = (size_t)(rows * problem->d_v);
-    double *want = malloc(values * sizeof *want), *magnitude = malloc(values * sizeof *magnitude);
-    double *score_size = malloc((size_t)rows * sizeof *score_size);
-    const int result = want && magnitude && score_size ? 0 : -1;
+    struct expected expected;
+    const int result = expected_alloc(&expected, rows, problem->d_v);
     if (!result) {
-        reference_attention(problem, &(struct attention_inputs){.q = t->q, .k = t->k, .v = t->v},
-                            list, rows, want, magnitude, score_size);
-        verdict_judge(problem, list, rows, want, magnitude, score_size, t->o, verdict);
+        reference_expected(problem, &(struct attention_inputs){.q = t->q, .k = t->k, .v = t->v},
+                           list, rows, &expected, NULL);
+        verdict_judge(problem, PRECISION_F32, list, &expected, t->o, verdict);
+        expected_free(&expected);
     }
-    free(want);
-    free(magnitude);
-    free(score_size);
     arena_free(&arena);
     return result;
 }
