@@ -272,6 +272,22 @@ static void drop_absent(struct grid *grid, const struct results *results, const 
     text_free(&absent);
 }
 
+/* Rows in full precision come before all others. */
+static bool ranks_before(const struct row *row, const struct row *best)
+{
+    if (best && !best->check.precision != !row->check.precision)
+        return best->check.precision != NULL;
+    return !best || row->time.median_s < best->time.median_s;
+}
+
+static void name_variant(struct grid *grid, int v, const struct row *row, struct arena *arena)
+{
+    if (row->check.precision)
+        grid->names[v] = arena_print(arena, "%s (%s)", row->variant, row->check.precision);
+    else if (!grid->names[v])
+        grid->names[v] = row->variant;
+}
+
 struct grid grid_build(const struct results *results, const char *device, const char *sweep,
                        struct arena *arena)
 {
@@ -304,9 +320,9 @@ struct grid grid_build(const struct results *results, const char *device, const 
             continue;
         grid.rows[at[2 * i] * columns + at[2 * i + 1]] = row;
         const struct row **best = grid.best + at[2 * i];
-        if (row->status == ROW_OK && row->time.median_s > 0 &&
-            (!*best || row->time.median_s < (*best)->time.median_s))
+        if (row->status == ROW_OK && row->time.median_s > 0 && ranks_before(row, *best))
             *best = row;
+        name_variant(&grid, at[2 * i + 1], row, arena);
     }
     const struct labels labels = labels_build(problems, grid.problem_count, arena);
     grid.axes = labels.axes;
@@ -335,6 +351,7 @@ bool grid_is_winner(const struct grid *grid, int problem, const struct row *row)
 {
     const struct row *best = grid->best[problem];
     return row && best && row->status == ROW_OK &&
+           !row->check.precision == !best->check.precision &&
            (row == best || lower_end(row) <= upper_end(best));
 }
 
@@ -354,7 +371,8 @@ struct choice grid_choose(const struct grid *grid)
         double log_sum = 0;
         for (int p = 0; p < grid->problem_count; ++p) {
             const struct row *row = grid->rows[p * grid->variant_count + v];
-            if (!row || row->status != ROW_OK || !(row->time.median_s > 0))
+            if (!row || row->status != ROW_OK || !(row->time.median_s > 0) ||
+                !row->check.precision != !grid->best[p]->check.precision)
                 continue;
             ++this.ok;
             this.fastest += grid_is_winner(grid, p, row);

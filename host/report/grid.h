@@ -11,9 +11,12 @@ enum { GRID_VARIANTS_MAX = 64 }; /* the rows of further ones are left out */
 
 struct grid {
     const char *variants[GRID_VARIANTS_MAX];
+    const char *names[GRID_VARIANTS_MAX]; /* the same as tables show them: "mine (tf32)" where a
+                                             variant declares a coarser precision than f32 */
     int variant_count, problem_count;
     const struct row **rows; /* [problem_count][variant_count]; NULL: no such cell */
-    const struct row **best; /* per problem the fastest ok row, or NULL */
+    const struct row **best; /* per problem the fastest ok row, or NULL; of a coarser precision only
+                                where no other is ok: those are a class of their own */
     const char *axes;        /* the keys that vary, "n, heads"; "n" if none does */
     const char **labels;     /* per problem their values, "1024, 8" */
     const char *fixed;       /* the other keys that differ from their default, and the dtype */
@@ -42,7 +45,7 @@ bool grid_is_winner(const struct grid *grid, int problem, const struct row *row)
 /* Is the device's peak known, so that rows say which part of it they reach? */
 bool grid_has_fractions(const struct grid *grid);
 
-/* Which variant to use on a device: of those that are ok for the most problems, the one with the
+/* Which variant to use on a device: of those in full precision, unless there are none, those that are ok for the most problems, the one with the
  * highest geometric mean of (fastest time / its time). Comparing only variants of equal coverage
  * keeps one that refuses hard problems from winning by it. */
 struct choice {

@@ -147,6 +147,10 @@ static void add_row(const struct row *row, int source, int problem, int samples,
     }
     if (timed)
         html_json_number(out, "err_over_tolerance", row->check.err_over_tolerance, JSON_MEASURED);
+    if (timed && row->check.scale)
+        html_json_text(out, "scale", row->check.scale);
+    if (timed && row->check.rounding)
+        html_json_text(out, "rounding", row->check.rounding);
     text_add(out, "}");
 }
 

@@ -64,7 +64,7 @@ static void add_grid(const struct grid *grid, const char *sweep, struct text *ou
     text_add(out, "</th>");
     for (int v = 0; v < grid->variant_count; ++v) {
         text_add(out, "<th scope=\"col\">");
-        words_xml(out, grid->variants[v], NAME_BYTES);
+        words_xml(out, grid->names[v], NAME_BYTES);
         text_add(out, "</th>");
     }
     text_add(out, "</tr></thead>\n<tbody>\n");

@@ -177,7 +177,7 @@ static void add_grid(const struct grid *grid, struct text *out)
     text_add(out, " |");
     for (int v = 0; v < grid->variant_count; ++v) {
         text_add(out, " ");
-        words_markdown(out, grid->variants[v], NAME_BYTES);
+        words_markdown(out, grid->names[v], NAME_BYTES);
         text_add(out, " |");
     }
     text_add(out, "\n|--:|");

@@ -63,7 +63,7 @@ static void add_grid(const struct grid *grid, int width, bool color, struct text
         columns_right(out, grid->axes, label);
         for (int v = from; v < to; ++v) {
             text_add(out, " ");
-            columns_right(out, grid->variants[v], cell - 2);
+            columns_right(out, grid->names[v], cell - 2);
             text_add(out, " ");
         }
         columns_end_line(out);
@@ -119,7 +119,7 @@ static void add_sparks(const struct grid *grid, int width, struct text *out)
     int column = 0;
     for (int v = 0; v < grid->variant_count; ++v) {
         struct text name = {0};
-        columns_ascii(&name, grid->variants[v], name_max);
+        columns_ascii(&name, grid->names[v], name_max);
         const int columns = 2 + (int)name.length + 1 + blocks;
         if (column && column + columns > width) {
             text_add(out, "\n");

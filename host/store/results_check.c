@@ -57,6 +57,15 @@ static void check_reason(struct checker *checker, const struct row *row)
         complain(checker, row, "%s without a reason", row_status_name(row->status));
 }
 
+/* A scale that used more than its limit; SCALES: none. */
+static int over_limit(const struct row *row)
+{
+    int scale = 0;
+    while (scale < SCALES && !(row->check.used[scale] > 1))
+        ++scale;
+    return scale;
+}
+
 static void check_ok(struct checker *checker, const struct row *row)
 {
     if (!row->time.clock || row->time.samples_s.count < 1 || !(row->time.median_s > 0))
@@ -65,6 +74,13 @@ static void check_ok(struct checker *checker, const struct row *row)
         complain(checker, row, "ok, but check.mode is missing");
     else if (strcmp(row->check.mode, "none") != 0 && row->check.rows_checked < 1)
         complain(checker, row, "ok, but no row of its output was checked");
+    else if (strcmp(row->check.mode, "none") != 0 &&
+             row->check.rows_unjudged > row->check.rows_checked)
+        complain(checker, row, "check.rows_unjudged is %lld of %lld checked rows",
+                 (long long)row->check.rows_unjudged, (long long)row->check.rows_checked);
+    else if (strcmp(row->check.mode, "none") != 0 && over_limit(row) < SCALES)
+        complain(checker, row, "ok, but check.used_%s is %.9g; expected at most 1",
+                 scale_name((enum scale)over_limit(row)), row->check.used[over_limit(row)]);
     else if (strcmp(row->check.mode, "none") != 0 && !(row->check.err_over_tolerance <= 1))
         complain(checker, row, "ok, but err_over_tolerance is %.9g; expected at most 1",
                  row->check.err_over_tolerance);

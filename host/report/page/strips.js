@@ -1,4 +1,4 @@
-/* Rows of marks: the samples of one cell, and errors as parts of their tolerance. */
+/* Rows of marks: the samples of one cell, and errors as parts of their limits. */
 
 function strip(names, sets, x, tooltip) {
   const y = axis({
@@ -141,7 +141,7 @@ function drawAccuracy(mine) {
     .filter((set) => set.data.length);
   sets.push(
     reference(
-      "tolerance",
+      "limit",
       [-0.6, kinds.length - 0.4].map((y) => ({ x: 1, y: y })),
       { borderDash: [], borderColor: style("--bad") },
     ),
@@ -155,25 +155,29 @@ function drawAccuracy(mine) {
       plain(Math.min(...errors)),
       plain(median(errors)),
       plain(Math.max(...errors)),
+      plain(1 / Math.max(...errors)) + "\u00a0\u00d7",
+      unique(mine.filter((row) => kind(row) === name).map((row) => row.rounding || "")).join(" ").replace(/_/g, " "),
     ];
   };
   return {
     height: 60 + 32 * kinds.length,
     sentence: worst
-      ? "Nearest to its tolerance is " +
+      ? "Nearest to its limit is " +
         seriesOf(worst).name +
         " at " +
         problemName(worst) +
-        ": " +
-        plain(error(worst)) +
-        " of it."
+        ", " +
+        plain(1 / error(worst)) +
+        " times inside" +
+        (worst.scale ? " (" + worst.scale + ")" : "") +
+        "."
       : "Nothing is shown.",
     config: strip(kinds, sets, logAxis(range, 10, { tick: plain }), {
       label: (item) =>
         item.dataset.label +
         (item.raw.row ? ": " + plain(error(item.raw.row)) + ", " + problemName(item.raw.row) : ""),
     }),
-    table: () => [["dtype and series", "cells", "least", "median", "greatest"], kinds.map(line)],
+    table: () => [["dtype and series", "cells", "least", "median", "greatest", "distance to the limit", "outputs rounded"], kinds.map(line)],
   };
 }
 function addAccuracy() {
@@ -181,7 +185,7 @@ function addAccuracy() {
   if (!checked.length) return;
   const panels = section(
     "Accuracy",
-    "The largest error of each checked cell as a part of its tolerance, which is derived for each problem. Right of 1 a result is wrong.",
+    "How much of its limit each checked cell uses, at the scale that comes nearest to it: an element, a row, a head, a column, a batch entry or the whole output. Limits follow from what rounding does in a right kernel. Right of 1 a result is wrong.",
   );
   panels.classList.add("one");
   figure(panels, "", () => drawAccuracy(checked.filter((row) => seriesOf(row).on)));
