@@ -93,6 +93,11 @@ double error_of_storage(enum dtype dtype, double value)
     return fraction > 0 ? fmax(ldexp(units[dtype], exponent - 1), least) : least;
 }
 
+bool error_is_subnormal(enum dtype dtype, double value)
+{
+    return fabs(value) < (dtype == DTYPE_F16 ? 0x1p-14 : (double)FLT_MIN);
+}
+
 double error_floor(enum dtype dtype, double keys)
 {
     return dtype == DTYPE_F16 ? 0x1p-25 : FLT_MIN * (1 + keys);

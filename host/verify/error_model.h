@@ -81,6 +81,8 @@ void error_of_row(const struct problem *problem, const struct row_sums *row,
 
 /* Half a unit in the last place of what stores `value`: the largest error of one rounding. */
 double error_of_storage(enum dtype dtype, double value);
+/* Is it so small that its roundings are larger, relative to it, than those of other numbers? */
+bool error_is_subnormal(enum dtype dtype, double value);
 /* What a device may lose by flushing subnormal numbers to zero, once for each key. */
 double error_floor(enum dtype dtype, double keys);
 

@@ -32,6 +32,7 @@ struct tally {
     double size;  /* of the rows: what want2 would be if nothing cancelled out */
     double along; /* sum (got - want) want: how far the slope is from 1, times want2 */
     double along_variance;
+    double along_bias; /* what outputs below the normal numbers lose, who may all be rounded to 0 */
     struct spread spread;
 };
 
@@ -128,13 +129,15 @@ static void add_tally(struct tally *to, const struct tally *from)
     to->size += from->size;
     to->along += from->along;
     to->along_variance += from->along_variance;
+    to->along_bias += from->along_bias;
     to->spread.energy += from->spread.energy;
     to->spread.squares += from->spread.squares;
 }
 
 static void add_to_column(struct tally *column, double want, double err, double variance,
-                          double coherent)
+                          double coherent, double bias)
 {
+    column->along_bias += bias;
     const double want2 = want * want;
     column->err2 += err * err;
     column->want2 += want2;
@@ -168,7 +171,9 @@ static void judge_row(struct judging *j, const double *want, const struct row_mo
         j->row.want2 += want2;
         j->row.along += err * want[c];
         j->row.along_variance += want2 * (half * half / 3 + together * j->variance[c]);
-        add_to_column(&j->columns[c], want[c], err, variance, model->coherent);
+        const double bias = error_is_subnormal(j->dtype, want[c]) ? half * fabs(want[c]) : 0;
+        j->row.along_bias += bias;
+        add_to_column(&j->columns[c], want[c], err, variance, model->coherent, bias);
     }
     j->row.along_variance += model->coherent * j->row.want2 * j->row.want2;
     j->bad_rows += !inside;
@@ -204,13 +209,19 @@ static void note_size(struct verdict *verdict, const double *want, const float *
 
 /* ---- groups ---- */
 
+static double slope_limit(const struct judging *j, const struct tally *tally)
+{
+    return limit_slope(j->dtype, sqrt(tally->along_variance) / tally->want2) +
+           tally->along_bias / tally->want2;
+}
+
 /* Why a group is wrong, as it would be said of it. */
 static void explain(const struct judging *j, const struct tally *tally, const char *where)
 {
     struct verdict *verdict = j->verdict;
     const double energy = tally->err2 / tally->spread.energy;
     const double slope = 1 + tally->along / tally->want2;
-    const double allowed = limit_slope(j->dtype, sqrt(tally->along_variance) / tally->want2);
+    const double allowed = slope_limit(j, tally);
     if (fabs(slope - 1) > allowed)
         snprintf(verdict->reason, sizeof verdict->reason,
                  "%s: the output is %.6g times what it should be, where 1 +- %.2g is tolerated",
@@ -236,8 +247,7 @@ static double used(const struct judging *j, const struct tally *tally)
     if (tally->spread.energy > 0)
         part = sqrt(tally->err2 / spread_limit(&tally->spread));
     if (tally->want2 > 0)
-        part = fmax(part, fabs(tally->along) / tally->want2 /
-                              limit_slope(j->dtype, sqrt(tally->along_variance) / tally->want2));
+        part = fmax(part, fabs(tally->along) / tally->want2 / slope_limit(j, tally));
     return part;
 }
 
