@@ -251,6 +251,15 @@ static double used(const struct judging *j, const struct tally *tally)
     return part;
 }
 
+/* The same of rows together. The stages' noise is that of kernels which round wherever they may, 8
+ * times the energy of those that were measured: over many rows, where chance averages out, the
+ * other operations keep to less of it. */
+static double used_by_rows(const struct judging *j, const struct tally *tally)
+{
+    static const double operations = 1.6;
+    return used(j, tally) * (j->attention ? 1 : operations);
+}
+
 /* Judges one group of a scale; the first at the worst part is the one that is told of. */
 static void judge_group(struct judging *j, enum scale scale, const struct tally *tally, double part,
                         const char *format, int64_t a, int64_t b, int64_t c)
@@ -274,18 +283,18 @@ static void judge_groups(struct judging *j)
     const struct problem *p = j->problem;
     for (int64_t h = 0; h < p->batch * p->heads_q; h++)
         if (j->heads[h].size > 0)
-            judge_group(j, SCALE_HEAD, &j->heads[h], used(j, &j->heads[h]),
+            judge_group(j, SCALE_HEAD, &j->heads[h], used_by_rows(j, &j->heads[h]),
                         "batch %" PRId64 " head %" PRId64, h / p->heads_q, h % p->heads_q, 0);
     for (int64_t c = 0; c < p->d_v; c++)
         if (j->columns[c].spread.energy > 0)
-            judge_group(j, SCALE_COLUMN, &j->columns[c], used(j, &j->columns[c]),
+            judge_group(j, SCALE_COLUMN, &j->columns[c], used_by_rows(j, &j->columns[c]),
                         "column %" PRId64 " of all rows", c, 0, 0);
     for (int64_t b = 0; b < p->batch; b++)
         if (j->batches[b].size > 0)
-            judge_group(j, SCALE_BATCH, &j->batches[b], used(j, &j->batches[b]), "batch %" PRId64,
-                        b, 0, 0);
+            judge_group(j, SCALE_BATCH, &j->batches[b], used_by_rows(j, &j->batches[b]),
+                        "batch %" PRId64, b, 0, 0);
     if (j->whole.size > 0) {
-        double part = used(j, &j->whole);
+        double part = used_by_rows(j, &j->whole);
         const double gate =
             fmax(limit_nmse(j->dtype), j->precision == PRECISION_BF16 ? limit_nmse(DTYPE_BF16) : 0);
         if (j->attention)
