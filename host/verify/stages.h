@@ -3,7 +3,7 @@
  * Each takes a struct noise: NULL computes exactly; otherwise every result is moved by a random
  * error of the size that a right kernel makes there, so that the spread of the outcomes says what
  * rounding does to the whole operation (Monte Carlo arithmetic: Parker 1997). The sizes of the
- * errors are those of verdict.c's derivation, u = 2^-24: */
+ * errors are those of error_model.h's derivation, u = 2^-24: */
 #ifndef ATTNBENCH_VERIFY_STAGES_H
 #define ATTNBENCH_VERIFY_STAGES_H
 
