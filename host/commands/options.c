@@ -96,6 +96,8 @@ static const struct option {
      "where to write; run's default is DEVICE--SUITE--TIME.json, and in its FILE {shard} becomes "
      "3-of-16; tune's default is a file that run reads"},
     {"out", "FILE", STRING, AT(out), "compare check", "where to write; default: standard output"},
+    {"out", "FILE", STRING, AT(out), "verify",
+     "write the JSON of --json to FILE; -: standard output"},
     {"threshold", "P%", PERCENT, AT(threshold), "compare",
      "the smallest change worth a verdict; default 3%"},
     {"resume", "RESULT", STRING, AT(resume), "run",

@@ -91,7 +91,7 @@ static void score(const struct problem *problem, const struct attention_inputs *
             s = softcap * tanh(s / softcap);
         const double bias = bias_of(problem, inputs, query, j);
         s += bias;
-        scores[j] = s <= SCORE_MASKED_BELOW ? -INFINITY : s;
+        scores[j] = bias <= BIAS_MASKED ? -INFINITY : s;
         sizes[j] = fabs(scale) * size + 2 * fabs(bias);
     }
 }

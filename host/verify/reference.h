@@ -7,6 +7,8 @@
 
 #include "problem/operation.h"
 
+#include <float.h>
+
 /* Inputs in the problem's layout, already rounded to its dtype. */
 struct attention_inputs {
     const float *q;    /* [batch, heads_q, n_q, d_k], or [batch, n_q, heads_q, d_k] for bnhd */
@@ -18,9 +20,9 @@ struct attention_inputs {
     const float *tensors[OP_TENSORS_MAX]; /* of other operations, by operation_tensor's index */
 };
 
-/* A score at or below this counts as -infinity: its key is masked. In f32 nothing smaller could be
- * told apart from it, and frameworks write "masked" as -inf or as the most negative number. */
-#define SCORE_MASKED_BELOW (-1e30)
+/* A bias at or below this, so -FLT_MAX and -infinity, masks its key: frameworks write "masked" as
+ * either. Nothing else does, however low a score is. */
+#define BIAS_MASKED (-(double)FLT_MAX)
 
 /* A query row by its flat index (b * heads_q + h) * n_q + i, whatever the layout. */
 typedef int64_t row_index;
