@@ -1,5 +1,6 @@
 #include "worker/worker.h"
 
+#include "device/icd.h"
 #include "device/runner.h"
 #include "problem/compose.h"
 #include "store/kernels.h"
@@ -71,6 +72,24 @@ static void drop_problem(struct served *s)
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
+/* Drivers whose library the loader has passed over in silence. */
+static void add_missing(cJSON *reply, struct arena *arena)
+{
+    struct icds icds;
+    cJSON *list = cJSON_AddArrayToObject(reply, "missing");
+    icds_find(&icds, arena);
+    for (int i = 0; i < icds.count; ++i) {
+        const char *reason = icd_missing(&icds.items[i], arena);
+        if (!reason)
+            continue;
+        cJSON *item = cJSON_CreateObject();
+        cJSON_AddItemToArray(list, item);
+        cJSON_AddStringToObject(item, "file", icds.items[i].file);
+        cJSON_AddStringToObject(item, "library", icds.items[i].library);
+        cJSON_AddStringToObject(item, "reason", reason);
+    }
+}
+
 static int do_enumerate(struct served *s, const cJSON *request, cJSON *reply,
                         struct failure *failure)
 {
@@ -85,6 +104,8 @@ static int do_enumerate(struct served *s, const cJSON *request, cJSON *reply,
     cJSON *list = cJSON_AddArrayToObject(reply, "devices");
     for (int i = 0; i < count && result == 0; ++i)
         cJSON_AddItemToArray(list, device_info_to_json(&devices[i]));
+    if (result == 0 && backend == &opencl_backend)
+        add_missing(reply, &arena);
     arena_free(&arena);
     return result;
 }
