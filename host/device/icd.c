@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ICDS_MAX = 64, ICD_BYTES_MAX = 4096 };
+enum { ICDS_MAX = 64, ICD_BYTES_MAX = 4096, LOADER_BYTES_MAX = 16 << 20 };
 
 /* ---- finding --------------------------------------------------------------------------------- */
 
@@ -109,9 +109,28 @@ const char *icd_missing(const struct icd *icd, struct arena *arena)
     return copy;
 }
 
-const char *icd_loader(void)
+const char *icd_loader_path(struct arena *arena)
 {
-    return dlsym(RTLD_DEFAULT, "clGetICDLoaderInfoOCLICD") ? "ocl-icd" : "another loader";
+    Dl_info info;
+    char path[4096];
+    void *symbol = dlsym(RTLD_DEFAULT, "clGetPlatformIDs");
+    return symbol && dladdr(symbol, &info) && info.dli_fname && realpath(info.dli_fname, path)
+               ? arena_copy(arena, path)
+               : "?";
+}
+
+/* By a word that only its file holds: asking it would take its drivers into this process. */
+const char *icd_loader(struct arena *arena)
+{
+    static const char ocl_icd[] = "OCL_ICD_PLATFORM_SORT", khronos[] = "OCL_ICD_FILENAMES";
+    struct text file = {0};
+    const char *name = "another loader";
+    if (file_read(icd_loader_path(arena), LOADER_BYTES_MAX, &file, NULL) == 0 && file.length)
+        name = memmem(file.data, file.length, ocl_icd, sizeof ocl_icd)   ? "ocl-icd"
+               : memmem(file.data, file.length, khronos, sizeof khronos) ? "Khronos' loader"
+                                                                         : name;
+    text_free(&file);
+    return name;
 }
 
 /* ---- a folder of some ------------------------------------------------------------------------ */

@@ -33,8 +33,10 @@ void icds_find(struct icds *icds, struct arena *arena);
  * NULL: it is. */
 const char *icd_missing(const struct icd *icd, struct arena *arena);
 
-/* "ocl-icd", "another loader": whose clGetPlatformIDs this program calls. */
-const char *icd_loader(void);
+/* Whose clGetPlatformIDs this program calls: "ocl-icd", "Khronos' loader" or "another loader". */
+const char *icd_loader(struct arena *arena);
+/* The file that it is, links followed; "?" when the system does not tell. */
+const char *icd_loader_path(struct arena *arena);
 
 /* Makes a folder with these of the .icd files, to be named by OCL_ICD_VENDORS: in the user's cache,
  * where the same choice has the same folder, or else below TMPDIR. NULL: there is no place for it.

@@ -88,5 +88,30 @@ class Drivers(ProgramTest):
         self.assertIn("empty.icd", result.stderr)
         self.assertIn("names no library", result.stderr)
 
+    def doctor(self, vendors, status):
+        report = json.loads(self.attnbench("doctor", "--json", status=status, OCL_ICD_VENDORS=vendors,
+                                           OPENCL_LAYERS="").stdout)
+        return report, {pathlib.Path(d["name"]).stem: d for d in report["drivers"]}
+
+    def test_the_doctor_finds_each(self):
+        report, drivers = self.doctor(self.vendors("constructor", "platforms", "leave", "missing",
+                                                   "empty", "hang"), OK)
+        for name, verdict, text in (("constructor", "bad", "crashes: .*SIGSEGV"),
+                                    ("platforms", "bad", "crashes: .*SIGSEGV"),
+                                    ("leave", "bad", "crashes: .*status 7"), ("hang", "bad", "hangs: "),
+                                    ("missing", "bad", "cannot be loaded: .*cannot open"),
+                                    ("empty", "warn", "loads, but shows no device"),
+                                    ("zz-good", "ok", r"\d+ devices?, asked in")):
+            self.assertEqual(drivers[name]["verdict"], verdict, name)
+            self.assertRegex(drivers[name]["text"], text)
+            self.assertEqual(drivers[name]["do"] is None, verdict == "ok")
+        self.assertGreaterEqual(report["usable"], 1)
+        self.assertRegex(report["devices"][0]["text"], "attention of 64 queries and keys is right, in ")
+
+    def test_the_doctor_without_a_good_one(self):
+        report, drivers = self.doctor(self.vendors("platforms", good=False), NO_DEVICE)
+        self.assertEqual((report["usable"], drivers["platforms"]["verdict"]), (0, "bad"))
+        self.assertEqual(report["devices"][0]["verdict"], "bad")
+
 
 main()
