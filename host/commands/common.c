@@ -5,6 +5,7 @@
 #include "util/cache.h"
 #include "util/file.h"
 #include "util/lock.h"
+#include "worker/drivers.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,14 @@ int fail(int status, const struct err *err)
     fprintf(stderr, "attnbench: %s\n", text_get(&safe));
     text_free(&safe);
     return status;
+}
+
+static void warn(const char *message)
+{
+    struct text safe = {0};
+    text_add_printable(&safe, message, false);
+    fprintf(stderr, "attnbench: %s\n", text_get(&safe));
+    text_free(&safe);
 }
 
 /* ---- suites ---------------------------------------------------------------------------------- */
@@ -120,8 +129,8 @@ int setup_devices(struct setup *setup, const struct options *options)
     setup->supervisor.backend = wanted && text_starts(wanted, "null") ? "null" : "opencl";
     setup->supervisor.kernels_dir = options->kernels;
     const double deadline_s = setup->suite_count ? setup->suites[0].deadlines.enumerate_s : 30;
-    if (supervisor_enumerate(&setup->supervisor, deadline_s, &setup->arena, &setup->found,
-                             &setup->found_count, &err))
+    if (drivers_enumerate(&setup->supervisor, deadline_s, &setup->arena, &setup->found,
+                          &setup->found_count, warn, &err))
         return fail(EXIT_NO_DEVICE, &err);
     for (int d = 0; d < setup->found_count; ++d)
         if (!setup->found[d].visible)
@@ -169,14 +178,6 @@ void setup_locks(struct setup *setup, const struct options *options)
 }
 
 /* ---- tunings --------------------------------------------------------------------------------- */
-
-static void warn(const char *message)
-{
-    struct text safe = {0};
-    text_add_printable(&safe, message, false);
-    fprintf(stderr, "attnbench: %s\n", text_get(&safe));
-    text_free(&safe);
-}
 
 const char *tuning_path(const struct device_info *device, struct arena *arena)
 {

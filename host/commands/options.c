@@ -26,6 +26,8 @@ const struct command commands[] = {
      1, ARGS_LIMIT, false},
     {"merge", "PART...", "join results of shards (or a folder of them)", command_merge, 1,
      ARGS_LIMIT, false},
+    {"doctor", "", "drivers, devices, caches, limits: what to do about each", command_doctor, 0, 0,
+     false},
     {"version", "", "which version this is, and what it was built with", command_version, 0, 0,
      false},
     {"worker", "", "serve a supervisor (internal)", command_worker, 0, 0, true},
@@ -96,6 +98,8 @@ static const struct option {
      "where to write; run's default is DEVICE--SUITE--TIME.json, and in its FILE {shard} becomes "
      "3-of-16; tune's default is a file that run reads"},
     {"out", "FILE", STRING, AT(out), "compare check", "where to write; default: standard output"},
+    {"out", "FILE", STRING, AT(out), "verify",
+     "write the JSON of --json to FILE; -: standard output"},
     {"threshold", "P%", PERCENT, AT(threshold), "compare",
      "the smallest change worth a verdict; default 3%"},
     {"resume", "RESULT", STRING, AT(resume), "run",
@@ -129,7 +133,7 @@ static const struct option {
     {"retune", NULL, FLAG, AT(retune), "tune", "search again where a tuning is known"},
     {"no-quirks", NULL, FLAG, AT(no_quirks), "devices variants plan run tune verify inspect",
      "run as if no driver's faults were known: see kernels/quirks.json"},
-    {"json", NULL, FLAG, AT(json), "devices variants plan verify inspect",
+    {"json", NULL, FLAG, AT(json), "devices variants plan verify inspect doctor",
      "machine-readable output"},
     {"progress", "[auto|plain|json|none]", WORD, AT(progress), "run",
      "on stderr: a line that is rewritten on a terminal and a line a cell elsewhere (auto, the "

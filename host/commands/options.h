@@ -65,6 +65,7 @@ void program_help(struct text *out);
 int command_check(const struct options *options);
 int command_compare(const struct options *options);
 int command_devices(const struct options *options);
+int command_doctor(const struct options *options);
 int command_docs(const struct options *options);
 int command_inspect(const struct options *options);
 int command_merge(const struct options *options);

@@ -12,11 +12,13 @@
 /* What a case and a variant came to. */
 struct verification {
     const char *folder;
+    const struct test_case *test_case;
     cJSON *list; /* of the JSON output, or NULL */
     int wrong, failed;
     enum returns returns;
 };
 
+/* against NULL: nothing was compared, and there is no error to tell. */
 static void add_line(struct verification *v, const char *variant, const char *status,
                      double max_abs_err, const char *against, const char *reason)
 {
@@ -24,7 +26,7 @@ static void add_line(struct verification *v, const char *variant, const char *st
         struct text safe = {0};
         text_add_printable(&safe, reason ? reason : "", false);
         printf("%-12s %-16s %s", status, variant, v->folder);
-        if (isfinite(max_abs_err))
+        if (against && isfinite(max_abs_err))
             printf("  max |err| %.3g against %s", max_abs_err, against);
         printf("%s%s\n", reason ? ": " : "", text_get(&safe));
         text_free(&safe);
@@ -34,8 +36,11 @@ static void add_line(struct verification *v, const char *variant, const char *st
     cJSON_AddItemToArray(v->list, item);
     cJSON_AddStringToObject(item, "variant", variant);
     cJSON_AddStringToObject(item, "status", status);
-    cJSON_AddStringToObject(item, "against", against);
-    json_add_number(item, "max_abs_err", max_abs_err);
+    if (against)
+        cJSON_AddStringToObject(item, "against", against);
+    else
+        cJSON_AddNullToObject(item, "against");
+    json_add_number(item, "max_abs_err", against ? max_abs_err : NAN);
     if (reason)
         cJSON_AddStringToObject(item, "reason", reason);
 }
@@ -87,8 +92,15 @@ static int on_row(void *context, const struct cell *cell, const struct row *row,
     const bool weights = v->returns == RETURNS_WEIGHTS;
     char name[64];
     snprintf(name, sizeof name, "%s%s", cell->variant->name, weights ? "+weights" : "");
+    const bool judged = row->status == ROW_OK || row->status == ROW_WRONG;
+    const bool expected = weights ? v->test_case->expect_weights || v->test_case->expect
+                                  : v->test_case->expect != NULL;
     add_line(v, name, row_status_name(row->status), row->check.max_abs_err,
-             isnan(row->check.err_over_tolerance) ? "expect.npy" : "the reference", row->reason);
+             !judged ? NULL
+             : expected
+                 ? weights && v->test_case->expect_weights ? "expect_weights.npy" : "expect.npy"
+                 : "the reference",
+             row->reason);
     return 0;
 }
 
@@ -96,6 +108,7 @@ static int run_variants(struct setup *setup, const struct options *options,
                         const struct test_case *test_case, enum returns returns,
                         struct verification *v)
 {
+    v->test_case = test_case;
     const struct case_run run = {test_case, returns, options->weights, on_row, v};
     v->returns = returns;
     return setup_run_case(setup, options, &run);
@@ -121,7 +134,7 @@ int command_verify(const struct options *options)
 {
     struct setup setup = {0};
     struct verification v = {0};
-    cJSON *root = options->json ? cJSON_CreateObject() : NULL;
+    cJSON *root = options->json || options->out ? cJSON_CreateObject() : NULL;
     cJSON *cases = root ? cJSON_AddArrayToObject(root, "cases") : NULL;
     int status = setup_kernels(&setup, options);
     if (status == EXIT_OK)
@@ -140,9 +153,14 @@ int command_verify(const struct options *options)
     }
     if (root) {
         char *printed = json_print_pretty(root);
-        printf("%s\n", printed);
+        struct text text = {0};
+        text_print(&text, "%s\n", printed);
         free(printed);
         cJSON_Delete(root);
+        const char *out = options->out && strcmp(options->out, "-") != 0 ? options->out : NULL;
+        const int written = write_output(out, text_get(&text), text.length);
+        status = status == EXIT_OK ? written : status;
+        text_free(&text);
     }
     setup_free(&setup);
     if (status != EXIT_OK)

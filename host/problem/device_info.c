@@ -270,6 +270,16 @@ bool device_has_extension(const struct device_info *device, const char *extensio
     return false;
 }
 
+/* Part of what it is called by anyone: its id, its own name, its platform's or vendor's. */
+static bool is_called(const struct device_info *device, const char *wanted)
+{
+    const char *const names[] = {device->id, device->name, device->platform, device->vendor};
+    for (size_t i = 0; i < sizeof names / sizeof *names; ++i)
+        if (names[i] && text_contains(names[i], wanted))
+            return true;
+    return false;
+}
+
 int device_select(const struct device_info *devices, int count, const char *wanted, struct err *err)
 {
     for (int i = 0; i < count; ++i)
@@ -277,7 +287,7 @@ int device_select(const struct device_info *devices, int count, const char *want
             return i;
     int found = -1, matches = 0;
     for (int i = 0; i < count; ++i)
-        if (text_contains(devices[i].name, wanted) || text_contains(devices[i].platform, wanted)) {
+        if (is_called(&devices[i], wanted)) {
             found = i;
             ++matches;
         }

@@ -58,7 +58,8 @@ const char *device_unit(const struct device_info *device, struct arena *arena);
 
 bool device_has_extension(const struct device_info *device, const char *extension);
 
-/* Resolves what --device was given: an id, "platform:device", or part of a name (any case).
+/* Resolves what --device was given: an id, "platform:device", or part of an id or of a name, its
+ * own, its platform's or its vendor's (any case).
  * Returns the index into `devices`, or -1 with a message that lists what there is. */
 int device_select(const struct device_info *devices, int count, const char *wanted,
                   struct err *err);

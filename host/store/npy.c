@@ -4,6 +4,7 @@
 #include "util/text.h"
 #include "verify/inputs.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,7 +63,8 @@ static int take_string(struct cursor *c, char *out, size_t size)
 
 static int take_type(struct cursor *c, struct header *header)
 {
-    static const char *const types[] = {"f2", "f4", "f8", "b1", "i4", "i8"};
+    static const char *const types[] = {"f2", "f4", "f8", "b1", "i1", "i2", "i4",
+                                        "i8", "u1", "u2", "u4", "u8", "V2"};
     char type[16];
     if (take_string(c, type, sizeof type))
         return -1;
@@ -77,8 +79,10 @@ static int take_type(struct cursor *c, struct header *header)
         }
     struct text safe = {0};
     text_add_printable(&safe, type, false);
-    err_set(c->err, "%s: element type '%s'; expected f2, f4, f8, b1, i4 or i8", c->name,
-            text_get(&safe));
+    err_set(c->err,
+            "%s: element type '%s'; expected f2, f4, f8, b1, i1 to i8, u1 to u8 "
+            "or V2 (bfloat16)",
+            c->name, text_get(&safe));
     text_free(&safe);
     return -1;
 }
@@ -154,8 +158,14 @@ static double element(const struct header *header, const unsigned char *bytes)
         bits |= (uint64_t)bytes[header->big_endian ? header->item_bytes - 1 - i : i] << (8 * i);
     if (header->kind == 'b')
         return bits != 0;
-    if (header->kind == 'i')
-        return header->item_bytes == 4 ? (double)(int32_t)(uint32_t)bits : (double)(int64_t)bits;
+    if (header->kind == 'u')
+        return (double)bits;
+    if (header->kind == 'i') {
+        const uint64_t sign = UINT64_C(1) << (8 * header->item_bytes - 1);
+        return (double)(int64_t)((bits ^ sign) - sign);
+    }
+    if (header->kind == 'V')
+        return (double)f32_from_bf16((uint16_t)bits);
     if (header->item_bytes == 2)
         return (double)f32_from_f16((uint16_t)bits);
     if (header->item_bytes == 4) {
@@ -222,6 +232,26 @@ int npy_load(struct npy *npy, const char *name, const void *bytes, size_t length
                                               (size_t)position * (size_t)header.item_bytes);
     }
     return 0;
+}
+
+struct npy_type npy_type(const struct npy *npy)
+{
+    return (struct npy_type){{npy->kind, (char)('0' + npy->item_bytes), '\0', '\0'}};
+}
+
+double npy_lowest(const struct npy *npy)
+{
+    return npy->kind == 'V'       ? (double)f32_from_bf16(0xff7f)
+           : npy->item_bytes == 2 ? -65504
+           : npy->item_bytes == 4 ? -(double)FLT_MAX
+                                  : -DBL_MAX;
+}
+
+void npy_take_bf16(struct npy *npy)
+{
+    npy->kind = 'V';
+    for (int64_t i = 0; i < npy->count; ++i)
+        npy->values[i] = (double)f32_from_bf16((uint16_t)npy->values[i]);
 }
 
 int npy_write(const char *path, const float *values, const int64_t *shape, int rank,

@@ -1,12 +1,25 @@
 /* A case: tensors of the user's, to check the variants against (attnbench verify).
  *
- * A folder with case.json (problem keys as in a suite, and rtol, atol) and q.npy, k.npy, v.npy;
- * optionally bias.npy (float), mask.npy (bool, true lets a query see a key), sinks.npy [heads_q],
- * kv_lengths.npy [batch], expect.npy and expect_weights.npy. Tensors are [batch, heads, n, d], or
- * [batch, n, heads, d] with "layout": "bnhd"; bias and mask broadcast to [batch, heads, n_q, n_kv]
- * by NumPy's rule. Of other operations: x.npy [batch, n, d_model], y.npy where there is a second
- * sequence, and each weight by the name that operation.c gives it. What the shapes say need not
- * stand in case.json; what stands there must agree.
+ * A folder with case.json (problem keys as in a suite, rtol, atol, empty_rows, comment) and q.npy,
+ * k.npy, v.npy: [batch, heads, n, d], or [batch, n, heads, d] with "layout": "bnhd"; with 3
+ * dimensions there is no batch, or batch and heads are one, when case.json says how many heads.
+ * bf16 is V2 (ml_dtypes) or u2. Optionally:
+ *
+ *   bias.npy            floats, added to the scores
+ *   mask.npy            floats likewise; of booleans, u1, i1 and other integers of 0 and 1, what is
+ *                       not 0 lets a query see a key
+ *                       both broadcast to [batch, heads_q, n_q, n_kv] by NumPy's rule, or are
+ *                       [batch, n_kv], [batch, n_q, n_kv] or [batch x heads_q, n_q, n_kv]
+ *   kv_lengths.npy      integers [batch], or booleans [batch, n_kv], true for keys that count
+ *   sinks.npy           floats [heads_q]; -infinity takes nothing
+ *   expect.npy, expect_weights.npy   in it, "empty_rows" says what rows without a key hold: "zero"
+ *                       (as here), or "mean", that of the values of all keys
+ *
+ * -infinity and the lowest value of its type in a bias or mask hide a key; what is not looked at
+ * (padding, keys that no query sees) may hold anything. Of other operations: x.npy [batch, n,
+ * d_model], y.npy where there is a second sequence, and each weight by the name that operation.c
+ * gives it. What the shapes say need not stand in case.json; what stands there must agree, and so
+ * must its keys with each other. A file that is not understood is refused.
  */
 #ifndef ATTNBENCH_STORE_TEST_CASE_H
 #define ATTNBENCH_STORE_TEST_CASE_H
@@ -18,8 +31,11 @@ struct test_case {
     const char *folder;
     struct problem problem;
     struct attention_inputs inputs; /* rounded to the dtype */
-    const double *expect;           /* as the output's layout; NULL: not given */
-    const double *expect_weights;   /* [batch, heads_q, n_q, n_kv]; NULL: not given */
+    int rank;                       /* dimensions that q, k and v were given with: 4 or 3 */
+    float *bias;                    /* what inputs.bias points to */
+    bool empty_mean;      /* expectations of rows without a key hold the mean of the values */
+    const double *expect; /* as the output's layout; NULL: not given */
+    const double *expect_weights; /* [batch, heads_q, n_q, n_kv]; NULL: not given */
     double rtol, atol;
     struct arena arena;
 };

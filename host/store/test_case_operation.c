@@ -26,7 +26,7 @@ static int read_operation_tensor(struct test_case *c, int tensor, struct err *er
     const char *file = arena_print(&c->arena, "%s.npy", operation_tensor(tensor)->name);
     if (!operation_tensor_size(&c->problem, tensor, dims))
         return 0;
-    if (test_case_read(c, file, &npy, err) ||
+    if (test_case_read_floats(c, file, &npy, err) ||
         (!same_shape(&npy, dims) &&
          test_case_need_shape(c, file, &npy, 4, dims, "(sizes of 1 may be left out)", err)))
         return -1;
@@ -40,16 +40,18 @@ int test_case_operation(struct test_case *c, const struct json *json, struct err
     struct npy x, y;
     struct err why;
     const bool two = test_case_has(c, "y.npy");
-    if (test_case_read(c, "x.npy", &x, err) || (two && test_case_read(c, "y.npy", &y, err)))
+    if (test_case_read_floats(c, "x.npy", &x, err) ||
+        (two && test_case_read_floats(c, "y.npy", &y, err)))
         return -1;
-    if (x.rank != 3 || x.kind != 'f' || (two && y.rank != 3))
+    if (x.rank != 3 || (two && y.rank != 3))
         return err_set(err, "%s: expected 3 dimensions of floats, [batch, n, d_model]",
-                       test_case_path(c, x.rank != 3 || x.kind != 'f' ? "x.npy" : "y.npy"));
+                       test_case_path(c, x.rank != 3 ? "x.npy" : "y.npy"));
     if (test_case_set_size(c, json, "batch", x.shape[0], "x.npy", err) ||
         test_case_set_size(c, json, "n_q", x.shape[1], "x.npy", err) ||
         test_case_set_size(c, json, "d_model", x.shape[2], "x.npy", err) ||
         test_case_set_size(c, json, "n_kv", two ? y.shape[1] : x.shape[1], two ? "y.npy" : "x.npy",
-                           err))
+                           err) ||
+        test_case_lengths(c, json, err))
         return -1;
     if (problem_resolve(&c->problem, &why))
         return json_fail(json, json->root, err, "%s", why.message);

@@ -358,36 +358,3 @@ int supervisor_run(const struct supervisor *supervisor, const struct plan *plan,
     estimate_free(run.estimate);
     return result;
 }
-
-int supervisor_enumerate(const struct supervisor *supervisor, double deadline_s,
-                         struct arena *arena, struct device_info **devices, int *count,
-                         struct err *err)
-{
-    struct process process;
-    cJSON *reply = NULL, *request = steps_request("enumerate", -1);
-    cJSON_AddStringToObject(request, "backend", supervisor->backend);
-    const double start_s = clock_now_s();
-    int result = steps_start_worker(supervisor, &process, err);
-    signal(SIGPIPE, SIG_IGN);
-    if (result == 0 &&
-        process_ask(&process, request, deadline_s, supervisor->stop, &reply, err) != OUTCOME_REPLY)
-        result = err_prefix(err, "looking for devices");
-    const char *failure = json_peek_string(reply, "failure");
-    if (result == 0 && *failure)
-        result = err_set(err, "looking for devices: %s", json_peek_string(reply, "reason"));
-    const cJSON *list = cJSON_GetObjectItemCaseSensitive(reply, "devices"), *item = NULL;
-    *count = 0;
-    *devices = arena_array(arena, (size_t)cJSON_GetArraySize(list) + 1, sizeof **devices);
-    cJSON_ArrayForEach(item, list) if (result == 0)
-    {
-        result = device_info_from_json(&(*devices)[*count], item, arena, err);
-        ++*count;
-    }
-    if (process.pid)
-        process_stop(&process, 5);
-    account_step(supervisor->account, "enumerate", clock_now_s() - start_s);
-    text_free(&process.output);
-    cJSON_Delete(request);
-    cJSON_Delete(reply);
-    return result;
-}

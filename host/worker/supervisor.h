@@ -56,7 +56,7 @@ struct supervisor {
     void *context;
 };
 
-/* The devices that the backend sees, found by a worker. */
+/* The devices that the backend sees, found by a worker. See drivers.h, where it is. */
 int supervisor_enumerate(const struct supervisor *supervisor, double deadline_s,
                          struct arena *arena, struct device_info **devices, int *count,
                          struct err *err);

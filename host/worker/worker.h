@@ -1,7 +1,8 @@
 /* The worker process: opens a device and does, step by step, what the supervisor asks for.
  *
  * Requests are JSON objects, one a line, {"do": STEP, ...}; each gets one reply. Steps:
- *   enumerate {backend}                       -> {devices: [...]}
+ *   enumerate {backend}                       -> {devices: [...], missing: [...]}
+ *       missing: {file, library, reason} of each driver that the loader could not load
  *   open      {backend, device: {...}}        -> {launch_us}
  *   peak      {peak}                          -> {value, how}   null: how says why not
  *   problem   {problem, seed, inputs, other}   -> {rounds}  makes inputs, drops all slots

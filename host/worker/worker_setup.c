@@ -1,4 +1,5 @@
 /* The worker's steps that open a device, make inputs and build variants. */
+#include "device/icd.h"
 #include "problem/compose.h"
 #include "store/npy.h"
 #include "util/clock.h"
@@ -35,6 +36,24 @@ void worker_drop_problem(struct served *s)
     s->have_case = false;
 }
 
+/* Drivers whose library the loader has passed over in silence. */
+static void add_missing(cJSON *reply, struct arena *arena)
+{
+    struct icds icds;
+    cJSON *list = cJSON_AddArrayToObject(reply, "missing");
+    icds_find(&icds, arena);
+    for (int i = 0; i < icds.count; ++i) {
+        const char *reason = icd_missing(&icds.items[i], arena);
+        if (!reason)
+            continue;
+        cJSON *item = cJSON_CreateObject();
+        cJSON_AddItemToArray(list, item);
+        cJSON_AddStringToObject(item, "file", icds.items[i].file);
+        cJSON_AddStringToObject(item, "library", icds.items[i].library);
+        cJSON_AddStringToObject(item, "reason", reason);
+    }
+}
+
 int worker_enumerate(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
 {
     (void)s;
@@ -48,6 +67,8 @@ int worker_enumerate(struct served *s, const cJSON *request, cJSON *reply, struc
     cJSON *list = cJSON_AddArrayToObject(reply, "devices");
     for (int i = 0; i < count && result == 0; ++i)
         cJSON_AddItemToArray(list, device_info_to_json(&devices[i]));
+    if (result == 0 && backend == &opencl_backend)
+        add_missing(reply, &arena);
     arena_free(&arena);
     return result;
 }

@@ -25,5 +25,5 @@ clblast_softmax(__global float *restrict scores, __global const bias_storage *re
     const int keys = key_count(shape, kv_lengths, batch);
     softmax_row(scores + scores_offset(shape, batch, head, row), first_key(shape, row, keys),
                 end_key(shape, row, keys), shape, bias_row(shape, bias, slopes, batch, head, row),
-                sink_score(sinks, head), partial);
+                sink_score(sinks, head, 1.0f), partial);
 }

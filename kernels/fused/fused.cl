@@ -140,7 +140,7 @@ fused(__global const storage *restrict q, __global const storage *restrict k,
 
     /* What a work-item carries from tile to tile, in registers. The sums are of its own keys only
      * and meet those of its grid row after the last tile. A sink is where maxima and sums start. */
-    const float sink = LOG2_E * sink_score(sinks, head);
+    const float sink = sink_score(sinks, head, LOG2_E);
     const float start = larger(SCORE_START, sink);
     float outputs[ROWS * OUTPUTS];
     float maximum[ROWS];

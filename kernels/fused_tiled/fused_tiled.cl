@@ -106,7 +106,7 @@ fused_tiled(__global const storage *restrict q, __global const storage *restrict
      * local memory, where nobody else touches them until the end: in registers, compilers put off
      * the adding until after the second product, and keep all of a tile's probabilities for it. A
      * sink is where maxima and sums start. */
-    const float sink = LOG2_E * sink_score(sinks, head);
+    const float sink = sink_score(sinks, head, LOG2_E);
     const float start = larger(SCORE_START, sink);
     float4 outputs[ROW_QUADS * OUT_QUADS * 4];
     float4 maximum[ROW_QUADS];

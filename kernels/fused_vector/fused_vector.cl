@@ -126,7 +126,7 @@ static inline void raise_maxima(vec (*p)[VECS], struct rows *rows)
         const float highest = vec_maximum(top);
         const bool first = rows->maximum[r] == SCORE_START;
         const float above = first || START_FROM_MAXIMUM ? highest : highest - rows->maximum[r];
-        if (first && above <= SCORE_MASKED_BELOW) {
+        if (first && above <= SCORE_START) {
             rows->settled = false;
             continue;
         }
@@ -288,7 +288,7 @@ fused_vector(__global const storage *restrict q, __global const float *restrict 
     }
 
     /* o / sum; a row that saw no key summed to 0. A sink adds to the sum. */
-    const float sink = LOG2_E * sink_score(sinks, head);
+    const float sink = sink_score(sinks, head, LOG2_E);
     for (int row = block_row; row <= last_row; row++) {
         const struct rows *rows = &blocks[(row - block_row) / ROWS];
         const int r = (row - block_row) % ROWS;

@@ -63,7 +63,7 @@ __kernel void naive_softmax(__global float *scores, __global float *weights,
     const int keys = key_count(shape, kv_lengths, batch);
     const int first = first_key(shape, row, keys);
     const int end = end_key(shape, row, keys);
-    const float sink = sink_score(sinks, head);
+    const float sink = sink_score(sinks, head, 1.0f);
 
     float maximum = larger(SCORE_START, sink);
     for (int key = first; key < end; key++)

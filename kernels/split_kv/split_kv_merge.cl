@@ -20,7 +20,7 @@ split_kv_merge(__global const float *restrict partial, __global const float *res
     partial += row_index * splits * D_V;
     stats += row_index * splits * 2;
 
-    const float sink = LOG2_E * sink_score(sinks, head);
+    const float sink = sink_score(sinks, head, LOG2_E);
     float maximum = larger(SCORE_START, sink);
     for (int split = 0; split < splits; split++)
         maximum = larger(maximum, stats[2 * split]);

@@ -109,7 +109,7 @@ tiled_softmax(__global float *restrict scores, __global const bias_storage *rest
     const int keys = key_count(shape, kv_lengths, batch);
     softmax_row(scores + scores_offset(shape, batch, head, row), first_key(shape, row, keys),
                 end_key(shape, row, keys), shape, bias_row(shape, bias, slopes, batch, head, row),
-                sink_score(sinks, head), partial);
+                sink_score(sinks, head, 1.0f), partial);
 }
 
 /* O = P V. A row that sees no key has probabilities of 0, and so an output of 0. */

@@ -152,11 +152,17 @@ def needs(*tools):
 
 
 def npy(shape, values, kind="<f4"):
-    """The bytes of a .npy file."""
-    code = {"<f4": "<f", "|b1": "?", "<i8": "<q"}[kind]
+    """The bytes of a .npy file. Of V2, ml_dtypes' bfloat16, and u2 the values are bits."""
+    code = {"f2": "e", "f4": "f", "f8": "d", "b1": "?", "i1": "b", "u1": "B", "i2": "h", "u2": "H",
+            "i4": "i", "i8": "q", "u8": "Q", "V2": "H"}[kind[1:]]
     header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {tuple(shape)!r}, }}\n".encode()
-    body = b"".join(struct.pack(code, v) for v in values)
+    body = b"".join(struct.pack("<" + code, v) for v in values)
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + body
+
+
+def bf16(value):
+    """The bits of the bfloat16 that a float is cut to."""
+    return struct.unpack("<I", struct.pack("<f", value))[0] >> 16
 
 
 def find_device(test):

@@ -125,6 +125,8 @@ static const struct {
     {"h200", 1, ""},
     {"EPYC", 0, ""},
     {"epyc", 0, ""},
+    {"POCL", 0, ""},
+    {"gpu-1", 2, ""},
     {"NVIDIA", -1,
      "more than one device matches 'NVIDIA'; there are: pocl-cpu-0 (0:0, cpu AMD EPYC); "
      "nvidia-gpu-0 (1:0, NVIDIA H200); nvidia-gpu-1 (1:1, NVIDIA T4)"},
