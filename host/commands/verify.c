@@ -18,16 +18,31 @@ struct verification {
     enum returns returns;
 };
 
-/* against NULL: nothing was compared, and there is no error to tell. */
-static void add_line(struct verification *v, const char *variant, const char *status,
-                     double max_abs_err, const char *against, const char *reason)
+/* Which scale of the verdict came nearest to its limit, and what each used of it. */
+static void add_scales(cJSON *item, const struct row *row)
 {
+    cJSON_AddStringToObject(item, "scale", row->check.scale);
+    cJSON *used = cJSON_AddObjectToObject(item, "used");
+    for (int i = 0; i < SCALES; ++i)
+        json_add_number(used, scale_name((enum scale)i), row->check.used[i]);
+    cJSON_AddNumberToObject(item, "rows_unjudged", (double)row->check.rows_unjudged);
+}
+
+/* against NULL: nothing was compared, and there is no error to tell. row: the variant's, or NULL.
+ */
+static void add_line(struct verification *v, const char *variant, const char *status,
+                     double max_abs_err, const char *against, const struct row *row,
+                     const char *reason)
+{
+    const bool scales = against && row && row->check.scale;
     if (!v->list) {
         struct text safe = {0};
         text_add_printable(&safe, reason ? reason : "", false);
         printf("%-12s %-16s %s", status, variant, v->folder);
         if (against && isfinite(max_abs_err))
             printf("  max |err| %.3g against %s", max_abs_err, against);
+        if (scales)
+            printf(", %.2g of the limit (%s)", row->check.err_over_tolerance, row->check.scale);
         printf("%s%s\n", reason ? ": " : "", text_get(&safe));
         text_free(&safe);
         return;
@@ -41,6 +56,8 @@ static void add_line(struct verification *v, const char *variant, const char *st
     else
         cJSON_AddNullToObject(item, "against");
     json_add_number(item, "max_abs_err", against ? max_abs_err : NAN);
+    if (scales)
+        add_scales(item, row);
     if (reason)
         cJSON_AddStringToObject(item, "reason", reason);
 }
@@ -75,7 +92,7 @@ static void add_reference(struct verification *v, const struct test_case *test_c
                 (long long)close.far, (long long)count, (long long)close.worst,
                 (double)output[close.worst], test_case->expect[close.worst]);
     v->wrong += !close.close;
-    add_line(v, "reference", close.close ? "ok" : "wrong", close.max_abs_err, "expect.npy",
+    add_line(v, "reference", close.close ? "ok" : "wrong", close.max_abs_err, "expect.npy", NULL,
              close.close ? NULL : reason.message);
     free(rows);
     free(exact);
@@ -100,7 +117,7 @@ static int on_row(void *context, const struct cell *cell, const struct row *row,
              : expected
                  ? weights && v->test_case->expect_weights ? "expect_weights.npy" : "expect.npy"
                  : "the reference",
-             row->reason);
+             row, row->reason);
     return 0;
 }
 

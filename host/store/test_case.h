@@ -37,6 +37,7 @@ struct test_case {
     const double *expect; /* as the output's layout; NULL: not given */
     const double *expect_weights; /* [batch, heads_q, n_q, n_kv]; NULL: not given */
     double rtol, atol;
+    bool tolerance_given; /* by case.json: they decide; otherwise the verdict's scales do */
     struct arena arena;
 };
 

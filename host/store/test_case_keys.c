@@ -119,6 +119,7 @@ int test_case_attributes(struct test_case *c, const struct json *json, struct er
     if (json_double(json, json->root, "rtol", false, 0, 1e6, &c->rtol, err) ||
         json_double(json, json->root, "atol", false, 0, 1e6, &c->atol, err))
         return -1;
+    c->tolerance_given = !isnan(c->rtol) || !isnan(c->atol);
     cJSON_ArrayForEach(item, json->root)
     {
         struct err why;
