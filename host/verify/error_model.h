@@ -13,7 +13,7 @@
  * of the squares of its terms: partial sums grow as a random walk or as the sum does. The scale,
  * the row's maximum, log2(e) and a bias b are 4 roundings of numbers of their size: (u^2 / 3) (4
  * s^2 + 2 b^2). softcap adds 5 ulp of tanh and 3 more of its s: 64 s^2. exp      a polynomial of
- * degree 4 in f32 (2.8e-6 root mean square), of degree 3 where the storage has 16 bits (6e-5):
+ * degree 4 in f32 (2.1e-6 root mean square), of degree 3 where the storage has 16 bits (6e-5):
  * FlashAttention-4 computes some of them so. Together these move o by sum p (e_j) (v - o): e^2 D
  * with D = sum p^2 (v - o)^2, a sink being a key with v = 0. weights  rounded to storage with u_d:
  * (u_d^2 / 3) (A + C o^2) with A = sum p^2 v^2 and C = sum p^2, whether the softmax's sum is that

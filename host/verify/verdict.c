@@ -411,7 +411,7 @@ static double scores_tolerance(const struct problem *problem, double want, doubl
     const double u = 0x1p-24, roundings = 8 * u * sqrt((double)keys + 64);
     if (problem->returns == RETURNS_SCORES)
         return LIMIT_SIGMAS * score_error + 4 * u * fabs(want) + FLT_MIN;
-    const double exponent = LIMIT_SIGMAS * hypot(score_error, 2.8e-6) + roundings;
+    const double exponent = LIMIT_SIGMAS * hypot(score_error, 2.1e-6) + roundings;
     return fmin(want * expm1(exponent), 1) + 4 * FLT_MIN;
 }
 
