@@ -132,7 +132,8 @@ class Faults(ProgramTest):
                 self.expect_victim(rows, 2, "wrong", "compared rows are wrong")
                 self.assertEqual(rows[2]["phase"], "measure")
                 self.assertRegex(rows[2]["reason"], r"^timed launch \d+(, on other inputs)?: 1 of 16")
-                self.assertGreater(rows[2]["time"]["median_s"], 0)  # it keeps its numbers
+                if nth > 10:  # behind the warm-up: it keeps its numbers
+                    self.assertGreater(rows[2]["time"]["median_s"], 0)
 
     def test_other_bits_that_are_right(self):
         """A variant that is not repeatable is judged each time, and stays ok."""
