@@ -14,8 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { GUARD_BYTES = 256 };
-
 struct null_buffer {
     struct buffer base;
     unsigned char *memory;
@@ -42,6 +40,7 @@ struct kernels {
     char *cell, *tuning_text;
     struct null_buffer *q, *k, *v, *o, *bias, *sinks;
     struct null_buffer *returns;                 /* of the second output, or NULL */
+    struct null_buffer *scratch;                 /* the variant's first, or NULL */
     struct null_buffer *tensors[OP_TENSORS_MAX]; /* of operations beside attention */
     struct answer answers[2]; /* of the inputs that were bound last, and before */
 };
@@ -124,16 +123,16 @@ static void null_close(struct session *session)
 static struct buffer *null_buffer_create(struct session *session, size_t bytes, size_t guard,
                                          struct failure *failure)
 {
-    (void)session, (void)guard;
+    (void)session;
     struct null_buffer *buffer = calloc(1, sizeof *buffer);
     if (buffer)
-        buffer->memory = calloc(1, bytes + 4 + 2 * GUARD_BYTES);
+        buffer->memory = calloc(1, bytes + 4 + 2 * guard);
     if (!buffer || !buffer->memory) {
         free(buffer);
         failure_set(failure, FAILURE_OOM, "out of memory on the host");
         return NULL;
     }
-    buffer->base = (struct buffer){.bytes = bytes, .guard = GUARD_BYTES};
+    buffer->base = (struct buffer){.bytes = bytes, .guard = guard};
     return &buffer->base;
 }
 
@@ -246,6 +245,7 @@ static int null_bind(struct session *session, struct kernels *kernels, const str
 {
     (void)session, (void)shapes, (void)failure;
     const char *returns = kernels->variant->returns[kernels->problem.returns];
+    const char *scratch = kernels->variant->scratch_count ? kernels->variant->scratch[0].name : "";
     const struct {
         const char *name;
         struct null_buffer **slot;
@@ -255,7 +255,8 @@ static int null_bind(struct session *session, struct kernels *kernels, const str
                   {"o", &kernels->o},
                   {"bias", &kernels->bias},
                   {"sinks", &kernels->sinks},
-                  {returns ? returns : "", &kernels->returns}};
+                  {returns ? returns : "", &kernels->returns},
+                  {scratch, &kernels->scratch}};
     for (int i = 0; i < count; ++i) {
         const int tensor = operation_tensor_find(bindings[i].name);
         if (tensor >= 0)
@@ -396,6 +397,21 @@ static void find_answer(struct kernels *kernels, bool stale)
     compute_output(kernels);
 }
 
+/* Writes where a launch must not. */
+static void trespass(const struct kernels *kernels, const char *fault, unsigned char *end)
+{
+    enum { FAR = 6000 };
+    const struct null_buffer *scratch = kernels->scratch;
+    if (strcmp(fault, "overrun") == 0)
+        memset(end, 0, 4);
+    else if (strcmp(fault, "overrun_far") == 0)
+        memset(end + FAR, 0, 4);
+    else if (strcmp(fault, "overrun_scratch") == 0 && scratch)
+        memset(scratch->memory + scratch->base.guard + (scratch->base.bytes + 3) / 4 * 4, 0, 4);
+    else if (strcmp(fault, "tamper") == 0)
+        kernels->k->memory[kernels->k->base.guard] ^= 1;
+}
+
 static void write_output(struct session *session, struct kernels *kernels, const char *fault)
 {
     const struct problem_sizes sizes = problem_sizes(&kernels->problem);
@@ -418,8 +434,7 @@ static void write_output(struct session *session, struct kernels *kernels, const
     else if (strcmp(fault, "flaky") == 0)
         first = nextafterf(first, session->launches % 2 ? 1e30f : -1e30f);
     dtype_encode(dtype, &first, out, 1);
-    if (strcmp(fault, "overrun") == 0)
-        memset(out + (size_t)sizes.o * element, 0, 4);
+    trespass(kernels, fault, out + (size_t)sizes.o * element);
 }
 
 static void null_distrust(struct session *session, struct kernels *kernels)

@@ -13,9 +13,10 @@
  * evict (of the variant that was launched last), peak (its name stands for the variant's); "nth"
  * (from 1) makes it happen only at that call of the process. It does one of crash (SIGSEGV), abort,
  * exit (status 0), hang, fail (an error), oom, fatal (CL_OUT_OF_RESOURCES), wrong (output 1 % off),
- * nan, unwritten, overrun (guard zone), flaky (other bits each time), stale (the first output for
- * ever), bad_timer, print (chatter on stdout and stderr). Noise, at most that part of the time to
- * either side, is a fixed sequence, so that the same script gives the same times; another
+ * nan, unwritten, overrun (guard zone), overrun_far (6000 bytes behind the output),
+ * overrun_scratch, tamper (with an input), flaky (other bits each time), stale (the first output
+ * for ever), bad_timer, print (chatter on stdout and stderr). Noise, at most that part of the time
+ * to either side, is a fixed sequence, so that the same script gives the same times; another
  * noise_seed gives an independent one. Each launch also sleeps for pause_s, which no clock of the
  * device shows: for tests of what is seen meanwhile. */
 #ifndef ATTNBENCH_DEVICE_NULL_H

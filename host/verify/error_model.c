@@ -45,10 +45,10 @@ double error_of_score(const struct problem *problem, double energy, double dot, 
     return U * U / 3 * squares;
 }
 
-/* Root mean square of a polynomial's relative error; see the header. */
+/* A polynomial's relative error; see the header. */
 static double exp_error(enum dtype dtype)
 {
-    return dtype == DTYPE_F32 ? 2.1e-6 : 6e-5;
+    return dtype == DTYPE_F32 ? 3e-6 : 6e-5;
 }
 
 /* A row whose scores alone would take it over a quarter of the limit on the NMSE tells nothing: its
@@ -68,7 +68,7 @@ void error_of_row(const struct problem *problem, const struct row_sums *row,
     const double relative = row->score_error + exponent * exponent;
     const double stored = dtype == DTYPE_F32 ? 0 : units[dtype] * units[dtype] / 3;
     const double chain = U * U / 3;
-    double scores_energy = 0, size = 0;
+    double scores_energy = 0, size = 0, heaviest = 0;
     for (int64_t i = 0; i < count; i++) {
         const double o = columns[i].o, o2 = o * o, a = columns[i].a;
         const double d = fmax(a - 2 * o * columns[i].b + c * o2, 0);
@@ -77,11 +77,14 @@ void error_of_row(const struct problem *problem, const struct row_sums *row,
         coarse[i] = (2 * row->energy * d + 2 * a + c * o2) / 3;
         scores_energy += row->score_error * d;
         size += o2 + a;
+        heaviest = fmax(heaviest, a);
     }
     model->freedom = row->c > 0 ? fmax(row->total * row->total / row->c, 1) : 1;
     model->coherent = chain * (row->keys + 16) + stored * c + row->score_error * sink * sink;
     model->size = size;
-    model->floor = error_floor(dtype, row->keys);
+    /* a flushed weight takes its value with it; A / C is the size of those */
+    const double value = row->c > 0 ? sqrt(heaviest / row->c) : 0;
+    model->floor = error_floor(dtype, row->keys * (1 + value));
     model->judged = is_known(dtype, scores_energy, size);
 }
 
@@ -98,9 +101,9 @@ bool error_is_subnormal(enum dtype dtype, double value)
     return fabs(value) < (dtype == DTYPE_F16 ? 0x1p-14 : (double)FLT_MIN);
 }
 
-double error_floor(enum dtype dtype, double keys)
+double error_floor(enum dtype dtype, double times)
 {
-    return dtype == DTYPE_F16 ? 0x1p-25 : FLT_MIN * (1 + keys);
+    return dtype == DTYPE_F16 ? 0x1p-25 : FLT_MIN * (1 + times);
 }
 
 double limit_energy(double freedom)
@@ -141,9 +144,9 @@ double error_row_limit(enum dtype dtype, const double *want, const double *varia
     return spread_limit(&spread);
 }
 
-double limit_slope(enum dtype dtype, double standard_deviation)
+double limit_slope(enum dtype dtype, double standard_deviation, double keys)
 {
-    return LIMIT_SIGMAS * standard_deviation + 2 * units[dtype] + 32 * U;
+    return LIMIT_SIGMAS * (standard_deviation + U * sqrt(keys / 3)) + 2 * units[dtype] + 32 * U;
 }
 
 double limit_nmse(enum dtype dtype)

@@ -10,15 +10,18 @@
  * variance is u^2 / 3. With u = 2^-24, o = sum p v, and p, s, v of the keys j that a row sees:
  *
  *   score    a dot product of d_k terms errs by (u^2 / 3) (d_k / 2) (T + s^2), where T is the sum
- * of the squares of its terms: partial sums grow as a random walk or as the sum does. The scale,
- * the row's maximum, log2(e) and a bias b are 4 roundings of numbers of their size: (u^2 / 3) (4
- * s^2 + 2 b^2). softcap adds 5 ulp of tanh and 3 more of its s: 64 s^2. exp      a polynomial of
- * degree 4 in f32 (2.1e-6 root mean square), of degree 3 where the storage has 16 bits (6e-5):
- * FlashAttention-4 computes some of them so. Together these move o by sum p (e_j) (v - o): e^2 D
- * with D = sum p^2 (v - o)^2, a sink being a key with v = 0. weights  rounded to storage with u_d:
- * (u_d^2 / 3) (A + C o^2) with A = sum p^2 v^2 and C = sum p^2, whether the softmax's sum is that
- * of rounded weights or not. sums     numerator and denominator, one chain of n keys at worst: (u^2
- * / 3) (n A / 2 + n o^2), and 16 o^2 for rescaling, the sink and the division.
+ *            of the squares of its terms: partial sums grow as a random walk or as the sum does.
+ *            The scale, the row's maximum, log2(e) and a bias b are 4 roundings of numbers of
+ *            their size: (u^2 / 3) (4 s^2 + 2 b^2). softcap adds 5 ulp of tanh and 3 more of its
+ *            s: 64 s^2.
+ *   exp      a polynomial of degree 4 in f32 (3e-6 at most: keys that are equal all have the same
+ *            error), of degree 3 where the storage has 16 bits (6e-5, root mean square):
+ *            FlashAttention-4 computes some of them so. With the score's it moves o by
+ *            sum p e_j (v - o): e^2 D with D = sum p^2 (v - o)^2, a sink being a key with v = 0.
+ *   weights  rounded to storage with u_d: (u_d^2 / 3) (A + C o^2) with A = sum p^2 v^2 and
+ *            C = sum p^2, whether the softmax's sum is that of rounded weights or not.
+ *   sums     numerator and denominator, one chain of n keys at worst: (u^2 / 3) (n A / 2 + n o^2),
+ *            and 16 o^2 for rescaling, the sink and the division.
  *
  * (FlashAttention, Dao et al. 2022; FlashAttention-3, Shah et al. 2024, for weights in 16 bits.)
  * The rounding of the output is not part of the variance: u_d 2^e with 2^e <= |o|, known exactly.
@@ -83,8 +86,8 @@ void error_of_row(const struct problem *problem, const struct row_sums *row,
 double error_of_storage(enum dtype dtype, double value);
 /* Is it so small that its roundings are larger, relative to it, than those of other numbers? */
 bool error_is_subnormal(enum dtype dtype, double value);
-/* What a device may lose by flushing subnormal numbers to zero, once for each key. */
-double error_floor(enum dtype dtype, double keys);
+/* What a device may lose by flushing subnormal numbers to zero: `times` of them. */
+double error_floor(enum dtype dtype, double times);
 
 /* ---- limits ---- */
 
@@ -115,9 +118,10 @@ double error_row_limit(enum dtype dtype, const double *want, const double *varia
 double limit_energy(double freedom);
 
 /* The slope of output on reference may differ from 1 by 10 standard deviations, by 2 units of
- * storage, since a store that truncates makes all numbers smaller by 0.7 units, and by 32 of f32:
- * sums of numbers that are alike from row to row are rounded alike. */
-double limit_slope(enum dtype dtype, double standard_deviation);
+ * storage, since a store that truncates makes all numbers smaller by 0.7 units, and by 64 of f32
+ * and 10 standard deviations of one sum of `keys` terms besides: sums of numbers that are alike
+ * from row to row (keys that are equal) are rounded alike, and do not average out over the rows. */
+double limit_slope(enum dtype dtype, double standard_deviation, double keys);
 
 /* Of the sum of squared errors over the sum of the rows' sizes: no right kernel comes near,
  * whatever the model says. Right kernels were seen at 1e-10 (f32), 2e-7 (f16, with a store that

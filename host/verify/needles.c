@@ -59,24 +59,30 @@ static void locate(const struct problem *problem, int64_t stored, int64_t heads,
     }
 }
 
-/* The key that a row aims at: every fourth row at the last or the first key that it sees, the
- * others spread by the golden ratio, which leaves no gaps however many there are. */
-static int64_t target(const struct problem *problem, int64_t bh, int64_t row, int round)
+/* The key that a row aims at: every fourth row at the last or the first key that it sees, others
+ * in each head. The rest take the sets in turn: of two rows that are `sets` apart, an odd number,
+ * one at least does. Where a row sees no key of its set it aims somewhere among those that it
+ * sees. */
+static int64_t target(const struct problem *problem, int64_t sets, int64_t bh, int64_t row,
+                      int round)
 {
     int64_t first, end;
     problem_visible_keys(problem, bh / problem->heads_q, row, &first, &end);
     if (first >= end)
         return 0;
-    const int64_t index =
-        ((int64_t)round * problem->batch * problem->heads_q + bh) * problem->n_q + row;
-    if (index % 8 == 0)
+    const int64_t head = (int64_t)round * problem->batch * problem->heads_q + bh;
+    const int64_t index = head * problem->n_q + row, turn = (index + head) % 8;
+    if (turn == 0)
         return end - 1;
-    if (index % 8 == 4)
+    if (turn == 4)
         return first;
+    const int64_t key = first + (index % sets - first % sets + sets) % sets;
+    if (key < end)
+        return key;
     const double golden = 0.6180339887498949;
-    const double part = fmod((double)index * golden, 1);
-    const int64_t key = first + (int64_t)(part * (double)(end - first));
-    return key < end ? key : end - 1;
+    const int64_t other =
+        first + (int64_t)(fmod((double)index * golden, 1) * (double)(end - first));
+    return other < end ? other : end - 1;
 }
 
 void needles_fill_q(const struct problem *problem, const struct needles *needles, uint64_t seed,
@@ -89,7 +95,7 @@ void needles_fill_q(const struct problem *problem, const struct needles *needles
     for (int64_t stored = 0; stored < rows; stored++) {
         int64_t bh, row;
         locate(problem, stored, problem->heads_q, problem->n_q, &bh, &row);
-        const int64_t set = target(problem, bh, row, round) % needles->sets;
+        const int64_t set = target(problem, needles->sets, bh, row, round) % needles->sets;
         for (int64_t c = 0; c < problem->d_k; c++)
             q[stored * problem->d_k + c] = inputs_round(dtype, factor * sign_of(seed, set, c));
     }

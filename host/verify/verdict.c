@@ -29,8 +29,9 @@ const char *scale_name(enum scale scale)
 /* What is known of the errors of a group of elements. */
 struct tally {
     double err2, want2;
-    double size;  /* of the rows: what want2 would be if nothing cancelled out */
-    double along; /* sum (got - want) want: how far the slope is from 1, times want2 */
+    double size;   /* of the rows: what want2 would be if nothing cancelled out */
+    double floor2; /* what flushing subnormal numbers may cost */
+    double along;  /* sum (got - want) want: how far the slope is from 1, times want2 */
     double along_variance;
     double along_bias; /* what outputs below the normal numbers lose, who may all be rounded to 0 */
     struct spread spread;
@@ -127,6 +128,7 @@ static void add_tally(struct tally *to, const struct tally *from)
     to->err2 += from->err2;
     to->want2 += from->want2;
     to->size += from->size;
+    to->floor2 += from->floor2;
     to->along += from->along;
     to->along_variance += from->along_variance;
     to->along_bias += from->along_bias;
@@ -155,7 +157,8 @@ static void judge_row(struct judging *j, const double *want, const struct row_mo
     const int64_t columns = j->problem->d_v;
     const double together = (double)columns / fmin((double)columns, model->freedom);
     bool inside = true;
-    j->row = (struct tally){.size = model->size};
+    j->row = (struct tally){.size = model->size,
+                            .floor2 = (double)columns * model->floor * model->floor};
     error_row_spread(j->dtype, want, j->variance, columns, model, &j->row.spread);
     for (int64_t c = 0; c < columns; c++) {
         const double err = (double)j->output[offset + c] - want[c], want2 = want[c] * want[c];
@@ -170,9 +173,10 @@ static void judge_row(struct judging *j, const double *want, const struct row_mo
         j->row.err2 += err * err;
         j->row.want2 += want2;
         j->row.along += err * want[c];
-        j->row.along_variance += want2 * (half * half / 3 + together * j->variance[c]);
         const double bias = error_is_subnormal(j->dtype, want[c]) ? half * fabs(want[c]) : 0;
         j->row.along_bias += bias;
+        j->row.along_variance +=
+            want2 * (half * half / 3 + together * j->variance[c] + model->floor * model->floor);
         add_to_column(&j->columns[c], want[c], err, variance, model->coherent, bias);
     }
     j->row.along_variance += model->coherent * j->row.want2 * j->row.want2;
@@ -211,7 +215,8 @@ static void note_size(struct verdict *verdict, const double *want, const float *
 
 static double slope_limit(const struct judging *j, const struct tally *tally)
 {
-    return limit_slope(j->dtype, sqrt(tally->along_variance) / tally->want2) +
+    return limit_slope(j->dtype, sqrt(tally->along_variance) / tally->want2,
+                       (double)j->problem->n_kv) +
            tally->along_bias / tally->want2;
 }
 
@@ -298,7 +303,7 @@ static void judge_groups(struct judging *j)
         const double gate =
             fmax(limit_nmse(j->dtype), j->precision == PRECISION_BF16 ? limit_nmse(DTYPE_BF16) : 0);
         if (j->attention)
-            part = fmax(part, sqrt(j->whole.err2 / j->whole.size / gate));
+            part = fmax(part, sqrt(j->whole.err2 / (j->whole.size * gate + j->whole.floor2)));
         judge_group(j, SCALE_WHOLE, &j->whole, part, "the whole output", 0, 0, 0);
     }
 }

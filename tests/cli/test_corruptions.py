@@ -45,7 +45,8 @@ VARIANT_NEEDS = {"name", "supports", "passes", "passes[0].kernel", "passes[0].gr
 # Text that is only shown, and expressions may be anything of their type; so may what has no sign.
 FREE_TEXT = re.compile(r"(title|comment|idea|source|name|extensions.*|device_type.*|run\..*|cell|device|"
                        r"variant|sweep.*|fixed|reason|phase|clock|clock_reason|cache|mode|options|"
-                       r"worker_output|kernel|id|index|platform|vendor|driver|opencl_c|type)$")
+                       r"worker_output|.*check\.scale|rounding|precision|kernel|id|index|platform|vendor|"
+                       r"driver|opencl_c|type)$")
 SIGNED = re.compile(r"(causal_offset|window_left|window_right|scale|exponent|memory_exponent|scaling.*)$")
 
 

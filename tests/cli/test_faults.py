@@ -30,8 +30,11 @@ CELL_FAULTS = {
                               "check"),
     ("launch", "overrun"): ("wrong", WRONG, "wrote outside a buffer: 0 bytes past the end of o",
                             "check"),
-    ("launch", "stale"): ("wrong", WRONG, "after its inputs had changed: 16 of 16 compared rows",
-                          "change"),
+    ("launch", "overrun_far"): ("wrong", WRONG, "wrote outside a buffer: 6000 bytes past the end "
+                                "of o", "check"),
+    ("launch", "tamper"): ("wrong", WRONG, "wrote to its input k", "check"),
+    ("launch", "stale"): ("wrong", WRONG, "on inputs in which each key matters: 16 of 16 compared "
+                          "rows", "check"),
     ("launch", "flaky"): ("ok", OK, None, "done"),
     ("launch", "bad_timer"): ("ok", OK, None, "done"),
     ("launch", "print"): ("ok", OK, None, "done"),
@@ -120,14 +123,55 @@ class Faults(ProgramTest):
                 self.assertFalse((self.folder / "out.json").exists())
         self.run_with([{"at": "enumerate", "do": "print"}], status=OK)
 
-    def test_wrong_only_in_the_timed_launches(self):
-        """What is timed is what is checked: the output of the last timed launch is judged again."""
-        # a fault counts the calls that those before it left alone: from the third launch on
-        faults = [{"at": "launch", "do": "wrong", "nth": 3, **VICTIM}] * 300
-        rows = self.run_with(faults, status=WRONG)
-        self.expect_victim(rows, 2, "wrong", "compared rows are wrong")
-        self.assertEqual(rows[2]["phase"], "recheck")
-        self.assertGreater(rows[2]["time"]["median_s"], 0)  # a wrong row keeps its numbers
+    def test_wrong_in_one_timed_launch(self):
+        """Each timed output is compared with one that was judged, not the last one alone."""
+        for nth in (6, 7, 20, 40):
+            with self.subTest(nth=nth):
+                rows = self.run_with([{"at": "launch", "do": "wrong", "nth": nth, **VICTIM}],
+                                     status=WRONG)
+                self.expect_victim(rows, 2, "wrong", "compared rows are wrong")
+                self.assertEqual(rows[2]["phase"], "measure")
+                self.assertRegex(rows[2]["reason"], r"^timed launch \d+(, on other inputs)?: 1 of 16")
+                if nth > 10:  # behind the warm-up: it keeps its numbers
+                    self.assertGreater(rows[2]["time"]["median_s"], 0)
+
+    def test_other_bits_that_are_right(self):
+        """A variant that is not repeatable is judged each time, and stays ok."""
+        rows = self.run_with([{"at": "launch", "do": "flaky", **VICTIM}] * 2, status=OK)
+        self.assertFalse(rows[2]["check"]["repeatable"])
+        for row in rows:
+            self.assertGreaterEqual(row["check"]["launches_compared"],
+                                    len(row["time"]["samples_s"]))
+            self.assertTrue(row["check"]["inputs_changed"])
+
+    def test_scratch_has_guards(self):
+        victim = {"variant": "naive", "cell": "n_q=16,"}
+        rows = self.run_with([{"at": "launch", "do": "overrun_scratch", **victim}], status=WRONG)
+        self.expect_victim(rows, 3, "wrong", "wrote outside a buffer: 0 bytes past the end of scores")
+
+    # Two slices of launches for each, in turn: what naive does in its first is seen after fused's last.
+    TURNS = make_suite({"n": [16]}, measure={"min_samples": 100, "max_time_s": 60})
+
+    def test_the_innocent_keep_their_rows(self):
+        """Damage is seen after the launches of another: each suspect repeats it alone."""
+        faults = [{"at": "launch", "do": "tamper", "variant": "naive", "nth": 12}]
+        rows = self.run_with(faults, status=WRONG, suite=self.TURNS)
+        self.assertEqual([r["variant"] for r in rows], ["fused", "naive"])
+        self.assertEqual([r["status"] for r in rows], ["ok", "wrong"], rows)
+        self.assertEqual(rows[1]["reason"], "wrote to its input k")
+        self.assertGreaterEqual(len(rows[0]["time"]["samples_s"]), 100)
+
+    def test_damage_that_nobody_repeats(self):
+        """The launch is one that neither reaches alone."""
+        faults = [{"at": "launch", "do": "tamper", "nth": 100}]
+        rows = self.run_with(faults, status=WRONG,
+                             suite=make_suite({"n": [16]}, measure={"max_time_s": 60}))
+        wrong = [r for r in rows if r["status"] == "wrong"]
+        self.assertEqual(len(wrong), 1, rows)
+        self.assertEqual(wrong[0]["reason"],
+                         "wrote to its input k; it did not happen again in a worker of its own, nor "
+                         "do the others of its group do it")
+        self.assertEqual({r["status"] for r in rows}, {"ok", "wrong"})
 
     def test_faults_in_the_timed_launches(self):
         """bug: the worker that took over had no guard zones, and the other variant was called wrong"""

@@ -23,6 +23,20 @@ static inline bool is_new_field(const char *path)
                                         "check.weights_entropy",
                                         "check.weights_largest",
                                         "check.inputs_changed",
+                                        "check.scale",
+                                        "check.used_element",
+                                        "check.used_row",
+                                        "check.used_head",
+                                        "check.used_column",
+                                        "check.used_batch",
+                                        "check.used_whole",
+                                        "check.rows_unjudged",
+                                        "check.rounding",
+                                        "check.keys_covered",
+                                        "check.rows_covered",
+                                        "check.wrong_rows_found",
+                                        "check.launches_compared",
+                                        "check.precision",
                                         "part.run",
                                         "part.repeat",
                                         "part.ratio"};
@@ -115,7 +129,13 @@ static inline void sample_times(struct row *row, struct arena *arena, double med
     row->check.max_rel_err = 2e-7;
     row->check.nmse = 1e-14;
     row->check.tolerance = 1e-5;
-    row->check.err_over_tolerance = 0.01;
+    row->check.err_over_tolerance = row->check.used[SCALE_ELEMENT] = 0.01;
+    row->check.scale = "element";
+    for (int scale = SCALE_ROW; scale < SCALES; ++scale)
+        row->check.used[scale] = 0.005;
+    row->check.keys_covered = row->check.rows_covered = 1;
+    row->check.wrong_rows_found = 0;
+    row->check.launches_compared = 14;
     row->check.repeatable = row->check.rechecked = row->check.inputs_changed = true;
     row->build.time_s = 0.25;
     row->build.options = "-DD_K=64 -DBLOCK_Q=16";

@@ -185,7 +185,7 @@ static void verdicts(void **state)
         struct fixture f;
         set_up(&f);
         cJSON *reply = parse(cases[i].reply);
-        assert_int_equal(job_judged(&f.job, reply, "recheck", &f.arena), cases[i].ok);
+        assert_int_equal(job_judged(&f.job, reply, false, "recheck", &f.arena), cases[i].ok);
         cJSON_Delete(reply); /* nothing may point into it */
         assert_int_equal(f.job.finished, !cases[i].ok);
         assert_string_equal(f.job.row.check.mode, "full");
@@ -199,6 +199,75 @@ static void verdicts(void **state)
         }
         tear_down(&f);
     }
+}
+
+/* The main inputs give a row its numbers, any inputs the most that a scale used and the keys that
+ * are covered; other inputs that are wrong give it theirs. */
+static void verdicts_of_other_inputs(void **state)
+{
+    (void)state;
+    static const char *const main_reply =
+        "{\"ok\":true,\"reason\":\"\",\"mode\":\"sample\",\"rows_checked\":24,\"rows_unjudged\":2,"
+        "\"max_abs_err\":1e-7,\"nmse\":1e-14,\"err_over_tolerance\":0.2,\"scale\":\"row\","
+        "\"limits\":{\"element\":0.1,\"row\":0.2,\"head\":null},\"rounding\":\"nearest\","
+        "\"keys_covered\":0.25}";
+    static const char *const other_reply =
+        "{\"ok\":true,\"reason\":\"\",\"mode\":\"full\",\"rows_checked\":48,\"max_abs_err\":1,"
+        "\"nmse\":1,\"err_over_tolerance\":0.4,\"scale\":\"element\","
+        "\"limits\":{\"element\":0.4,\"row\":0.1,\"head\":0.3},\"rounding\":\"up\","
+        "\"keys_covered\":1}";
+    struct fixture f;
+    set_up(&f);
+    const struct row *row = &f.job.row;
+    cJSON *reply = parse(main_reply);
+    assert_true(job_judged(&f.job, reply, false, "check", &f.arena));
+    cJSON_Delete(reply);
+    assert_string_equal(row->check.scale, "row");
+    assert_int_equal(row->check.rows_unjudged, 2);
+    assert_true(near(row->check.keys_covered, 0.25, 0) && near(row->check.rows_covered, 0.5, 0));
+    assert_true(near(pow(1 - row->check.wrong_rows_found, 24), 0.001, 1e-9));
+    assert_true(isnan(row->check.used[SCALE_HEAD]));
+    reply = parse(other_reply);
+    assert_true(job_judged(&f.job, reply, true, "check", &f.arena));
+    cJSON_Delete(reply);
+    assert_string_equal(row->check.mode, "sample");
+    assert_string_equal(row->check.rounding, "nearest");
+    assert_int_equal(row->check.rows_checked, 24);
+    assert_true(near(row->check.max_abs_err, 1e-7, 0) && near(row->check.nmse, 1e-14, 0));
+    assert_true(near(row->check.used[SCALE_ELEMENT], 0.4, 0));
+    assert_true(near(row->check.used[SCALE_ROW], 0.2, 0));
+    assert_true(near(row->check.used[SCALE_HEAD], 0.3, 0));
+    assert_string_equal(row->check.scale, "element");
+    assert_true(near(row->check.err_over_tolerance, 0.4, 0));
+    assert_true(near(row->check.keys_covered, 1, 0));
+    assert_null(row->check.precision);
+    reply = parse("{\"ok\":false,\"reason\":\"off\",\"mode\":\"full\",\"rows_checked\":48,"
+                  "\"max_abs_err\":3}");
+    assert_false(job_judged(&f.job, reply, true, "check", &f.arena));
+    cJSON_Delete(reply);
+    assert_int_equal(row->status, ROW_WRONG);
+    assert_string_equal(row->reason, "on inputs in which each key matters: off");
+    assert_true(near(row->check.max_abs_err, 3, 0));
+    tear_down(&f);
+}
+
+/* What compared outputs say is added up over the slices. */
+static void compared_launches_are_counted(void **state)
+{
+    (void)state;
+    struct fixture f;
+    set_up(&f);
+    f.job.row.check.repeatable = true;
+    assert_int_equal(feed(&f, "{\"gate\": \"\", \"samples\": [[2, 1, 0.5, 0.5]], \"compared\": 1,"
+                              " \"others\": 0, \"changed\": 0}"),
+                     0);
+    assert_true(!f.job.row.check.inputs_changed && f.job.row.check.repeatable);
+    assert_int_equal(feed(&f, "{\"gate\": \"\", \"samples\": [[2, 1, 0.5, 0.5]], \"compared\": 2,"
+                              " \"others\": 1, \"changed\": 1}"),
+                     0);
+    assert_int_equal(f.job.row.check.launches_compared, 3);
+    assert_true(f.job.row.check.inputs_changed && !f.job.row.check.repeatable);
+    tear_down(&f);
 }
 
 /* ---- samples --------------------------------------------------------------------------------- */
@@ -344,6 +413,8 @@ int main(void)
         cmocka_unit_test(a_row_of_a_cell_that_will_not_run),
         cmocka_unit_test(an_end_keeps_a_copy_of_its_reason),
         cmocka_unit_test(verdicts),
+        cmocka_unit_test(verdicts_of_other_inputs),
+        cmocka_unit_test(compared_launches_are_counted),
         cmocka_unit_test(device_times_are_what_counts),
         cmocka_unit_test(one_refused_sample_puts_the_row_on_the_host_clock),
         cmocka_unit_test(a_refused_warm_up_does_not_matter),

@@ -182,14 +182,20 @@ static void references_agree_with_themselves(void **state)
         inputs.tensors[t] = values;
     }
     const row_index all[] = {0, 1, 2, 3, 4, 5}, two[] = {1, 5};
-    double whole[48], part[16], error[16];
-    reference_operation(&problem, &inputs, all, 6, whole, NULL);
-    reference_operation(&problem, &inputs, two, 2, part, error);
+    double whole[48];
+    struct expected expected;
+    assert_int_equal(expected_alloc(&expected, 2, 8), 0);
+    reference_operation(&problem, &inputs, all, 6, whole);
+    reference_operation_expected(&problem, &inputs, two, 2, &expected);
     for (int c = 0; c < 8; ++c) {
-        assert_true(near(part[c], whole[8 + c], 1e-14));
-        assert_true(near(part[8 + c], whole[40 + c], 1e-14));
-        assert_true(error[c] > 1e-8 && error[c] < 1e-4);
+        assert_true(near(expected.want[c], whole[8 + c], 1e-14));
+        assert_true(near(expected.want[8 + c], whole[40 + c], 1e-14));
+        assert_true(expected.variance[c] > 1e-16 && expected.variance[c] < 1e-8);
+        assert_true(expected.coarse[c] == 0);
     }
+    assert_true(expected.models[0].judged && expected.models[1].judged);
+    expected_free(&expected);
+    assert_null(expected.want);
     arena_free(&arena);
 }
 

@@ -40,7 +40,8 @@ static struct problem make(int64_t n_q, int64_t n_kv, int64_t d_k, int64_t d_v)
 /* All rows. */
 struct result {
     int64_t rows;
-    double *output, *magnitude, *score_size;
+    double *output;
+    struct expected expected;
 };
 
 static struct result run(const struct problem *problem, const struct attention_inputs *inputs)
@@ -51,14 +52,22 @@ static struct result run(const struct problem *problem, const struct attention_i
     for (int64_t r = 0; r < result.rows; r++)
         index[r] = r;
     result.output = arena_array(&arena, values, sizeof(double));
-    result.magnitude = arena_array(&arena, values, sizeof(double));
-    result.score_size = arena_array(&arena, rows, sizeof(double));
+    result.expected =
+        (struct expected){.rows = result.rows,
+                          .columns = problem->d_v,
+                          .want = arena_array(&arena, values, sizeof(double)),
+                          .variance = arena_array(&arena, values, sizeof(double)),
+                          .coarse = arena_array(&arena, values, sizeof(double)),
+                          .score_error = arena_array(&arena, rows, sizeof(double)),
+                          .models = arena_array(&arena, rows, sizeof(struct row_model))};
+    struct expected *e = &result.expected;
     for (size_t i = 0; i < values; i++)
-        result.output[i] = result.magnitude[i] = NAN;
+        result.output[i] = e->want[i] = e->variance[i] = e->coarse[i] = NAN;
     for (size_t r = 0; r < rows; r++)
-        result.score_size[r] = NAN;
-    reference_attention(problem, inputs, index, result.rows, result.output, result.magnitude,
-                        result.score_size);
+        e->score_error[r] = NAN;
+    reference_attention(problem, inputs, index, result.rows, result.output);
+    reference_expected(problem, inputs, index, result.rows, e, NULL);
+    assert_memory_equal(e->want, result.output, values * sizeof(double));
     return result;
 }
 
@@ -90,9 +99,15 @@ static void test_one_key(void **state)
     const struct result result = run(&problem, &(struct attention_inputs){.q = q, .k = k, .v = v});
     near(result.output[0], -0.5);
     near(result.output[1], 8);
-    near(result.magnitude[0], 0.5);
-    near(result.magnitude[1], 8);
-    near(result.score_size[0], (5 + 12 + 21) / sqrt(3));
+    /* D is 0, so that a score's error moves nothing: (n A / 2 + n o^2 + 16 o^2) u^2 / 3 is left */
+    near(result.expected.variance[0], 17.5 * 0.25 * 0x1p-48 / 3);
+    near(result.expected.variance[1], 17.5 * 64 * 0x1p-48 / 3);
+    const double energy = (25.0 + 144 + 441) / 3, score2 = 28.0 * 28 / 3; /* d_k / 2 = 1.5 */
+    near(result.expected.score_error[0] * 0x1p24 * sqrt(3),
+         sqrt(1.5 * (energy + score2) + 4 * score2));
+    near(result.expected.models[0].freedom, 1);
+    near(result.expected.models[0].size, 2 * (0.25 + 64));
+    assert_true(result.expected.models[0].judged);
 }
 
 /* Scores a and b weigh 1 / (1 + e^(b-a)) and the rest. Values 1 and -3. */
@@ -124,11 +139,12 @@ static void test_two_keys(void **state)
             run(&problem, &(struct attention_inputs){.q = q, .k = k, .v = v});
         const double p = 1 / (1 + exp(cases[i].b - cases[i].a));
         near(result.output[0], p - 3 * (1 - p));
-        near(result.magnitude[0], p + 3 * (1 - p));
-        const double scale = cases[i].scale == 0 ? 1 / sqrt(2) : fabs(cases[i].scale);
-        /* Only keys that have any weight count: the first's size is 4, the second's 2. */
-        const double size = p > 1e-20 ? 4 : 2;
-        near(result.score_size[0], scale * size * fabs((double)cases[i].q));
+        /* D = p^2 (v - o)^2 of both keys */
+        const double o = result.output[0], r = 1 - p;
+        const double d = p * p * (1 - o) * (1 - o) + r * r * (3 + o) * (3 + o);
+        const double error = result.expected.score_error[0];
+        const double sums = 0x1p-48 / 3 * (p * p + 9 * r * r + 18 * o * o);
+        near(result.expected.variance[0] * 1e12, ((error * error + 4e-6 * 4e-6) * d + sums) * 1e12);
     }
 }
 
@@ -174,8 +190,9 @@ static void test_masks(void **state)
             const double want = sees ? cases[i].mean[row] : 0;
             if (!(fabs(result.output[row] - want) <= 1e-14))
                 fail_msg("case %d row %d: %.17g", i, (int)row, result.output[row]);
-            near(result.magnitude[row], want);
-            assert_true(sees || result.score_size[row] == 0);
+            assert_true(sees ? result.expected.variance[row] >= 0
+                             : result.expected.variance[row] == 0);
+            assert_true(result.expected.models[row].judged);
         }
     }
 }
@@ -229,6 +246,30 @@ static void test_grouped_heads(void **state)
 
 /* ---- against another implementation ---- */
 
+/* What is added to a score, or -infinity. */
+static double naive_bias(const struct problem *p, const struct attention_inputs *in, int64_t b,
+                         int64_t h, int64_t i, int64_t j)
+{
+    const struct bias_dims dims = problem_bias_dims(p);
+    const int64_t *size = dims.size, place[] = {b, h, i, j};
+    int64_t at = 0;
+    for (int d = 0; d < BIAS_DIMS; d++)
+        at = at * size[d] + (size[d] > 1 ? place[d] : 0);
+    const int64_t diagonal =
+        i + (p->causal_offset == CAUSAL_OFFSET_AUTO ? p->n_kv - p->n_q : p->causal_offset);
+    switch ((enum bias)p->bias) {
+    case BIAS_FLOAT:
+        return (double)in->bias[at];
+    case BIAS_BOOL:
+        return in->mask[at] ? 0 : -INFINITY;
+    case BIAS_ALIBI: /* heads are a power of two here */
+        return -pow(2, -8.0 * (double)(h + 1) / (double)p->heads_q) * fabs((double)(diagonal - j));
+    case BIAS_NONE:
+        break;
+    }
+    return 0;
+}
+
 /* One output element from the formula, with its own indexing and masking, no maximum. */
 static double naive(const struct problem *p, const struct attention_inputs *in, int64_t b,
                     int64_t h, int64_t i, int64_t c)
@@ -239,8 +280,9 @@ static double naive(const struct problem *p, const struct attention_inputs *in, 
         p->causal_offset == CAUSAL_OFFSET_AUTO ? p->n_kv - p->n_q : p->causal_offset;
     const bool causal = p->mask == MASK_CAUSAL || p->mask == MASK_CAUSAL_WINDOW;
     const bool window = p->mask == MASK_WINDOW || p->mask == MASK_CAUSAL_WINDOW;
-    double above = 0, below = 0;
-    for (int64_t j = 0; j < p->n_kv; j++) {
+    const int64_t length = p->kv_lengths ? p->kv_lengths[b] : p->n_kv;
+    double above = 0, below = p->sink ? exp((double)in->sinks[h]) : 0;
+    for (int64_t j = 0; j < length; j++) {
         if (causal && j > i + offset)
             continue;
         if (window && p->window_left >= 0 && j < i + offset - p->window_left)
@@ -257,6 +299,7 @@ static double naive(const struct problem *p, const struct attention_inputs *in, 
         s *= p->scale != 0 ? p->scale : pow((double)p->d_k, -0.5);
         if (p->softcap > 0)
             s = p->softcap * tanh(s / p->softcap);
+        s += naive_bias(p, in, b, h, i, j);
         above += exp(s) * (double)in->v[kj * p->d_v + c];
         below += exp(s);
     }
@@ -298,9 +341,82 @@ static void test_against_naive(void **state)
                 const double got = result.output[row * p.d_v + c];
                 if (!(fabs(got - want) <= 1e-13))
                     fail_msg("case %d row %d: got %.17g, wanted %.17g", i, (int)row, got, want);
-                assert_true(result.magnitude[row * p.d_v + c] >= fabs(got) * (1 - 1e-14));
             }
     }
+}
+
+/* Everything that a problem can ask for, at lengths that are no multiple of a block of keys (64) or
+ * of a group of rows (16): to 1e-12, and every variance is one. */
+static void test_all_modifiers_against_naive(void **state)
+{
+    (void)state;
+    static const int64_t sizes[][2] = {{1, 1}, {17, 65}, {33, 130}, {16, 64}, {5, 200}, {70, 63}};
+    static const int64_t masks[] = {MASK_NONE, MASK_CAUSAL, MASK_WINDOW, MASK_CAUSAL_WINDOW};
+    int number = 0;
+    for (int s = 0; s < LENGTH(sizes); s++)
+        for (int m = 0; m < LENGTH(masks); m++)
+            for (int64_t bias = BIAS_NONE; bias <= BIAS_ALIBI; bias++, number++) {
+                struct problem p = make(sizes[s][0], sizes[s][1], 7, 5);
+                const int64_t lengths[] = {p.n_kv, (p.n_kv + 1) / 2};
+                p.batch = 2;
+                p.heads_q = 4;
+                p.heads_kv = number % 3 == 0 ? 4 : number % 3 == 1 ? 2 : 1;
+                p.layout = number / 2 % 2 ? LAYOUT_BNHD : LAYOUT_BHND;
+                p.mask = masks[m];
+                p.window_left = 20;
+                p.window_right = 3;
+                p.bias = bias;
+                p.sink = number % 2;
+                p.softcap = number % 5 == 0 ? 3 : 0;
+                p.kv_lengths = number % 4 == 3 ? lengths : NULL;
+                struct attention_inputs inputs = random_inputs(&p, (uint64_t)number);
+                const size_t biases = (size_t)problem_bias_dims(&p).count + 1;
+                float *bias_values = arena_array(&arena, biases, sizeof *bias_values);
+                unsigned char *mask = arena_array(&arena, biases, 1);
+                float *sinks = arena_array(&arena, 4, sizeof *sinks);
+                if (bias == BIAS_FLOAT)
+                    inputs_fill_bias(&p, 1, -4096, bias_values);
+                if (bias == BIAS_BOOL)
+                    inputs_fill_mask(&p, mask);
+                inputs_fill_sinks(&p, 1, sinks);
+                inputs.bias = bias_values;
+                inputs.mask = mask;
+                inputs.sinks = sinks;
+                const struct result result = run(&p, &inputs);
+                for (int64_t e = 0; e < result.rows * p.d_v; e++) {
+                    const int64_t row = e / p.d_v;
+                    const double want = naive(&p, &inputs, row / p.n_q / p.heads_q,
+                                              row / p.n_q % p.heads_q, row % p.n_q, e % p.d_v);
+                    if (!(fabs(result.output[e] - want) <= 1e-12))
+                        fail_msg("case %d row %d: got %.17g, wanted %.17g", number, (int)row,
+                                 result.output[e], want);
+                    assert_true(result.expected.variance[e] >= 0 &&
+                                result.expected.variance[e] < 1e-6);
+                    assert_true(result.output[e] == 0 || result.expected.variance[e] > 0);
+                    assert_true(result.expected.coarse[e] >= 0);
+                }
+                arena_free(&arena);
+            }
+}
+
+/* A key is covered where some row would be called wrong without it; one that is hidden, or has no
+ * weight, never is. */
+static void test_covered(void **state)
+{
+    (void)state;
+    struct problem problem = make(1, 4, 1, 2);
+    problem.scale = 1;
+    problem.mask = MASK_CAUSAL;
+    problem.causal_offset = 2; /* the last key is hidden */
+    const float q[] = {1}, k[] = {0, 1, -100, 0}, v[] = {1, 2, -3, 1, 5, 6, 7, 8};
+    const row_index row = 0;
+    unsigned char covered[4] = {0};
+    struct expected expected;
+    assert_int_equal(expected_alloc(&expected, 1, 2), 0);
+    reference_expected(&problem, &(struct attention_inputs){.q = q, .k = k, .v = v}, &row, 1,
+                       &expected, covered);
+    assert_true(covered[0] && covered[1] && !covered[2] && !covered[3]);
+    expected_free(&expected);
 }
 
 static void test_layouts_agree(void **state)
@@ -318,7 +434,10 @@ static void test_layouts_agree(void **state)
     const struct result got = run(&problem, &bnhd);
     assert_memory_not_equal(bhnd.q, bnhd.q, 2 * 4 * 6 * 4 * sizeof(float));
     assert_memory_equal(got.output, want.output, (size_t)want.rows * 3 * sizeof(double));
-    assert_memory_equal(got.score_size, want.score_size, (size_t)want.rows * sizeof(double));
+    assert_memory_equal(got.expected.variance, want.expected.variance,
+                        (size_t)want.rows * 3 * sizeof(double));
+    assert_memory_equal(got.expected.score_error, want.expected.score_error,
+                        (size_t)want.rows * sizeof(double));
     assert_int_equal(row_offset(&problem, 0, 3), 0);
     assert_int_equal(row_offset(&problem, 6, 3), 3);       /* the next head */
     assert_int_equal(row_offset(&problem, 1, 3), 4 * 3);   /* the next row */
@@ -334,7 +453,7 @@ static void test_chosen_rows(void **state)
     const struct result all = run(&problem, &inputs);
     const row_index rows[] = {13, 0, 7};
     double output[6];
-    reference_attention(&problem, &inputs, rows, 3, output, NULL, NULL);
+    reference_attention(&problem, &inputs, rows, 3, output);
     for (int r = 0; r < 3; r++)
         assert_memory_equal(output + 2 * r, all.output + 2 * rows[r], 2 * sizeof *output);
 }
@@ -356,7 +475,7 @@ static void test_thread_count(void **state)
     omp_set_num_threads(before);
     const size_t values = (size_t)one.rows * 32 * sizeof(double);
     assert_memory_equal(one.output, five.output, values);
-    assert_memory_equal(one.magnitude, five.magnitude, values);
+    assert_memory_equal(one.expected.variance, five.expected.variance, values);
 #else
     skip();
 #endif
@@ -371,6 +490,8 @@ int main(void)
         cmocka_unit_test_teardown(test_padding, free_arena),
         cmocka_unit_test_teardown(test_grouped_heads, free_arena),
         cmocka_unit_test_teardown(test_against_naive, free_arena),
+        cmocka_unit_test_teardown(test_all_modifiers_against_naive, free_arena),
+        cmocka_unit_test_teardown(test_covered, free_arena),
         cmocka_unit_test_teardown(test_layouts_agree, free_arena),
         cmocka_unit_test_teardown(test_chosen_rows, free_arena),
         cmocka_unit_test_teardown(test_thread_count, free_arena),

@@ -162,7 +162,13 @@ static const struct {
     {11, "  \"passes\": [], \"x\": [",
      "11: x: unknown key; expected one of: name, title, idea, "
      "source, supports, requires, tune, where, defaults, scratch, "
-     "passes, returns"},
+     "passes, returns, precision"},
+    {10, "  \"scratch\": { \"scores\": [\"n_q\"] }, \"precision\": \"tf16\",",
+     "10: precision: expected f32, tf32, f16 or bf16: what is multiplied is rounded to it"},
+    {10, "  \"scratch\": { \"scores\": [\"n_q\"] }, \"precision\": \"\",",
+     "10: precision: expected f32, tf32, f16 or bf16: what is multiplied is rounded to it"},
+    {10, "  \"scratch\": { \"scores\": [\"n_q\"] }, \"precision\": 16,",
+     "10: precision: expected a string, found 16"},
     {12, PASS("\"groups\": [1, 1]"), "12: passes[0].groups: expected 3 sizes, one a dimension"},
     {12, PASS("\"groups\": [1, \"1+\", 1]"),
      "12: passes[0].groups[1]: expression \"1+\": expected a number, a name or '(' at column 3"},
@@ -212,6 +218,36 @@ static void a_variant_without_passes_is_refused(void **state)
     assert_int_equal(variant_load(&v, "f", "x", text, strlen(text), &arena, &err), -1);
     assert_string_equal(err.message, "f:2: passes: expected at least one pass");
     arena_free(&arena);
+}
+
+/* f32 unless the file says less; each name means its own unit of rounding. */
+static void a_variant_may_declare_its_precision(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *key;
+        enum precision precision;
+        double unit;
+    } cases[] = {{"", PRECISION_F32, 0},
+                 {"\"precision\": \"f32\",", PRECISION_F32, 0},
+                 {"\"precision\": \"tf32\",", PRECISION_TF32, 0x1p-11},
+                 {"\"precision\": \"f16\",", PRECISION_F16, 0x1p-11},
+                 {"\"precision\": \"bf16\",", PRECISION_BF16, 0x1p-8}};
+    for (size_t i = 0; i < COUNT(cases); ++i) {
+        struct arena arena = {0};
+        struct variant v;
+        struct err err = {""};
+        const char *file =
+            arena_print(&arena,
+                        "{\"name\": \"x\", \"supports\": {}, %s \"passes\": [{\"kernel\": \"k\", "
+                        "\"groups\": [1, 1, 1], \"local\": [1, 1, 1]}]}",
+                        cases[i].key);
+        assert_int_equal(variant_load(&v, "f", "x", file, strlen(file), &arena, &err), 0);
+        assert_int_equal(v.precision, cases[i].precision);
+        assert_true(precision_unit(v.precision) == cases[i].unit);
+        variant_free(&v);
+        arena_free(&arena);
+    }
 }
 
 /* The search for a tuning that fits stays short, whatever a file asks for. */
@@ -734,6 +770,7 @@ int main(void)
         cmocka_unit_test(a_full_file_loads),
         cmocka_unit_test(mistakes_name_file_line_and_key_path),
         cmocka_unit_test(a_variant_without_passes_is_refused),
+        cmocka_unit_test(a_variant_may_declare_its_precision),
         cmocka_unit_test(a_search_for_a_tuning_is_bounded),
         cmocka_unit_test(an_impossible_work_group_does_not_fit),
         cmocka_unit_test(the_variants_of_the_repository_load),
