@@ -14,7 +14,7 @@
  *            The scale, the row's maximum, log2(e) and a bias b are 4 roundings of numbers of
  *            their size: (u^2 / 3) (4 s^2 + 2 b^2). softcap adds 5 ulp of tanh and 3 more of its
  *            s: 64 s^2.
- *   exp      a polynomial of degree 4 in f32 (3e-6 at most: keys that are equal all have the same
+ *   exp      a polynomial of degree 4 in f32 (4e-6 at most: keys that are equal all have the same
  *            error), of degree 3 where the storage has 16 bits (6e-5, root mean square):
  *            FlashAttention-4 computes some of them so. With the score's it moves o by
  *            sum p e_j (v - o): e^2 D with D = sum p^2 (v - o)^2, a sink being a key with v = 0.
