@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DTYPES = 3, MANY_GROUP_ITEMS = 1024 };
+enum { DTYPES = 3, SMALL = 3 };
 
 /* A GPU as many are, for its defaults. */
 static const struct device_info some_gpu = {.id = "a GPU",
@@ -33,12 +33,17 @@ static const struct device_info some_gpu = {.id = "a GPU",
                                             .type = "gpu",
                                             .extensions = "",
                                             .local_bytes = 64 << 10,
-                                            .max_work_group = MANY_GROUP_ITEMS};
+                                            .max_work_group = 1024};
+
+/* Tiles for 64 KiB of local memory take a simulator minutes for a shape. All edges are therefore
+ * run with the smallest of these that a variant supports, which has more edges of tiles, too; the
+ * tunings of real devices get the few of little work. */
+static const int64_t small_local_bytes[SMALL] = {4 << 10, 8 << 10, 16 << 10};
 
 struct lint {
     struct setup setup;
     struct oclgrind oclgrind;
-    struct device_info *devices; /* whose tunings are used */
+    struct device_info *devices; /* whose tunings are used: SMALL, then those here, then a GPU */
     int device_count;
     bool *chosen; /* of the tree's variants */
     struct plan *plans;
@@ -139,7 +144,14 @@ static void find_devices(struct lint *lint)
                              &setup->found_count, &err))
         setup->found_count = 0;
     lint->devices =
-        arena_array(&setup->arena, (size_t)setup->found_count + 1, sizeof *lint->devices);
+        arena_array(&setup->arena, (size_t)setup->found_count + SMALL + 1, sizeof *lint->devices);
+    for (int d = 0; d < SMALL; ++d) {
+        struct device_info *small = &lint->devices[lint->device_count++];
+        *small = some_gpu;
+        small->type = "other"; /* variants for any type of device run there */
+        small->local_bytes = small_local_bytes[d];
+        small->max_work_group = 16;
+    }
     for (int d = 0; d < setup->found_count; ++d)
         lint->devices[lint->device_count++] = setup->found[d];
     lint->devices[lint->device_count++] = some_gpu;
@@ -166,7 +178,6 @@ static int open_oclgrind(struct lint *lint, const struct options *options)
                                   .program = lint->setup.supervisor.program,
                                   .kernels_dir = options->kernels,
                                   .folder = folder,
-                                  .local_bytes = some_gpu.local_bytes,
                                   .max_work_group = some_gpu.max_work_group,
                                   .deadline_s = options->deadline_s > 0 ? options->deadline_s : 300,
                                   .stop = interrupt_catch()};
@@ -177,8 +188,6 @@ static int open_oclgrind(struct lint *lint, const struct options *options)
     }
     for (int d = 0; d < lint->device_count; ++d) {
         const struct device_info *device = &lint->devices[d];
-        if (device->local_bytes > oclgrind->local_bytes)
-            oclgrind->local_bytes = device->local_bytes;
         if (device->max_work_group > oclgrind->max_work_group)
             oclgrind->max_work_group = device->max_work_group;
     }
@@ -204,18 +213,22 @@ static bool same_run(const struct cell *a, const struct cell *b, struct arena *a
 }
 
 /* Adds the plan's cells, those that differ in what runs. */
-static void add_cells(struct lint *lint, const struct plan *plan, struct arena *arena)
+static void add_cells(struct lint *lint, const struct plan *plan, bool few, struct arena *arena)
 {
     const int before = lint->cell_count;
     lint->cells =
         arena_grow(&lint->setup.arena, lint->cells, (size_t)lint->cell_count,
                    (size_t)lint->cell_count + (size_t)plan->count + 1, sizeof *lint->cells);
     for (int c = 0; c < plan->count; ++c) {
-        bool is_new = plan->cells[c].fate == CELL_RUN;
+        const struct cell *cell = &plan->cells[c];
+        bool is_new = cell->fate == CELL_RUN && (cell->device < SMALL || few);
+        for (int i = 0; i < c && is_new; ++i) /* a smaller one will do */
+            is_new = cell->device >= SMALL || plan->cells[i].fate != CELL_RUN ||
+                     strcmp(plan->cells[i].variant->name, cell->variant->name) != 0;
         for (int i = before; i < lint->cell_count && is_new; ++i)
-            is_new = !same_run(lint->cells[i], &plan->cells[c], arena);
+            is_new = !same_run(lint->cells[i], cell, arena);
         if (is_new)
-            lint->cells[lint->cell_count++] = &plan->cells[c];
+            lint->cells[lint->cell_count++] = cell;
     }
 }
 
@@ -242,6 +255,7 @@ static int plan_edge(struct lint *lint, const struct options *options, int edge,
     any_request(lint, &request);
     request.only_variants = computing(lint, &problem, arena);
     request.problem = &problem;
+    request.filter = options->filter;
     if (!*request.only_variants)
         return EXIT_OK;
     struct plan *plans = &lint->plans[lint->plan_count];
@@ -254,7 +268,7 @@ static int plan_edge(struct lint *lint, const struct options *options, int edge,
     if (options->quick)
         keep_turn(plans, edge);
     for (int d = 0; d < DTYPES; ++d)
-        add_cells(lint, &plans[d], arena);
+        add_cells(lint, &plans[d], edge < EDGES_FEW, arena);
     return EXIT_OK;
 }
 

@@ -3,14 +3,18 @@
 #include <assert.h>
 
 static const char *const edges[] = {
+    /* EDGES_FEW, which have little work but rows, keys and columns past an end in every tile. */
     "{\"n\": 1, \"d_k\": 1}",
-    "{\"n_q\": 1, \"n_kv\": 17, \"heads_q\": 4, \"heads_kv\": 2, \"d_k\": 72}",
-    "{\"n_q\": 17, \"n_kv\": 31, \"d_k\": 5, \"d_v\": 17, \"mask\": \"causal\", \"layout\": "
-    "\"bnhd\","
+    "{\"n_q\": 5, \"n_kv\": 17, \"d_k\": 5, \"d_v\": 7, \"mask\": \"causal\", \"layout\": "
+    "\"bnhd\"}",
+    "{\"n_q\": 2, \"n_kv\": 7, \"d_k\": 17, \"batch\": 2, \"kv_lengths\": [0, 5], \"bias\": "
+    "\"bool\"}",
+    "{\"n_q\": 17, \"n_kv\": 31, \"d_k\": 16, \"mask\": \"causal\", \"layout\": \"bnhd\","
     " \"heads\": 2}",
-    "{\"n_q\": 15, \"n_kv\": 63, \"d_k\": 16, \"mask\": \"window\", \"window_left\": 3,"
+    "{\"n_q\": 1, \"n_kv\": 17, \"heads_q\": 2, \"heads_kv\": 1, \"d_k\": 72}",
+    "{\"n_q\": 15, \"n_kv\": 33, \"d_k\": 16, \"mask\": \"window\", \"window_left\": 3,"
     " \"window_right\": 2, \"sink\": true, \"softcap\": 5}",
-    "{\"n\": 65, \"d_k\": 8}",
+    "{\"n\": 33, \"d_k\": 8}",
     "{\"n_q\": 7, \"n_kv\": 33, \"d_k\": 7, \"heads_q\": 2, \"heads_kv\": 1, \"bias\": \"float\","
     " \"bias_shape\": \"1hqk\", \"mask\": \"causal\"}",
     "{\"n_q\": 3, \"n_kv\": 29, \"d_k\": 16, \"batch\": 2, \"kv_lengths\": [0, 23], \"bias\": "
@@ -19,9 +23,8 @@ static const char *const edges[] = {
     " \"mask\": \"causal+window\", \"window_left\": 8}",
     "{\"n_q\": 11, \"n_kv\": 13, \"d_k\": 4, \"returns\": \"weights\", \"mask\": \"causal\"}",
     "{\"n_q\": 5, \"n_kv\": 6, \"d_k\": 3, \"returns\": \"scores\"}",
-    "{\"n_q\": 2, \"n_kv\": 257, \"d_k\": 4}",
-    "{\"n_q\": 1, \"n_kv\": 513, \"d_k\": 16, \"sink\": true}",
-    "{\"n_q\": 2, \"n_kv\": 5, \"d_k\": 256}",
+    "{\"n_q\": 2, \"n_kv\": 65, \"d_k\": 4}",
+    "{\"n_q\": 1, \"n_kv\": 130, \"d_k\": 3, \"sink\": true}",
     /* The rotation that an attention variant does as it loads. */
     "{\"op\": \"mha\", \"heads\": 2, \"d_k\": 6, \"n\": 17, \"position\": \"rope_in_load\"}",
     "{\"op\": \"mha\", \"heads\": 2, \"d_k\": 5, \"n\": 9, \"position\": \"rope\", \"biases\": "

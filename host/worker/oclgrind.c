@@ -11,7 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LOG_BYTES_MAX = 64 << 20 };
+/* LIBRARY_LOCAL_BYTES: what OpenCL promises, and a library may count on. */
+enum { LOG_BYTES_MAX = 64 << 20, LIBRARY_LOCAL_BYTES = 32 << 10 };
 static const double leave_s = 30; /* what a worker has for its end, which writes the log */
 
 const char *oclgrind_find(struct arena *arena)
@@ -28,15 +29,15 @@ const char *oclgrind_find(struct arena *arena)
 }
 
 /* Starts a worker; log: where Oclgrind writes, or NULL. */
-static int start(const struct oclgrind *with, struct process *process, const char *log,
-                 struct arena *arena, struct err *err)
+static int start(const struct oclgrind *with, struct process *process, int64_t local_bytes,
+                 const char *log, struct arena *arena, struct err *err)
 {
     const char *argv[] = {with->path, "--num-threads", "1", "--data-races", "--uninitialized",
                           "--check-api",
                           /* Oclgrind 21.10 does not know `freeze`, which optimised code has, and
                            * then finds undefined values. */
-                          "--build-options", "-cl-opt-disable", "--local-mem-size",
-                          arena_print(arena, "%" PRId64, with->local_bytes), "--max-wgsize",
+                          "--build-options", "-cl-opt-disable -DOCLGRIND", "--local-mem-size",
+                          arena_print(arena, "%" PRId64, local_bytes), "--max-wgsize",
                           arena_print(arena, "%" PRId64, with->max_work_group),
                           log ? "--log" : "--num-threads", log ? log : "1", with->program, "worker",
                           with->kernels_dir ? "--kernels" : NULL, with->kernels_dir, NULL};
@@ -46,6 +47,29 @@ static int start(const struct oclgrind *with, struct process *process, const cha
     result = process_start(process, argv, err);
     signal(SIGPIPE, SIG_IGN);
     return result;
+}
+
+static int64_t local_bytes_of_part(const struct variant *variant, const struct problem *problem,
+                                   const struct tuning *tuning)
+{
+    int64_t bytes = 0;
+    if (variant_size(variant->local_bytes, problem, tuning, &bytes, NULL) || bytes < 1)
+        bytes = 1;
+    return variant->library && bytes < LIBRARY_LOCAL_BYTES ? LIBRARY_LOCAL_BYTES : bytes;
+}
+
+/* Twice what the variant declares, since Oclgrind 21.10 counts the arrays of gemm_bias as gemm's,
+ * too, and no more: its time for a barrier grows with the local memory that a device has. */
+static int64_t local_bytes_of(const struct cell *cell)
+{
+    int64_t most = local_bytes_of_part(cell->variant, &cell->problem, &cell->tuning);
+    for (int p = 0; p < cell->variant->part_count; ++p) {
+        const struct part *part = &cell->variant->parts[p];
+        const struct tuning own = variant_part_tuning(cell->variant, p, &cell->tuning);
+        const int64_t bytes = local_bytes_of_part(part->variant, &part->problem, &own);
+        most = bytes > most ? bytes : most;
+    }
+    return 2 * most;
 }
 
 static cJSON *request_of(const char *step)
@@ -62,7 +86,7 @@ struct talk {
     struct process process;
     double until_s;
     enum outcome outcome;
-    const char *step;
+    char step[16];
     cJSON *reply; /* to the last request */
     struct err why;
 };
@@ -72,7 +96,7 @@ static bool ask(struct talk *talk, cJSON *request)
 {
     const double left_s = talk->until_s - clock_now_s();
     cJSON_Delete(talk->reply);
-    talk->step = json_peek_string(request, "do");
+    snprintf(talk->step, sizeof talk->step, "%s", json_peek_string(request, "do"));
     talk->outcome = process_ask(&talk->process, request, left_s > 0 ? left_s : 0, talk->with->stop,
                                 &talk->reply, &talk->why);
     const bool said = talk->outcome == OUTCOME_REPLY;
@@ -87,7 +111,7 @@ static bool ask(struct talk *talk, cJSON *request)
 int oclgrind_open(struct oclgrind *with, struct arena *arena, struct err *err)
 {
     struct talk talk = {.with = with, .until_s = clock_now_s() + 60};
-    if (start(with, &talk.process, NULL, arena, err))
+    if (start(with, &talk.process, LIBRARY_LOCAL_BYTES, NULL, arena, err))
         return -1;
     cJSON *request = request_of("enumerate");
     cJSON_AddStringToObject(request, "backend", "opencl");
@@ -204,7 +228,7 @@ void oclgrind_run(const struct oclgrind *with, const struct cell *cell, int numb
     struct text log = {0};
     const char *path = arena_print(arena, "%s/%d.log", with->folder, number);
     *result = (struct oclgrind_result){.reason = ""};
-    if (start(with, &talk.process, path, arena, &talk.why)) {
+    if (start(with, &talk.process, local_bytes_of(cell), path, arena, &talk.why)) {
         add(result, FINDING_CRASH, talk.why.message, arena);
         return;
     }

@@ -15,14 +15,14 @@
 #include <signal.h>
 
 struct oclgrind {
-    const char *path;        /* of Oclgrind's program */
-    const char *program;     /* this program */
-    const char *kernels_dir; /* --kernels, or NULL */
-    const char *folder;      /* where logs are written, and removed after they are read */
-    int64_t local_bytes, max_work_group; /* of the device that it plays */
-    double deadline_s;                   /* of a process, from its start to its end */
-    const volatile sig_atomic_t *stop;   /* 2: end now */
-    struct device_info device;           /* what it calls itself; set by oclgrind_open */
+    const char *path;                  /* of Oclgrind's program */
+    const char *program;               /* this program */
+    const char *kernels_dir;           /* --kernels, or NULL */
+    const char *folder;                /* where logs are written, and removed after they are read */
+    int64_t max_work_group;            /* of the device that it plays */
+    double deadline_s;                 /* of a process, from its start to its end */
+    const volatile sig_atomic_t *stop; /* 2: end now */
+    struct device_info device;         /* what it calls itself; set by oclgrind_open */
 };
 
 /* Where `oclgrind` is on the PATH; NULL: nowhere. */

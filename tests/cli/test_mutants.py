@@ -14,7 +14,7 @@ import mutation  # noqa: E402
 
 class Lists(ProgramTest):
     def test_every_mutant_applies_and_has_a_valid_problem(self):
-        for name in ("mutants.json", "bugs.json"):
+        for name in ("mutants.json",):
             mutants = mutation.load(mutation.HERE / name)
             kernels = self.folder / name.removesuffix(".json")
             mutation.build_all(mutation.tuned_controls(mutants) + mutants, kernels)
@@ -25,12 +25,21 @@ class Lists(ProgramTest):
             self.assertEqual({cell["variant"] for cell in json.loads(plan)["cells"]},
                              {mutant["name"] for mutant in mutants})
 
+    def test_every_bug_applies_and_there_are_some_of_each_kind(self):
+        bugs = mutation.load(mutation.HERE / "bugs.json")
+        for bug in bugs:
+            (self.folder / bug["name"]).mkdir()
+            mutation.build(bug, self.folder / bug["name"])
+            self.assertTrue(bug["mistake"] and bug["kind"])
+        self.assertLessEqual({"out-of-bounds", "data-race", "uninitialised", "barrier-divergence",
+                              "misaligned", "api"}, {bug["kind"] for bug in bugs})
+
     def test_every_kind_of_kernel_has_mutants(self):
         mutants = mutation.load(mutation.HERE / "mutants.json")
         self.assertGreaterEqual(len(mutants), 60)
         self.assertLessEqual({"naive", "tiled", "fused", "split_kv"},
                              {mutant["variant"] for mutant in mutants})
-        self.assertGreaterEqual(len(mutation.load(mutation.HERE / "bugs.json")), 8)
+        self.assertGreaterEqual(len(mutation.load(mutation.HERE / "bugs.json")), 12)
 
 
 class Edits(unittest.TestCase):
