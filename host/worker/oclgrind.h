@@ -29,7 +29,7 @@ struct oclgrind {
 const char *oclgrind_find(struct arena *arena);
 
 /* Starts it once and asks for its device. */
-int oclgrind_open(struct oclgrind *oclgrind, struct arena *arena, struct err *err);
+int oclgrind_open(struct oclgrind *with, struct arena *arena, struct err *err);
 
 struct oclgrind_result {
     struct finding *findings; /* also of a process that died */
@@ -41,7 +41,7 @@ struct oclgrind_result {
 
 /* `number` names the log. May be called by several threads at once, each with an arena of its own.
  * The output is judged like any other: `wrong` is a finding, where the log has none. */
-void oclgrind_run(const struct oclgrind *oclgrind, const struct cell *cell, int number,
+void oclgrind_run(const struct oclgrind *with, const struct cell *cell, int number,
                   struct oclgrind_result *result, struct arena *arena);
 
 #endif
