@@ -56,6 +56,9 @@ def load(only):
     wrong = [m for name in ("mutants.json", "operations.json", "mutants_long.json")
              for m in mutation.load(mutation.HERE / name)]
     right = [{**c, "right": True} for c in mutation.load(mutation.HERE / "controls.json")]
+    for mutant in wrong + right:
+        if "own" in shapes_of(mutant) and not {"n", "n_q"} & set(mutant["problem"]):
+            sys.exit(f"{mutant['name']}: its problem has no length of its own")
     return [m for m in wrong + right if not only or only in m["name"]]
 
 
@@ -185,7 +188,7 @@ def rows_of(rows, mutant, shape, dtype):
 # ---- judging -------------------------------------------------------------------------------------
 
 def nmse(row):
-    value = (row["check"] or {}).get("nmse")
+    value = (row.get("check") or {}).get("nmse")
     return math.inf if value is None else value
 
 
