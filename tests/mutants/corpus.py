@@ -188,8 +188,9 @@ def rows_of(rows, mutant, shape, dtype):
 # ---- judging -------------------------------------------------------------------------------------
 
 def nmse(row):
+    """Infinite where it was not measured: without a check, or of an output with NaN in it."""
     value = (row.get("check") or {}).get("nmse")
-    return math.inf if value is None else value
+    return math.inf if value is None or (row["status"] == "wrong" and value == 0) else value
 
 
 def is_material(mutant, row, right):
