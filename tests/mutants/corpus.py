@@ -117,7 +117,7 @@ def suite_of(chosen, name_of):
             by_problem[problem] |= set(name_of(mutant))
     suite = mutation.make_suite([(str(i), json.loads(problem), sorted(names) or None)
                                  for i, (problem, names) in enumerate(by_problem.items())])
-    suite["deadlines"] = {"build_s": 120, "run_s": 120}
+    suite["deadlines"] = {"build_s": 600, "run_s": 600}  # PoCL may compile for a minute
     samples = max(mutant.get("samples", 1) for mutant, _ in chosen)
     suite["measure"] = {**suite["measure"], "min_samples": samples,
                         "max_time_s": 0.001 if samples == 1 else 2}
