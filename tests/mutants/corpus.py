@@ -74,7 +74,9 @@ def shapes_of(mutant):
     has_own = any(key in problem for key in ("n", "n_q"))
     if is_operation(mutant) or "kv_lengths" in problem:
         return ["own"]
-    return [name for name in SHAPES if name != "own" or has_own]
+    few_rows = mutant["variant"] == "split_kv"
+    return [name for name in SHAPES
+            if (name != "own" or has_own) and not (name == "prefill" and few_rows)]
 
 
 def problem_of(mutant, shape, dtype):
@@ -188,9 +190,10 @@ def rows_of(rows, mutant, shape, dtype):
 # ---- judging -------------------------------------------------------------------------------------
 
 def nmse(row):
-    """Infinite where it was not measured: without a check, or of an output with NaN in it."""
+    """Infinite where it was not measured: without a check, or of an output with NaN in it, whose
+    other elements it may have been measured of."""
     value = (row.get("check") or {}).get("nmse")
-    return math.inf if value is None or (row["status"] == "wrong" and value == 0) else value
+    return math.inf if value is None or "NaN" in (row["reason"] or "") else value
 
 
 def is_material(mutant, row, right):
