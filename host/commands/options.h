@@ -31,7 +31,7 @@ struct options {
     double budget_s, deadline_s;                  /* 0: not given */
     double threshold;                             /* 0.03: 3 % */
     int64_t seed, quarantine, head, batch, ranks; /* head -1: all */
-    bool json, quiet, help, no_lock, no_program_cache, no_tuning, retune, no_quirks, go_on, fom;
+    bool json, quiet, help, no_lock, no_program_cache, no_tuning, retune, no_quirks, go_on, fom, quick;
     const char *args[ARGS_LIMIT]; /* the command's own arguments: suites or files */
     int arg_count;
 };
@@ -68,6 +68,7 @@ int command_devices(const struct options *options);
 int command_doctor(const struct options *options);
 int command_docs(const struct options *options);
 int command_inspect(const struct options *options);
+int command_lint(const struct options *options);
 int command_merge(const struct options *options);
 int command_plan(const struct options *options);
 int command_report(const struct options *options);

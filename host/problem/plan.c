@@ -119,17 +119,19 @@ static int unknown_variant(const struct plan_request *request, const char *name,
     return -1;
 }
 
-static int check_only_variants(const struct plan_request *request, struct arena *arena,
-                               struct err *err)
+int plan_check_variants(const struct plan_request *request, struct err *err)
 {
-    for (const char *at = request->only_variants; at && *at;) {
+    struct arena arena = {0};
+    int result = 0;
+    for (const char *at = request->only_variants; at && *at && result == 0;) {
         const size_t length = strcspn(at, ",");
-        const char *name = arena_copy_bytes(arena, at, length);
+        const char *name = arena_copy_bytes(&arena, at, length);
         if (!find_variant(request, name))
-            return unknown_variant(request, name, err);
+            result = unknown_variant(request, name, err);
         at += length + (at[length] == ',');
     }
-    return 0;
+    arena_free(&arena);
+    return result;
 }
 
 int plan_check_suites(const struct plan_request *request, struct err *err)
@@ -338,11 +340,10 @@ static void identify(struct plan *plan)
 int plan_build(struct plan *plan, const struct plan_request *request, struct err *err)
 {
     *plan = (struct plan){.devices = request->devices, .device_count = request->device_count};
-    struct arena scratch = {0};
     struct entries entries = {0};
     regex_t filter;
     bool have_filter = false;
-    int result = check_only_variants(request, &scratch, err);
+    int result = plan_check_variants(request, err);
     if (result == 0 && request->filter) {
         const int status = regcomp(&filter, request->filter, REG_EXTENDED | REG_NOSUB);
         char why[128];
@@ -360,7 +361,6 @@ int plan_build(struct plan *plan, const struct plan_request *request, struct err
         identify(plan);
     if (have_filter)
         regfree(&filter);
-    arena_free(&scratch);
     if (result)
         plan_free(plan);
     return result;

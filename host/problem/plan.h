@@ -58,6 +58,9 @@ struct plan_request {
     int64_t host_bytes;            /* memory of the host for the reference; 0: unknown */
 };
 
+/* Does only_variants name only variants that there are? -1 with a suggestion if not. */
+int plan_check_variants(const struct plan_request *request, struct err *err);
+
 /* Do the suites name only variants that there are? -1 with file, line and key path if not. */
 int plan_check_suites(const struct plan_request *request, struct err *err);
 

@@ -17,6 +17,7 @@ enum { FILE_BYTES_MAX = 4 << 20, INCLUDE_DEPTH_MAX = 16, FILES_MAX = 64 };
 struct file {
     const char *path, *shown, *text;
     size_t length;
+    bool built_in;
 };
 
 struct files {
@@ -90,7 +91,7 @@ static int read_folder(struct files *files, const char *path, const char *name, 
             add_file(files,
                      (struct file){arena_print(arena, "%s/%s", name, entry->d_name), shown,
                                    arena_copy_bytes(arena, text_get(&text), text.length),
-                                   text.length},
+                                   text.length, false},
                      arena);
         text_free(&text);
     }
@@ -279,6 +280,14 @@ static int load_tunings(struct kernel_tree *tree, const struct file *file, struc
     return tunings_load(&tree->tunings, &document, own, own != NULL, &tree->arena, err);
 }
 
+static void list_files(struct kernel_tree *tree, const struct files *files)
+{
+    tree->files = arena_array(&tree->arena, (size_t)files->count + 1, sizeof *tree->files);
+    for (int i = 0; i < files->count; ++i)
+        tree->files[tree->file_count++] = (struct kernel_file){
+            files->items[i].path, files->items[i].shown, !files->items[i].built_in};
+}
+
 int kernel_tree_load(struct kernel_tree *tree, const char *folder, struct err *err)
 {
     struct files files = {0};
@@ -287,13 +296,15 @@ int kernel_tree_load(struct kernel_tree *tree, const char *folder, struct err *e
         add_file(&files,
                  (struct file){embedded_files[i].path,
                                arena_print(&tree->arena, "kernels/%s", embedded_files[i].path),
-                               (const char *)embedded_files[i].data, embedded_files[i].length},
+                               (const char *)embedded_files[i].data, embedded_files[i].length,
+                               true},
                  &tree->arena);
     int result = load_peaks(tree, &files, err); /* before a folder can replace anything */
     if (result == 0 && folder)
         result = read_tree(&files, folder, &tree->arena, err);
     if (files.count)
         qsort(files.items, (size_t)files.count, sizeof *files.items, compare_paths);
+    list_files(tree, &files);
     tree->variants = arena_array(&tree->arena, (size_t)files.count + 1, sizeof *tree->variants);
     for (int i = 0; i < files.count && result == 0; ++i)
         if (text_ends(files.items[i].path, "/variant.json")) {
@@ -314,6 +325,14 @@ const struct variant *kernel_tree_find(const struct kernel_tree *tree, const cha
     for (int i = 0; i < tree->count; ++i)
         if (strcmp(tree->variants[i].name, name) == 0)
             return &tree->variants[i];
+    return NULL;
+}
+
+const struct kernel_file *kernel_tree_file(const struct kernel_tree *tree, const char *path)
+{
+    for (int i = 0; i < tree->file_count; ++i)
+        if (strcmp(tree->files[i].path, path) == 0)
+            return &tree->files[i];
     return NULL;
 }
 

@@ -10,9 +10,18 @@
 #include "problem/tunings.h"
 #include "problem/variant.h"
 
+/* A file of the tree. */
+struct kernel_file {
+    const char *path;  /* what #line and compilers call it: "fused/fused.cl", "include/block.clh" */
+    const char *shown; /* where people find it: "kernels/fused/fused.cl", or in the folder given */
+    bool given;        /* by the folder, not built in */
+};
+
 struct kernel_tree {
     struct variant *variants; /* sorted by name */
     int count;
+    struct kernel_file *files;
+    int file_count;
     const char *peaks;      /* the program of kernels/peaks: always the built-in one */
     struct tunings tunings; /* that came with them: <variant>/<name>.tuning.json */
     struct arena arena;
@@ -24,6 +33,8 @@ struct kernel_tree {
 int kernel_tree_load(struct kernel_tree *tree, const char *folder, struct err *err);
 /* By name, also frames. */
 const struct variant *kernel_tree_find(const struct kernel_tree *tree, const char *name);
+/* By its path; NULL: there is none. */
+const struct kernel_file *kernel_tree_file(const struct kernel_tree *tree, const char *path);
 /* kernels/quirks.json as it was at build time; strings live in the arena. */
 int kernel_tree_quirks(struct quirk_list *quirks, struct arena *arena, struct err *err);
 void kernel_tree_free(struct kernel_tree *tree);

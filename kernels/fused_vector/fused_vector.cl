@@ -180,7 +180,10 @@ attend(struct rows *rows, __global const vec *k, __global const vec *v, int key,
     for (int i = 0; i < ROWS * VECS; i++) {
         const vec relative =
             START_FROM_MAXIMUM ? scores[i] : scores[i] + (vec)(rows->start[i / VECS]);
-        top[i % VECS] = i >= VECS && top[i % VECS] > relative ? top[i % VECS] : relative;
+        if (i < VECS)
+            top[i] = relative;
+        else
+            top[i % VECS] = top[i % VECS] > relative ? top[i % VECS] : relative;
     }
 #pragma unroll
     for (int c = 1; c < VECS; c++)

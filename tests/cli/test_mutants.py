@@ -14,8 +14,11 @@ import mutation  # noqa: E402
 
 class Lists(ProgramTest):
     def test_every_mutant_applies_and_has_a_valid_problem(self):
-        for name in ("mutants.json", "bugs.json"):
-            mutants = mutation.load(mutation.HERE / name)
+        for name in ("mutants.json", "mutants_long.json", "controls.json"):
+            mutants = [m for m in mutation.load(mutation.HERE / name) if "op" not in m["problem"]]
+            for mutant in mutants:
+                if not {"n", "n_q"} & set(mutant["problem"]):
+                    mutant["problem"] = {**mutant["problem"], "n": 64}
             kernels = self.folder / name.removesuffix(".json")
             mutation.build_all(mutation.tuned_controls(mutants) + mutants, kernels)
             self.write("s.json", mutation.make_suite([(m["name"], m["problem"], [m["name"]])
@@ -25,12 +28,43 @@ class Lists(ProgramTest):
             self.assertEqual({cell["variant"] for cell in json.loads(plan)["cells"]},
                              {mutant["name"] for mutant in mutants})
 
+    def test_mutants_of_operations_apply(self):
+        for name in ("operations.json", "mutants_long.json", "controls.json"):
+            for mutant in mutation.load(mutation.HERE / name):
+                if "op" in mutant["problem"]:
+                    place = self.folder / mutant["name"]
+                    place.mkdir()
+                    mutation.build({**mutant, "name": mutant["variant"]}, place)
+                    self.write("s.json", mutation.make_suite([("own", mutant["problem"], None)]))
+                    self.attnbench("plan", "s.json", "--device", "null", "--kernels", place, status=OK)
+
+    def test_the_corpus_is_large_and_has_both_sides(self):
+        wrong = [m for name in ("mutants.json", "operations.json", "mutants_long.json")
+                 for m in mutation.load(mutation.HERE / name)]
+        right = mutation.load(mutation.HERE / "controls.json")
+        self.assertGreaterEqual(len(wrong), 150)
+        self.assertGreaterEqual(len(right), 25)
+        self.assertEqual(len({m["name"] for m in wrong + right}), len(wrong + right))
+        self.assertGreaterEqual(sum(bool(m.get("always")) for m in wrong), 11)
+        self.assertLessEqual({"naive", "tiled", "fused", "fused_vector", "fused_tiled", "split_kv",
+                              "clblast", "additive", "mha", "encoder_layer", "decoder_layer",
+                              "rnn_steps", "rnn_persistent"}, {m["variant"] for m in wrong})
+
+    def test_every_bug_applies_and_there_are_some_of_each_kind(self):
+        bugs = mutation.load(mutation.HERE / "bugs.json")
+        for bug in bugs:
+            (self.folder / bug["name"]).mkdir()
+            mutation.build(bug, self.folder / bug["name"])
+            self.assertTrue(bug["mistake"] and bug["kind"])
+        self.assertLessEqual({"out-of-bounds", "data-race", "uninitialised", "barrier-divergence",
+                              "misaligned", "api"}, {bug["kind"] for bug in bugs})
+
     def test_every_kind_of_kernel_has_mutants(self):
         mutants = mutation.load(mutation.HERE / "mutants.json")
         self.assertGreaterEqual(len(mutants), 60)
         self.assertLessEqual({"naive", "tiled", "fused", "split_kv"},
                              {mutant["variant"] for mutant in mutants})
-        self.assertGreaterEqual(len(mutation.load(mutation.HERE / "bugs.json")), 8)
+        self.assertGreaterEqual(len(mutation.load(mutation.HERE / "bugs.json")), 12)
 
 
 class Edits(unittest.TestCase):

@@ -13,9 +13,11 @@ A mutant is an object in a list like mutants.json:
               take by itself
     problem   problem keys
     inputs    their kind; random unless given
+    dtypes, shapes, always, samples    see corpus.py
 
 ATTNBENCH names the binary and ATTNBENCH_SOURCE the repository; ctest sets both.
 """
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -132,14 +134,10 @@ def finish(process, out):
 
 def run_parallel(jobs, folder, limit=2):
     """`jobs`: (name, suite, options) each; their rows by name, `limit` runs at a time."""
-    rows, running = {}, []
-    for name, suite, options in jobs:
+    def run(job):
+        name, suite, options = job
         path, out = folder / f"{name}.json", folder / f"{name}-results.json"
         write_json(path, suite)
-        running.append((name, start(path, out, *options), out))
-        if len(running) == limit:
-            first, process, first_out = running.pop(0)
-            rows[first] = finish(process, first_out)
-    for name, process, out in running:
-        rows[name] = finish(process, out)
-    return rows
+        return name, finish(start(path, out, *options), out)
+    with concurrent.futures.ThreadPoolExecutor(limit) as pool:
+        return dict(pool.map(run, jobs))

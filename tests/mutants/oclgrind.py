@@ -1,9 +1,7 @@
 #!/usr/bin/env python3
-"""Every variant under Oclgrind, whose log must stay empty, and bugs that it must report.
-
-oclgrind.py clean     edge shapes, all checks on; tunings small enough for a simulator
-oclgrind.py bugs      each bug of bugs.json makes the log say what its "report" expects
-oclgrind.py small     16 KiB of local memory, work-groups of 16 or 64: right or unsupported
+"""Every variant on small devices, which Oclgrind plays: 16 KiB of local memory, work-groups of 16 or
+64. Each cell is right or unsupported, and the log stays empty. What attnbench lint finds is tested in
+lint.py.
 
 Oclgrind's exit status is the program's own, so the log is what counts.
 """
@@ -20,21 +18,6 @@ import tempfile
 
 import mutation
 
-# Variants that are not listed run as they are tuned for GPUs, which takes a simulator long.
-SMALL = {
-    "naive": {"WG": 16},
-    "tiled": {"TILE_M": 16, "TILE_N": 16, "TILE_K": 16, "GRID_M": 4, "GRID_N": 4,
-              "SOFTMAX_WG": 16},
-    "fused": {"BLOCK_Q": 8, "BLOCK_KV": 16, "GRID_M": 4, "GRID_N": 4, "CHUNK": 8},
-    "fused_tiled": {"BLOCK_Q": 16, "BLOCK_KV": 16, "GRID_M": 4, "GRID_N": 4, "CHUNK": 4,
-                    "Q_RESIDENT": 1, "PREFETCH": 0},
-    "fused_vector": {"VEC": 4, "VECS": 2, "ROWS": 4, "BLOCK_Q": 12},
-    "split_kv": {"WG": 16, "LANES": 4, "BLOCK_KV": 32, "BLOCK_ROWS": 4, "VEC": 4, "SPLIT": 128},
-    "clblast": {"SOFTMAX_WG": 16},
-}
-# Oclgrind 21.10 does not know an instruction of optimised code, and finds undefined values there.
-ALL_CHECKS = ["--build-options", "-cl-opt-disable", "--data-races", "--uninitialized",
-              "--check-api"]
 # 1, primes, and one around the tiles of 8 and 16 above.
 EDGES = [{"n_q": q, "n_kv": kv} for q, kv in [(1, 1), (1, 17), (7, 15), (8, 16), (9, 31), (17, 7)]]
 FEATURES = [
@@ -45,25 +28,6 @@ FEATURES = [
     {"d_k": 9, "dtype": "bf16", "bias": "alibi", "batch": 2, "returns": "weights"},
 ]
 
-
-# Every operation beside attention, with what computes it or stands in its frame.
-OPERATIONS = [
-    {"op": "mha", "heads": 2, "d_k": 5, "n": 9, "position": "rope", "biases": True},
-    {"op": "mha", "d_k": 6, "n": 9, "position": "relative", "layout": "bnhd", "dtype": "f16"},
-    {"op": "encoder_layer", "heads": 2, "d_k": 4, "n": 7, "layers": 2, "position": "sinusoidal",
-     "biases": True, "activation": "gelu", "d_ff": 9},
-    {"op": "decoder_layer", "heads": 2, "d_k": 4, "n_q": 5, "n_kv": 7, "mask": "causal",
-     "layer_norm": "pre", "dtype": "bf16", "d_ff": 9},
-    {"op": "rnn", "n": 4, "d_model": 7, "rnn_cell": "lstm", "batch": 2},
-    {"op": "rnn", "n": 4, "d_model": 16, "rnn_cell": "gru", "dtype": "f16"},
-    {"op": "bahdanau", "n_q": 3, "n_kv": 5, "d_model": 7, "d_k": 9, "batch": 2},
-]
-
-
-def variants():
-    """Those of attention."""
-    return sorted(path.parent.name for path in mutation.KERNELS.glob("*/variant.json")
-                  if "op" not in json.loads(path.read_text())["supports"])
 
 
 def reports_of(log):
@@ -118,46 +82,6 @@ def report_run(name, rows, log):
     return len(bad) + bool(log)
 
 
-def clean(folder):
-    tuned = [{"name": f"small_{variant}", "variant": variant, "tuning": SMALL[variant]}
-             for variant in variants() if variant in SMALL]
-    mutation.build_all(tuned, folder / "kernels")
-    names = [one["name"] for one in tuned] + [v for v in variants() if v not in SMALL]
-    sweeps = {name: [(f"{f}-{e}", {**feature, **edge}, [name])
-                     for f, feature in enumerate(FEATURES) for e, edge in enumerate(EDGES)]
-              for name in names}
-    sweeps["operations"] = [(str(i), one, ["small_naive", "rnn_steps", "rnn_persistent", "additive"])
-                            for i, one in enumerate(OPERATIONS)]
-    names.append("operations")
-    # A worker for each cell: Oclgrind 21.10 takes a buffer at a released one's address for
-    # uninitialised.
-    jobs = [(name, sweeps[name], folder, [*ALL_CHECKS, "--local-mem-size", "65536"],
-             "--isolate", "cell", "--kernels", str(folder / "kernels")) for name in names]
-    bad = 0
-    for job, (rows, log) in side_by_side(jobs):
-        bad += report_run(job[0], rows, log)
-        if not any(row["status"] == "ok" for row in rows):
-            print(f"{job[0]} was never tried")
-            bad += 1
-    return bad
-
-
-def bugs(folder):
-    listed = mutation.load(mutation.HERE / "bugs.json")
-    mutation.build_all(listed, folder / "kernels")
-    jobs = [(bug["name"], [("bug", bug["problem"], [bug["name"]])], folder,
-             [*ALL_CHECKS, "--local-mem-size", "65536"], "--kernels", str(folder / "kernels"))
-            for bug in listed]
-    missed = 0
-    for bug, (_, (_, log)) in zip(listed, side_by_side(jobs)):
-        found = re.search(f".*{bug['report']}.*", log)
-        print(f"{bug['name']:34} {'found' if found else 'MISSED'}  {bug['mistake']}", flush=True)
-        if not found:
-            print(f"    expected {bug['report']} in: {log[:600]}")
-        missed += not found
-    return missed
-
-
 def small(folder):
     problems = [{**edge, **feature, "d_k": d_k} for edge in EDGES[2:5] for feature in FEATURES[:2]
                 for d_k in (16, 64)]
@@ -172,15 +96,13 @@ def small(folder):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["clean", "bugs", "small"])
-    args = parser.parse_args()
+    argparse.ArgumentParser(description=__doc__).parse_args()
     if not shutil.which("oclgrind"):
         print("oclgrind is not installed")
         return mutation.SKIP
     os.environ["ATTNBENCH_BARE_BUFFERS"] = "1"
     with tempfile.TemporaryDirectory(prefix="attnbench-oclgrind-") as temporary:
-        bad = {"clean": clean, "bugs": bugs, "small": small}[args.what](pathlib.Path(temporary))
+        bad = small(pathlib.Path(temporary))
     print(f"{bad} failures")
     return 1 if bad else 0
 
