@@ -1,5 +1,6 @@
 #include "commands/options.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -98,6 +99,12 @@ static const struct option {
     {"out", "FILE", STRING, AT(out), "compare check", "where to write; default: standard output"},
     {"threshold", "P%", PERCENT, AT(threshold), "compare",
      "the smallest change worth a verdict; default 3%"},
+    {"base", "FILE,...", STRING, AT(base), "compare",
+     "several runs of what NEW is compared with: what they differ by is no change"},
+    {"devices", "A,B", STRING, AT(devices), "compare",
+     "of one file: how many times as fast is one device as the other, and why; A is BASE"},
+    {"require", "N", WHOLE, AT(require), "compare",
+     "fail (exit status 3) when fewer cells are ok on both sides; default 1"},
     {"resume", "RESULT", STRING, AT(resume), "run",
      "continue an interrupted run from its results file or journal"},
     {"kernels", "DIR", STRING, AT(kernels), "variants plan run tune verify worker inspect",
@@ -249,6 +256,7 @@ static int store(struct options *options, const struct option *option, const cha
                            option->name, value);
         return 0;
     case PERCENT:
+        options->bare_percent = !text_ends(value, "%");
         if (!text_to_percent(value, at) || *(double *)at > 10)
             return err_set(err, "--%s: expected a percentage from 0%% to 1000%%, found '%s'",
                            option->name, value);
@@ -288,7 +296,12 @@ int options_parse(struct options *options, const struct command *command, int ar
                   const char *const *argv, struct err *err)
 {
     bool only_args = false;
-    *options = (struct options){.seed = 1, .quarantine = 3, .head = -1, .threshold = 0.03};
+    *options = (struct options){.seed = 1,
+                                .quarantine = 3,
+                                .head = -1,
+                                .threshold = 0.03,
+                                .wait_s = INFINITY,
+                                .require = 1};
     for (int i = 1; i < argc; ++i) {
         const char *arg = argv[i];
         bool used_next = false;

@@ -25,12 +25,16 @@ enum { ARGS_LIMIT = 4096, SETS_LIMIT = 32 };
 
 struct options {
     const char *device, *variants, *filter, *check, *out, *resume, *kernels, *isolate, *format,
-        *weights, *inputs, *cache, *peaks, *tuning, *progress, *token, *shard, *emit, *simulate;
+        *weights, *inputs, *cache, *peaks, *tuning, *progress, *token, *shard, *emit, *simulate,
+        *base, *devices;
     const char *sets[SETS_LIMIT];
     int set_count;
     double budget_s, deadline_s;                  /* 0: not given */
     double threshold;                             /* 0.03: 3 % */
+    bool bare_percent;                            /* it was given without a sign: "3" */
+    double wait_s;                                /* for a device in use; infinity: not given */
     int64_t seed, quarantine, head, batch, ranks; /* head -1: all */
+    int64_t require;                              /* cells */
     bool json, quiet, help, no_lock, no_program_cache, no_tuning, retune, no_quirks, go_on, fom;
     const char *args[ARGS_LIMIT]; /* the command's own arguments: suites or files */
     int arg_count;

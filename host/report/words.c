@@ -4,6 +4,7 @@
 #include "measure/roofline.h"
 #include "report/report.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -82,6 +83,41 @@ void words_xml(struct text *out, const char *foreign, size_t max_bytes)
             text_add_bytes(out, c, 1);
     }
     text_free(&line);
+}
+
+/* Past a number: digits with points, signs of an exponent, units that follow the size ("1.2 MiB"
+ * and "12 KiB" are numbers of bytes) are left in: they say what kind of thing it is. */
+static const char *skip_number(const char *at)
+{
+    while (isdigit((unsigned char)*at) || (*at == '.' && isdigit((unsigned char)at[1])) ||
+           ((*at == 'e' || *at == 'E') &&
+            (isdigit((unsigned char)at[1]) ||
+             ((at[1] == '+' || at[1] == '-') && isdigit((unsigned char)at[2])))))
+        at += *at == 'e' || *at == 'E' ? 2 : 1;
+    return at;
+}
+
+int words_compare(const char *a, const char *b)
+{
+    if (!a || !b)
+        return (a != NULL) - (b != NULL);
+    while (*a && *b) {
+        if (isdigit((unsigned char)*a) && isdigit((unsigned char)*b)) {
+            a = skip_number(a);
+            b = skip_number(b);
+        } else if (*a != *b) {
+            break;
+        } else {
+            ++a;
+            ++b;
+        }
+    }
+    return (unsigned char)*a - (unsigned char)*b;
+}
+
+bool words_alike(const char *a, const char *b)
+{
+    return words_compare(a, b) == 0;
 }
 
 void words_summary(struct text *out, const struct results *results)

@@ -16,6 +16,11 @@ void words_markdown(struct text *out, const char *foreign, size_t max_bytes);
 /* The same for HTML and XML, in text and in attributes. What XML 1.0 forbids becomes '?'. */
 void words_xml(struct text *out, const char *foreign, size_t max_bytes);
 
+/* Do two texts differ in nothing but numbers? NULL is like NULL only. */
+bool words_alike(const char *a, const char *b);
+/* The order that puts texts of one kind side by side: 0 for those that are alike. */
+int words_compare(const char *a, const char *b);
+
 /* "48 cells: 40 ok, 8 unsupported". */
 void words_summary(struct text *out, const struct results *results);
 
