@@ -29,6 +29,7 @@ int resume_argv(const struct results *old, const struct options *given, struct o
     recorded.deadline_s = given->deadline_s;
     recorded.quarantine = given->quarantine;
     recorded.no_lock = given->no_lock;
+    recorded.wait_s = given->wait_s;
     recorded.fom = given->fom;
     *options = recorded;
     return 0;
@@ -171,8 +172,26 @@ int resume_find(struct run_state *state, struct options *options, struct results
     *finished = status == EXIT_OK && there.run.finished_utc;
     if (*finished) {
         fprintf(stderr, "attnbench: %s is finished already\n", state->out);
-        status = run_exit_status(&there);
+        status = run_exit_status(&there, NULL);
     }
     results_free(&there);
     return status;
+}
+
+int resume_protect(const struct run_state *state, const struct options *options)
+{
+    struct err err;
+    struct results there;
+    if (options->resume || options->go_on || options->force ||
+        access(state->journal_path, F_OK) == 0 || access(state->out, F_OK) != 0)
+        return EXIT_OK;
+    if (read_results(state->out, &there, &err))
+        return EXIT_OK; /* no results file: nothing was measured there */
+    err_set(&err,
+            "--out: '%.300s' holds a run of %.100s from %.40s with %d rows; name another file, or "
+            "use --force to replace it, or --continue to keep it",
+            state->out, there.run.suite_name, there.run.started_utc, there.row_count);
+    const bool keep = there.row_count > 0;
+    results_free(&there);
+    return keep ? fail(EXIT_USAGE, &err) : EXIT_OK;
 }

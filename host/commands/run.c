@@ -153,15 +153,43 @@ static int parse_modes(const struct options *options, struct setup *setup, enum 
     return EXIT_OK;
 }
 
-int run_exit_status(const struct results *results)
+/* "8 skipped (over the budget ...), 4 unsupported": nothing measured is not green. */
+static void explain_nothing(const struct results *results, struct text *why)
+{
+    for (int status = 0; status < ROW_STATUSES; ++status) {
+        const char *reason = NULL;
+        for (int i = 0; i < results->row_count && !reason; ++i)
+            if (results->rows[i].status == (enum row_status)status)
+                reason = results->rows[i].reason;
+        if (results->counts[status])
+            text_print(why, "%s%lld %s (%.300s)", why->length ? ", " : "",
+                       (long long)results->counts[status],
+                       row_status_name((enum row_status)status), reason ? reason : "no reason");
+    }
+}
+
+int run_exit_status(const struct results *results, struct text *why)
 {
     const int64_t *counts = results->counts;
     if (counts[ROW_WRONG])
         return EXIT_WRONG;
-    return counts[ROW_BUILD_FAILED] + counts[ROW_OOM] + counts[ROW_TIMEOUT] + counts[ROW_CRASH] +
-                   counts[ROW_ERROR]
+    /* A share of a plan may have nothing that runs. */
+    const bool nothing =
+        !counts[ROW_OK] && results->row_count > 0 && results->run.shard.count == 0;
+    if (nothing && why)
+        explain_nothing(results, why);
+    return nothing || counts[ROW_BUILD_FAILED] + counts[ROW_OOM] + counts[ROW_TIMEOUT] +
+                          counts[ROW_CRASH] + counts[ROW_ERROR]
                ? EXIT_INCOMPLETE
                : EXIT_OK;
+}
+
+/* Waiting for a device is not the run's time. */
+static int wait_for_devices(struct run_state *state, const struct options *options)
+{
+    const int status = setup_locks(&state->setup, options);
+    state->begun_s += state->setup.waited_s;
+    return status;
 }
 
 /* For programs that read a benchmark's output by a regular expression. */
@@ -205,7 +233,16 @@ static int finish(struct run_state *state, const struct options *options, bool i
                 state->out);
         return EXIT_INTERRUPTED;
     }
-    return status != EXIT_OK ? status : run_exit_status(&state->results);
+    if (status != EXIT_OK)
+        return status;
+    struct text why = {0};
+    const int result = run_exit_status(&state->results, &why);
+    if (why.length) {
+        err_set(&err, "nothing was measured: %.1500s", text_get(&why));
+        (void)fail(result, &err);
+    }
+    text_free(&why);
+    return result;
 }
 
 static int run_plan(struct run_state *state, const struct options *options)
@@ -217,7 +254,6 @@ static int run_plan(struct run_state *state, const struct options *options)
     supervisor->deadline_s = options->deadline_s;
     supervisor->quarantine = options->quarantine > INT_MAX ? INT_MAX : (int)options->quarantine;
     supervisor->seed = state->results.run.seed;
-    setup_locks(&state->setup, options);
     const bool anything = state->results.row_count < state->cells;
     if (anything && !setup_peaks(&state->setup, state->setup.devices, state->setup.device_count,
                                  options->peaks, true, options->quiet))
@@ -256,6 +292,25 @@ static int prepare_setup(struct run_state *state, const struct options *options)
     return status;
 }
 
+/* Takes the devices and opens the files. A run that goes on has its journal before it waits, so that
+ * no other one takes it up; a new one leaves nothing behind when it waits in vain. */
+static int begin(struct run_state *state, const struct options *options, struct results *old,
+                 size_t valid_bytes)
+{
+    int status = resume_protect(state, options);
+    if (status == EXIT_OK && !options->resume)
+        status = wait_for_devices(state, options);
+    if (status == EXIT_OK) /* meanwhile the run that was waited for may have written it */
+        status = resume_protect(state, options);
+    if (status == EXIT_OK) {
+        run_fill_header(state, options);
+        status = open_journal(state, options, old, valid_bytes);
+    }
+    if (status == EXIT_OK && options->resume)
+        status = wait_for_devices(state, options);
+    return status;
+}
+
 int command_run(const struct options *given)
 {
     struct run_state state = {.journal.fd = -1, .begun_s = clock_now_s()};
@@ -291,10 +346,8 @@ int command_run(const struct options *given)
     }
     if (status == EXIT_OK && options.go_on)
         status = resume_find(&state, &options, &old, &valid_bytes, &finished);
-    if (status == EXIT_OK && !finished) {
-        run_fill_header(&state, &options);
-        status = open_journal(&state, &options, &old, valid_bytes);
-    }
+    if (status == EXIT_OK && !finished)
+        status = begin(&state, &options, &old, valid_bytes);
     if (status == EXIT_OK && !finished && !options.quiet)
         shard_tell(&state.setup);
     if (status == EXIT_OK && !finished)

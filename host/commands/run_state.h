@@ -22,7 +22,8 @@ struct run_state {
 };
 
 /* run.c */
-int run_exit_status(const struct results *results);
+/* INCOMPLETE, too, where nothing was measured: the words say why, if `why` is not NULL. */
+int run_exit_status(const struct results *results, struct text *why);
 
 /* run_header.c: who, what, where and when, into state->results.run. */
 void run_fill_header(struct run_state *state, const struct options *options);
@@ -44,5 +45,8 @@ void resume_mark(struct run_state *state, const struct results *old, bool keep);
 /* --continue: looks at what --out holds. *finished: nothing is left to do. */
 int resume_find(struct run_state *state, struct options *options, struct results *old,
                 size_t *valid_bytes, bool *finished);
+
+/* What --out names must not be a finished run: a baseline would be lost. --force replaces it. */
+int resume_protect(const struct run_state *state, const struct options *options);
 
 #endif

@@ -56,6 +56,9 @@ struct plan_request {
     int64_t host_bytes;            /* memory of the host for the reference; 0: unknown */
 };
 
+/* What cells that --filter left out say first. */
+#define PLAN_LEFT_OUT "does not match --filter"
+
 /* Do the suites name only variants that there are? -1 with file, line and key path if not. */
 int plan_check_suites(const struct plan_request *request, struct err *err);
 

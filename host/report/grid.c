@@ -1,12 +1,20 @@
 #include "report/grid.h"
 
+#include "problem/plan.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Did nobody want to see it? */
+static bool is_left_out(const struct row *row)
+{
+    return row->status == ROW_SKIPPED && row->reason && text_starts(row->reason, PLAN_LEFT_OUT);
+}
+
 static bool is_in(const struct row *row, const char *device, const char *sweep)
 {
-    if (strcmp(row->device, device) != 0)
+    if (strcmp(row->device, device) != 0 || is_left_out(row))
         return false;
     for (int i = 0; sweep && i < row->sweeps.count; ++i)
         if (strcmp(row->sweeps.values[i], sweep) == 0)
@@ -20,7 +28,8 @@ struct text_list grid_sweeps(const struct results *results, const char *device, 
     int count = 0, capacity = 0;
     for (int i = 0; i < results->row_count; ++i) {
         const struct row *row = results->rows + i;
-        for (int k = 0; k < row->sweeps.count && strcmp(row->device, device) == 0; ++k) {
+        const bool shown = strcmp(row->device, device) == 0 && !is_left_out(row);
+        for (int k = 0; k < row->sweeps.count && shown; ++k) {
             int known = 0;
             while (known < count && strcmp(sweeps[known], row->sweeps.values[k]) != 0)
                 ++known;

@@ -342,6 +342,15 @@ const struct variant *kernel_tree_find(const struct kernel_tree *tree, const cha
     return NULL;
 }
 
+const char *kernel_template(const char *file)
+{
+    for (int i = 0; i < embedded_file_count; ++i)
+        if (text_starts(embedded_files[i].path, "new/") &&
+            strcmp(embedded_files[i].path + strlen("new/"), file) == 0)
+            return (const char *)embedded_files[i].data;
+    return NULL;
+}
+
 int kernel_tree_quirks(struct quirk_list *quirks, struct arena *arena, struct err *err)
 {
     *quirks = (struct quirk_list){0};

@@ -71,7 +71,7 @@ class Progress(ProgramTest):
     def setUp(self):
         super().setUp()
         self.write("s.json", make_suite({"n": [64, 128, 256, 512]}, measure=SLOW))
-        self.args = ["run", "s.json", "--device", "null", "--out", "out.json", "--peaks", "none"]
+        self.args = ["run", "s.json", "--device", "null", "--out", "out.json", "--peaks", "none", "--force"]
 
     def show(self, columns, *args, **environment):
         screen = Screen(self, columns, [*self.args, *args], **environment)
