@@ -61,6 +61,8 @@ void setup_free(struct setup *setup);
  * unless quiet. False: interrupted. */
 bool setup_peaks(struct setup *setup, struct device_info *devices, int count, const char *mode,
                  bool verify, bool quiet);
+/* Peaks that are kept, nothing measured. */
+void setup_kept_peaks(struct setup *setup, struct device_info *devices, int count);
 /* Waits until no other process measures on the chosen devices, and says so: two would measure each
  * other. The locks are held until the process ends; without a place for them there are none. Needs
  * supervisor.stop. Returns an exit status: one is in use for longer than --wait. */

@@ -66,7 +66,7 @@ static const struct option {
      "replace an axis in every sweep: n=128..4096*2, heads=1..8+1, dtype=f32,f16"},
     {"check", "full|sample|none", STRING, AT(check), "run",
      "compare with the reference: all rows, some, or not; default: the suite's"},
-    {"budget", "TIME", SECONDS, AT(budget_s), "run",
+    {"budget", "TIME", SECONDS, AT(budget_s), "plan run",
      "skip cells that would end after this long: 60s, 5m"},
     {"budget", "TIME", SECONDS, AT(budget_s), "tune",
      "search for this long in all: 60s, 5m; default: until 64 candidates of each class were tried"},
@@ -136,7 +136,8 @@ static const struct option {
      "default: until it ends"},
     {"no-lock", NULL, FLAG, AT(no_lock), "run tune",
      "measure even while another run uses the device; default: wait for it"},
-    {"force", NULL, FLAG, AT(force), "run", "replace what --out names, though it is a finished run"},
+    {"force", NULL, FLAG, AT(force), "run",
+     "replace what --out names, though it is a finished run"},
     {"format", "md|csv|html|gbench|bmf|sqlite", STRING, AT(format), "report",
      "md is the default; html: one page that needs no network; gbench: Google Benchmark's JSON, "
      "bmf: Bencher's, sqlite: adds the runs to the database that --out names"},

@@ -124,6 +124,18 @@ static const char *why_measure(struct setup *setup, const struct suite *suite,
     return verify ? beaten(setup, suite, device) : NULL;
 }
 
+void setup_kept_peaks(struct setup *setup, struct device_info *devices, int count)
+{
+    for (int i = 0; i < count; ++i) {
+        const char *name =
+            arena_print(&setup->arena, "%s.json", device_info_key(&devices[i], &setup->arena));
+        const char *path = cache_path(&setup->arena, "peaks", name);
+        struct peaks peaks;
+        if (path && access(path, F_OK) == 0 && load(path, &peaks, &setup->arena))
+            devices[i].peaks = peaks;
+    }
+}
+
 bool setup_peaks(struct setup *setup, struct device_info *devices, int count, const char *mode,
                  bool verify, bool quiet)
 {

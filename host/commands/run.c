@@ -2,7 +2,9 @@
  *
  * The journal beside the results file gets every row the moment it is known; the results file is
  * brought up to date every few seconds and at the end, when the journal is removed. */
+#include "commands/forecast.h"
 #include "commands/interrupt.h"
+#include "commands/run_order.h"
 #include "commands/run_state.h"
 #include "commands/shard.h"
 #include "report/report.h"
@@ -43,6 +45,7 @@ static int on_row(void *context, const struct cell *cell, const struct row *row,
     struct results *results = &state->results;
     if (results->row_count == state->row_capacity)
         return err_set(err, "more rows than cells"); /* cannot happen: one row a cell */
+    state->cell_of[results->row_count] = (int)(cell - state->setup.plan.cells);
     results->rows[results->row_count++] = *row;
     if (journal_add_row(&state->journal, row, err))
         return -1;
@@ -62,7 +65,7 @@ static void on_progress(void *context, const struct cell *cell, const char *phas
                         double eta_s)
 {
     struct run_state *state = context;
-    progress_step(&state->progress, cell, phase, median_s, eta_s);
+    progress_step(&state->progress, cell, phase, median_s, state->early ? NAN : eta_s);
 }
 
 /* ---- the run --------------------------------------------------------------------------------- */
@@ -88,6 +91,7 @@ static void begin_rows(struct run_state *state)
     const struct plan *plan = &state->setup.plan;
     state->row_capacity = plan->count;
     results->rows = arena_array(&state->setup.arena, (size_t)plan->count + 1, sizeof(struct row));
+    state->cell_of = arena_array(&state->setup.arena, (size_t)plan->count + 1, sizeof(int));
     state->done = arena_array(&state->setup.arena, (size_t)plan->count + 1, sizeof(bool));
     for (int c = 0; c < plan->count; ++c) {
         state->done[c] = !shard_has(&state->setup, c);
@@ -163,8 +167,8 @@ static void explain_nothing(const struct results *results, struct text *why)
                 reason = results->rows[i].reason;
         if (results->counts[status])
             text_print(why, "%s%lld %s (%.300s)", why->length ? ", " : "",
-                       (long long)results->counts[status],
-                       row_status_name((enum row_status)status), reason ? reason : "no reason");
+                       (long long)results->counts[status], row_status_name((enum row_status)status),
+                       reason ? reason : "no reason");
     }
 }
 
@@ -174,8 +178,7 @@ int run_exit_status(const struct results *results, struct text *why)
     if (counts[ROW_WRONG])
         return EXIT_WRONG;
     /* A share of a plan may have nothing that runs. */
-    const bool nothing =
-        !counts[ROW_OK] && results->row_count > 0 && results->run.shard.count == 0;
+    const bool nothing = !counts[ROW_OK] && results->row_count > 0 && results->run.shard.count == 0;
     if (nothing && why)
         explain_nothing(results, why);
     return nothing || counts[ROW_BUILD_FAILED] + counts[ROW_OOM] + counts[ROW_TIMEOUT] +
@@ -212,6 +215,8 @@ static int finish(struct run_state *state, const struct options *options, bool i
         state->results.run.finished_utc = run_utc_now(&state->setup.arena);
     account_close(&state->account, clock_now_s() - state->begun_s);
     memcpy(state->results.run.time_s, state->account.spent_s, sizeof state->account.spent_s);
+    order_remember(state);
+    order_rows(state);
     if (write_results(state, &err))
         return fail(EXIT_IO, &err);
     journal_close(&state->journal);
@@ -266,8 +271,7 @@ static int run_plan(struct run_state *state, const struct options *options)
     supervisor->context = state;
     progress_start(&state->progress, progress_choose(options->progress, options->quiet),
                    state->cells, state->results.row_count);
-    const int result = supervisor_run(supervisor, &state->setup.plan, state->setup.devices,
-                                      state->done, &state->setup.arena, &interrupted, &err);
+    const int result = order_run(state, options, &interrupted, &err);
     progress_end(&state->progress);
     if (result) {
         err_prefix(&err, "what was measured until now is kept in %s", state->journal_path);
@@ -292,8 +296,21 @@ static int prepare_setup(struct run_state *state, const struct options *options)
     return status;
 }
 
-/* Takes the devices and opens the files. A run that goes on has its journal before it waits, so that
- * no other one takes it up; a new one leaves nothing behind when it waits in vain. */
+static void tell_forecast(const struct run_state *state, const struct options *options)
+{
+    const enum progress_mode mode = progress_choose(options->progress, options->quiet);
+    struct forecast forecast;
+    struct text line = {0};
+    if (mode != PROGRESS_PLAIN && mode != PROGRESS_REWRITE)
+        return;
+    setup_forecast(&state->setup, state->done, &forecast);
+    forecast_words(&forecast, &state->setup, options, &line);
+    fprintf(stderr, "%s\n", text_get(&line));
+    text_free(&line);
+}
+
+/* Takes the devices and opens the files. A run that goes on has its journal before it waits, so
+ * that no other one takes it up; a new one leaves nothing behind when it waits in vain. */
 static int begin(struct run_state *state, const struct options *options, struct results *old,
                  size_t valid_bytes)
 {
@@ -348,8 +365,10 @@ int command_run(const struct options *given)
         status = resume_find(&state, &options, &old, &valid_bytes, &finished);
     if (status == EXIT_OK && !finished)
         status = begin(&state, &options, &old, valid_bytes);
-    if (status == EXIT_OK && !finished && !options.quiet)
+    if (status == EXIT_OK && !finished && !options.quiet) {
         shard_tell(&state.setup);
+        tell_forecast(&state, &options);
+    }
     if (status == EXIT_OK && !finished)
         setup_show_quirks(&state.setup);
     if (status == EXIT_OK && !finished)

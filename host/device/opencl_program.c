@@ -14,7 +14,8 @@ enum { LINE_SHOWN = 600, NAMES_SHOWN = 1000, LOG_MAX = 16 << 20, BINARY_MAX = 64
 static const char *telling_line(const char *log, size_t *length)
 {
     const char *first = NULL;
-    for (const char *line = log; *line; line += strcspn(line, "\n") + (strchr(line, '\n') != NULL)) {
+    for (const char *line = log; *line;
+         line += strcspn(line, "\n") + (strchr(line, '\n') != NULL)) {
         const size_t bytes = strcspn(line, "\n");
         char copy[LINE_SHOWN + 1];
         snprintf(copy, sizeof copy, "%.*s", (int)(bytes < LINE_SHOWN ? bytes : LINE_SHOWN), line);

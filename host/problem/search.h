@@ -4,8 +4,9 @@
  * Where there are few combinations all of them are tried. Otherwise it is a best-first local
  * search: the neighbours (one tunable changed, the next values before those further away) of the
  * fastest candidate, then of the next fastest when those have all been tried; the last quarter of
- * what is proposed at a time is drawn at random, so that a valley somewhere else is found too. Where one change breaks the variant's rule (GRID_M == GRID_N), a
- * second one, drawn at random, mends it. Candidates that failed have no time and no neighbours. */
+ * what is proposed at a time is drawn at random, so that a valley somewhere else is found too.
+ * Where one change breaks the variant's rule (GRID_M == GRID_N), a second one, drawn at random,
+ * mends it. Candidates that failed have no time and no neighbours. */
 #ifndef ATTNBENCH_PROBLEM_SEARCH_H
 #define ATTNBENCH_PROBLEM_SEARCH_H
 

@@ -94,6 +94,11 @@ void changes_build(struct changes *changes, const struct side *base, const struc
 /* The part of changes_build that looks at all but times. */
 void changes_find_differences(struct changes *changes, struct arena *arena);
 
+/* Why two runs have different plans: suites, files of kernels, options, versions; at most 5 of
+ * them, joined by "; ". Nothing where neither header says. */
+void changes_of_plans(const struct run_header *before, const struct run_header *now,
+                      struct text *out);
+
 /* changes_judge.c: kind, times and reason of a change that has its rows and threshold. */
 void changes_judge(struct change *change, struct arena *arena);
 

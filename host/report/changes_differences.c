@@ -251,3 +251,20 @@ void changes_find_differences(struct changes *changes, struct arena *arena)
         compare_runs(changes, base, arena);
     }
 }
+
+void changes_of_plans(const struct run_header *before, const struct run_header *now,
+                      struct text *out)
+{
+    enum { SHOWN = 5 };
+    struct arena arena = {0};
+    struct changes changes = {0};
+    changes.differences = arena_array(&arena, DIFFERENCES_MAX, sizeof *changes.differences);
+    compare_sources(&changes, before, now, &arena);
+    for (int i = 0; i < changes.difference_count && i < SHOWN; ++i) {
+        text_add(out, i ? "; " : "");
+        changes_difference(changes.differences + i, out);
+    }
+    if (changes.difference_count > SHOWN)
+        text_print(out, "; and %d more", changes.difference_count - SHOWN);
+    arena_free(&arena);
+}

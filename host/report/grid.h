@@ -1,6 +1,7 @@
 /* A grid: the rows of one device and sweep, problems down, variants across.
  *
- * What the tables of a report share. Cells that --filter left out are not in it. Problems and variants stand in the order of their first row.
+ * What the tables of a report share. Cells that --filter left out are not in it. Problems and
+ * variants stand in the order of their first row.
  */
 #ifndef ATTNBENCH_REPORT_GRID_H
 #define ATTNBENCH_REPORT_GRID_H

@@ -24,8 +24,8 @@ struct kernel_tree {
 int kernel_tree_load(struct kernel_tree *tree, const char *folder, struct err *err);
 /* By name, also frames. */
 const struct variant *kernel_tree_find(const struct kernel_tree *tree, const char *name);
-/* A file of kernels/new, "naive.cl" or "naive.json", in which NAME stands for a variant's name; NULL:
- * there is none. */
+/* A file of kernels/new, "naive.cl" or "naive.json", in which NAME stands for a variant's name;
+ * NULL: there is none. */
 const char *kernel_template(const char *file);
 /* kernels/quirks.json as it was at build time; strings live in the arena. */
 int kernel_tree_quirks(struct quirk_list *quirks, struct arena *arena, struct err *err);

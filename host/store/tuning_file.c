@@ -217,8 +217,7 @@ static bool read_tuning(const struct variant *variant, const cJSON *object, stru
 {
     *tuning = (struct tuning){.count = variant->tunable_count};
     for (int i = 0; i < variant->tunable_count; ++i) {
-        const cJSON *value =
-            cJSON_GetObjectItemCaseSensitive(object, variant->tunables[i].name);
+        const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, variant->tunables[i].name);
         if (!cJSON_IsNumber(value))
             return false;
         tuning->items[i].name = variant->tunables[i].name;

@@ -30,7 +30,8 @@ struct tuning_avoided {
     const char *status, *reason; /* "crash", "timeout", "slow" */
 };
 
-/* Adds to the file's list "avoid", in place of what it says of the same; made if it is not there. */
+/* Adds to the file's list "avoid", in place of what it says of the same; made if it is not there.
+ */
 int tuning_file_avoid(const char *path, const struct device_info *device,
                       const struct tuning_avoided *avoided, int count, struct err *err);
 

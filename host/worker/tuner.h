@@ -4,9 +4,9 @@
  * alternating rounds and judged again as any cell is, and what crashes, hangs or is wrong is a row
  * like others. The search measures briefly, compares a sample of rows, gives up on what is twice as
  * slow as the best after a launch, and on what takes ten times as long as the default did to come
- * from its build to its first samples. What crashes, hangs or is slow is told, to be left alone. The three fastest are then checked on a problem of
- * uneven lengths too, measured side by side with the default under the usual check, and win only if
- * they are faster by more than the noise. */
+ * from its build to its first samples. What crashes, hangs or is slow is told, to be left alone.
+ * The three fastest are then checked on a problem of uneven lengths too, measured side by side with
+ * the default under the usual check, and win only if they are faster by more than the noise. */
 #ifndef ATTNBENCH_WORKER_TUNER_H
 #define ATTNBENCH_WORKER_TUNER_H
 

@@ -1,12 +1,13 @@
 """Interrupted and killed runs: what was measured is on disk, and --resume makes the rest."""
 import datetime
+import json
 import pathlib
 import re
 import shlex
 import signal
 import time
 
-from harness import (BAD_INPUT, INCOMPLETE, INTERRUPTED, IO, NO_DEVICE, OK, USAGE, ProgramTest, main,
+from harness import (BAD_INPUT, INCOMPLETE, INTERRUPTED, IO, NO_DEVICE, OK, SOURCE, USAGE, ProgramTest, main,
                      make_suite)
 
 SUITE = make_suite({"n": [8, 12, 16, 20, 24]})
@@ -209,9 +210,30 @@ class Interrupted(ProgramTest):
         for change in [["--set", "d_k=8"], ["--variants", "naive"], ["--filter", "n_q=8"]]:
             result = self.attnbench("run", "s.json", "--device", "null", "--resume", "out.json",
                                     *change, status=USAGE)
-            self.assertIn("belongs to another plan", result.stderr)
+            self.assertIn("belongs to another plan: options: none in BASE, "
+                          f"{change[0]}={change[1]} in NEW", result.stderr)
         self.assertEqual((self.folder / "out.json.journal").read_bytes(), before)
         self.expect_resumed("run", "--resume", "out.json")
+
+    def test_a_changed_kernel_is_named(self):
+        folder = self.folder / "k/mine"
+        folder.mkdir(parents=True)
+        description = json.loads((SOURCE / "kernels/naive/variant.json").read_text())
+        self.write("k/mine/variant.json", {**description, "name": "mine"})
+        self.write("k/mine/mine.cl", (SOURCE / "kernels/naive/naive.cl").read_text())
+        self.write("m.json", make_suite({"n": [8, 16]}, variants=["naive", "mine"]))
+        run = lambda *args, **more: self.attnbench("run", "m.json", "--device", "null", "--kernels",
+                                                   "k", "--out", "out.json", *args, **more)
+        run(status=OK)
+        (self.folder / "base.json").write_bytes((self.folder / "out.json").read_bytes())
+        self.write("k/mine/variant.json", {**description, "name": "mine", "title": "Changed"})
+        for result in (run("--continue", status=USAGE),):
+            self.assertIn("belongs to another plan: kernels/mine/variant.json differs; use",
+                          result.stderr)
+        run(status=OK)
+        compared = self.attnbench("compare", "base.json", "out.json").stdout
+        self.assertEqual(compared.count("warning: "), 1)
+        self.assertIn("warning: kernels/mine/variant.json differs", compared)
 
     def test_an_unfinished_run_is_not_overwritten(self):
         process = self.start_hanging()

@@ -2,6 +2,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -125,12 +126,70 @@ class Rows(ProgramTest):
 
     def test_data_on_stdout_progress_on_stderr(self):
         result, _ = self.run_suite(make_suite({"n": [8, 16]}))
-        self.assertRegex(result.stderr, r"^measuring peaks of null-0, about \d+ s \(the first time with this driver; "
-                                        r"they are kept\)\n")
-        self.assertEqual(result.stderr.count("\n"), 1 + 4, result.stderr)
+        self.assertRegex(result.stderr, r"^4 cells, about \d+ s \(a guess: no peaks of the device are kept yet\)"
+                                        r"\nmeasuring peaks of null-0, about \d+ s \(the first time with "
+                                        r"this driver; they are kept\)\n")
+        self.assertEqual(result.stderr.count("\n"), 2 + 4, result.stderr)
         self.assertIn("[4/4] ok naive", result.stderr)
         self.assertNotIn("[4/4]", result.stdout)
         self.assertNotIn("\x1b", result.stdout + result.stderr)
+
+    def test_plan_and_run_say_how_long_it_takes(self):
+        self.write("s.json", make_suite({"n": [256, 512]}, defaults={"d_k": 64, "heads": 8},
+                                        measure={"min_time_s": 2, "max_time_s": 30,
+                                                 "budget_s": 600}))
+        plan = lambda *args: self.attnbench("plan", "s.json", "--device", "null", *args,
+                                            status=OK).stdout.splitlines()[-1]
+        forecast = lambda: json.loads(self.attnbench("plan", "s.json", "--device", "null", "--json",
+                                                     status=OK).stdout)["forecast"]
+        self.assertRegex(plan(), r"^4 cells, about \d+ s \(a guess: no peaks of the device are kept "
+                                 r"yet\), at most 10 min by the suite's budget$")
+        guess = forecast()
+        self.assertEqual((guess["cells"], guess["from"], guess["budget_s"]), (4, "guess", 600))
+        self.assertGreater(guess["seconds"], 4 * 2)  # the least that the rules ask for
+        self.assertLess(guess["seconds"], 4 * 4)
+        self.attnbench("devices", "--device", "null", "--peaks", status=OK,
+                       script={"peaks": {"f32_gflop_s": 0.1}})
+        slow = forecast()  # by peaks of 0.1 GFLOP/s: minutes
+        self.assertEqual(slow["from"], "peaks")
+        self.assertGreater(slow["seconds"], 60)
+        self.assertRegex(plan("--filter", "naive", "--budget", "30s"),
+                         r"^2 cells, about \d+ (s|min) \(from the kept peaks\), at most 30 s by --budget$")
+        self.assertRegex(plan("--shard", "1/2"), r"^2 cells, about ")
+        # What is done already is not counted again.
+        _, results = self.run_suite(make_suite({"n": [8, 16]}))
+        self.assertEqual(len(results["rows"]), 4)
+
+    def test_uneven_shapes_of_a_new_variant_come_first(self):
+        suite = make_suite({"n": {"n": [32, 64, 128]}, "uneven": {"n": [61]}})
+        def order(*args):
+            result, results = self.run_suite(suite, *args)
+            self.assertEqual([r["problem"]["n_q"] for r in results["rows"]][::2], [32, 64, 128, 61])
+            lines = re.findall(r"(?m)^\[\d/8\] ok (\w+) attention\(n_q=(\d+)", result.stderr)
+            return [int(n) for variant, n in lines if variant == "naive"]
+        self.assertEqual(order(), [61, 32, 64, 128])
+        self.assertEqual(order(), [32, 64, 128, 61])  # seen by now
+        # Another version of the kernel is new; others are not.
+        shutil.copytree(SOURCE / "kernels/naive", self.folder / "k/naive")
+        with open(self.folder / "k/naive/naive.cl", "a") as kernel:
+            kernel.write("// changed\n")
+        self.assertEqual(order("--kernels", "k"), [61, 32, 64, 128])
+        self.assertEqual(order("--kernels", "k"), [32, 64, 128, 61])
+        # What never was right is new for ever, and an interrupt leaves the rest for --resume.
+        with open(self.folder / "k/naive/naive.cl", "a") as kernel:
+            kernel.write("// again\n")
+        wrong = {"faults": [{"at": "launch", "variant": "naive", "do": "wrong"}]}
+        for _ in range(2):
+            result, _ = self.run_suite(suite, "--kernels", "k", script=wrong, status=WRONG)
+            self.assertIn("[1/8] wrong naive attention(n_q=61,", result.stderr)
+
+    def test_a_budget_holds_for_what_comes_first_too(self):
+        _, results = self.run_suite(make_suite({"n": {"n": [256, 512, 768]}, "uneven": {"n": [61]}},
+                                               variants=["naive"], measure={"max_time_s": 60}),
+                                    "--budget", "5s", script={"time_s": {"*": "1"}})
+        self.assertEqual([r["status"] for r in results["rows"]].count("skipped"), 2)
+        self.assertEqual(results["rows"][-1]["status"], "ok")
+        self.attnbench("check", "out.json", status=OK)
 
     def test_check_modes(self):
         for mode in ["full", "sample", "none"]:
