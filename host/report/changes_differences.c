@@ -97,6 +97,17 @@ static const struct source_file *find_file(const struct run_header *run, const c
     return NULL;
 }
 
+/* Of a variant that both ran? What is shared shows in the files that include it. */
+static bool has_folder(const struct run_header *run, const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    const size_t length = slash ? (size_t)(slash - name) + 1 : 0;
+    for (int i = 0; i < run->file_count; ++i)
+        if (strncmp(run->files[i].name, name, length) == 0)
+            return strncmp(name, "kernels/include/", length) != 0;
+    return false;
+}
+
 /* The files that kernels were made of; not where one run does not say. */
 static void compare_files(struct changes *changes, const struct run_header *a,
                           const struct run_header *b, struct arena *arena)
@@ -107,11 +118,11 @@ static void compare_files(struct changes *changes, const struct run_header *a,
         const struct source_file *file = a->files + i, *other = find_file(b, file->name);
         if (other)
             differ_in_content(changes, file->name, file->sha256, other->sha256, arena);
-        else
+        else if (has_folder(b, file->name))
             differ(changes, file->name, "present", "absent", 0);
     }
     for (int i = 0; i < b->file_count; ++i)
-        if (!find_file(a, b->files[i].name))
+        if (!find_file(a, b->files[i].name) && has_folder(a, b->files[i].name))
             differ(changes, b->files[i].name, "absent", "present", 0);
 }
 

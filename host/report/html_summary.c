@@ -1,5 +1,6 @@
 #include "report/grid.h"
 #include "report/html.h"
+#include "report/pairs.h"
 #include "report/words.h"
 
 #include <math.h>
@@ -139,8 +140,28 @@ static void add_remarks(const struct results *results, struct text *out)
     }
 }
 
+/* How much one device is of the other, which kernel is for which, and what is missing. */
+static void add_pairs(const struct html_page *page, struct text *out)
+{
+    struct pair_side *sides =
+        arena_array(page->arena, (size_t)page->source_count, sizeof *sides);
+    for (int i = 0; i < page->source_count; ++i)
+        sides[i] = (struct pair_side){page->sources[i].label, page->sources[i].results,
+                                      page->sources[i].device->id};
+    const struct text_list sentences = pairs_sentences(sides, page->source_count, page->arena);
+    text_add(out, "<ul class=\"pairs\">\n");
+    for (int i = 0; i < sentences.count; ++i) {
+        text_add(out, "<li>");
+        words_xml(out, sentences.values[i], SIZE_MAX);
+        text_add(out, ".</li>\n");
+    }
+    text_add(out, "</ul>\n");
+}
+
 void html_add_verdict(const struct html_page *page, struct text *out)
 {
+    if (page->source_count > 1)
+        add_pairs(page, out);
     for (int i = 0; i < page->source_count; ++i) {
         add_source_verdict(page, page->sources + i, out);
         if (i + 1 == page->source_count || page->sources[i + 1].results != page->sources[i].results)

@@ -1,6 +1,7 @@
 #include "report/claims.h"
 #include "report/failures.h"
 #include "report/grid.h"
+#include "report/pairs.h"
 #include "report/report.h"
 #include "report/words.h"
 
@@ -100,6 +101,24 @@ static void add_choice(const struct results *results, const struct device_info *
         words_markdown(out, device->name, NAME_BYTES);
         text_add(out, ".\n");
     }
+    arena_free(&arena);
+}
+
+/* How much one device is of the other, which kernel is for which, and what is missing. */
+static void add_pairs(const struct results *results, struct text *out)
+{
+    struct arena arena = {0};
+    const size_t count = (size_t)results->device_count;
+    struct pair_side *sides = arena_array(&arena, count, sizeof *sides);
+    for (size_t i = 0; i < count; ++i)
+        sides[i] = (struct pair_side){results->devices[i].id, results, results->devices[i].id};
+    const struct text_list sentences = pairs_sentences(sides, (int)count, &arena);
+    for (int i = 0; i < sentences.count; ++i) {
+        text_add(out, "- ");
+        words_markdown(out, sentences.values[i], LIST_BYTES);
+        text_add(out, "\n");
+    }
+    text_add(out, "\n");
     arena_free(&arena);
 }
 
@@ -292,6 +311,8 @@ void report_markdown(const struct results *results, struct text *out)
     text_add(out, "## attnbench: ");
     words_markdown(out, run->suite_name, NAME_BYTES);
     text_add(out, "\n\n");
+    if (results->device_count > 1)
+        add_pairs(results, out);
     for (int i = 0; i < results->device_count; ++i)
         add_choice(results, results->devices + i, out);
     text_add(out, results->device_count ? "\n" : "");
