@@ -268,9 +268,14 @@ static int setup_tunings(struct setup *setup, const struct options *options)
         .items = arena_grow(&setup->arena, shipped->items, count, count, sizeof *shipped->items),
         .count = shipped->count,
         .capacity = shipped->count};
-    for (int d = 0; d < setup->device_count; ++d)
-        load_tunings(&setup->tunings, tuning_path(&setup->devices[d], &setup->arena),
-                     &setup->kernels, &setup->arena);
+    for (int d = 0; d < setup->device_count; ++d) {
+        const char *path = tuning_path(&setup->devices[d], &setup->arena);
+        bool read = !path; /* devices of one model and driver share a file */
+        for (int e = 0; e < d && !read; ++e)
+            read = strcmp(path, tuning_path(&setup->devices[e], &setup->arena)) == 0;
+        if (!read)
+            load_tunings(&setup->tunings, path, &setup->kernels, &setup->arena);
+    }
     return EXIT_OK;
 }
 

@@ -143,8 +143,7 @@ static void add_remarks(const struct results *results, struct text *out)
 /* How much one device is of the other, which kernel is for which, and what is missing. */
 static void add_pairs(const struct html_page *page, struct text *out)
 {
-    struct pair_side *sides =
-        arena_array(page->arena, (size_t)page->source_count, sizeof *sides);
+    struct pair_side *sides = arena_array(page->arena, (size_t)page->source_count, sizeof *sides);
     for (int i = 0; i < page->source_count; ++i)
         sides[i] = (struct pair_side){page->sources[i].label, page->sources[i].results,
                                       page->sources[i].device->id};
