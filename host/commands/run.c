@@ -215,13 +215,13 @@ static int finish(struct run_state *state, const struct options *options, bool i
         state->results.run.finished_utc = run_utc_now(&state->setup.arena);
     account_close(&state->account, clock_now_s() - state->begun_s);
     memcpy(state->results.run.time_s, state->account.spent_s, sizeof state->account.spent_s);
-    order_remember(state);
     order_rows(state);
     if (write_results(state, &err))
         return fail(EXIT_IO, &err);
     journal_close(&state->journal);
     if (!interrupted)
         unlink(state->journal_path);
+    order_remember(state);
     if (!options->quiet)
         report_table(&state->results,
                      (struct looks){.width = terminal_width(STDOUT_FILENO),

@@ -106,7 +106,9 @@ void order_rows(struct run_state *state)
     for (int r = 0; r < results->row_count; ++r)
         row_of[state->cell_of[r]] = r + 1;
     for (size_t c = 0; c < cells; ++c)
-        if (row_of[c])
+        if (row_of[c]) {
+            state->cell_of[count] = (int)c;
             rows[count++] = results->rows[row_of[c] - 1];
+        }
     results->rows = rows;
 }
