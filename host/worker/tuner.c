@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BATCH = 8, FIRST_BATCH = 1, FINALISTS = 3 }; /* first the default alone, for its time */
+/* First the default alone, for its time; then, however short the time is, a few to choose from. */
+enum { BATCH = 8, FIRST_BATCH = 1, SECOND_BATCH = 3, FINALISTS = 3 };
 
 /* Short measurements are enough to find the finalists. */
 static const struct measure_rule search_rule = {
@@ -175,6 +176,8 @@ static int next_batch(const struct tuner *tuner, double start_s, int candidates)
     const double now_s = clock_now_s();
     const double left_s = tuner->until_s - final_part * (tuner->until_s - start_s) - now_s;
     const double fit = left_s * candidates / (now_s - start_s);
+    if (candidates == FIRST_BATCH && fit < SECOND_BATCH)
+        return left_s > 0 ? SECOND_BATCH : 0;
     return fit < BATCH ? (int)fit : BATCH;
 }
 
