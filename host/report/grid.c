@@ -354,24 +354,3 @@ bool grid_has_fractions(const struct grid *grid)
             return true;
     return false;
 }
-
-struct choice grid_choose(const struct grid *grid)
-{
-    struct choice choice = {NULL, 0, 0, 0};
-    for (int v = 0; v < grid->variant_count; ++v) {
-        struct choice this = {grid->variants[v], 0, 0, 0};
-        double log_sum = 0;
-        for (int p = 0; p < grid->problem_count; ++p) {
-            const struct row *row = grid->rows[p * grid->variant_count + v];
-            if (!row || row->status != ROW_OK || !(row->time.median_s > 0))
-                continue;
-            ++this.ok;
-            this.fastest += grid_is_winner(grid, p, row);
-            log_sum += log(grid->best[p]->time.median_s / row->time.median_s);
-        }
-        this.relative = this.ok ? exp(log_sum / this.ok) : 0;
-        if (this.ok > choice.ok || (this.ok == choice.ok && this.relative > choice.relative))
-            choice = this;
-    }
-    return choice;
-}

@@ -135,12 +135,14 @@ void words_summary(struct text *out, const struct results *results)
         }
 }
 
-struct checked words_count_checked(const struct results *results)
+struct checked words_count_checked(const struct results *results, const char *device)
 {
     struct checked checked = {0, 0, 0};
     for (int i = 0; i < results->row_count; ++i) {
         const struct row *row = results->rows + i;
         const bool compared = row->check.rows_checked > 0;
+        if (device && strcmp(device, row->device) != 0)
+            continue;
         checked.right += row->status == ROW_OK && compared;
         checked.unchecked += row->status == ROW_OK && !compared;
         checked.wrong += row->status == ROW_WRONG;
@@ -227,11 +229,17 @@ void words_exceeded(struct text *out, const struct results *results)
             rows, rows == 1 ? " is" : "s are");
 }
 
+/* An exponent whose interval is wider tells linear from quadratic no more. */
+static const double wide_exponent = 0.5;
+
 void report_fit_words(const struct scaling_fit *fit, struct text *out)
 {
     words_line(out, fit->variant, 100);
     const int points = fit->n.count - fit->fitted_from;
-    if (isfinite(fit->exponent)) {
+    if (fit->exponent_ci95 > wide_exponent) {
+        text_print(out, ": exponent undetermined, n^%.2f +- %.2f (r2 %.4f)", fit->exponent,
+                   fit->exponent_ci95, fit->r2);
+    } else if (isfinite(fit->exponent)) {
         text_print(out, ": time grows as n^%.2f", fit->exponent);
         if (isfinite(fit->exponent_ci95))
             text_print(out, " +- %.2f", fit->exponent_ci95);

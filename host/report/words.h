@@ -29,7 +29,8 @@ struct checked {
     int right, wrong;
     int unchecked; /* timed, but never compared with the reference */
 };
-struct checked words_count_checked(const struct results *results);
+/* device NULL: on all of them. */
+struct checked words_count_checked(const struct results *results, const char *device);
 
 /* "time: measure 61 %, check 22 %, ... of 41.2 s"; nothing when unknown. */
 void words_time(struct text *out, const struct results *results);

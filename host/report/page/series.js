@@ -120,11 +120,15 @@ const pick = (group, one) =>
   group.rows
     .filter((row) => row.source === one.source && row.variant === one.variant)
     .sort((a, b) => lengthOf(a) - lengthOf(b));
+const UNDETERMINED = 0.5; // an interval that is wider tells linear from quadratic no more
 const fitOf = (group, one) =>
   data.fits
     .filter(
       (fit) =>
-        fit.source === one.source && fit.variant === one.variant && fit.fixed === group.fixed,
+        fit.source === one.source &&
+        fit.variant === one.variant &&
+        fit.fixed === group.fixed &&
+        !(fit.exponent_ci95 > UNDETERMINED),
     )
     .reduce((a, b) => (a && a.points >= b.points ? a : b), null);
 function peakOf(source, dtype) {
