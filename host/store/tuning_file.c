@@ -240,7 +240,7 @@ int tuning_file_avoided(const char *path, const struct variant *variant,
     *avoid = arena_array(arena, (size_t)cJSON_GetArraySize(content.avoid) + 1, sizeof **avoid);
     cJSON_ArrayForEach(item, content.avoid)
     {
-        const bool everywhere = strcmp(json_peek_string(item, "status"), "slow") != 0;
+        const bool everywhere = strcmp(json_peek_string(item, "status"), "crash") == 0;
         if (strcmp(json_peek_string(item, "variant"), variant->name) == 0 &&
             strcmp(json_peek_string(item, "program_sha"), variant->program_sha) == 0 &&
             (everywhere ||

@@ -35,8 +35,8 @@ struct tuning_avoided {
 int tuning_file_avoid(const char *path, const struct device_info *device,
                       const struct tuning_avoided *avoided, int count, struct err *err);
 
-/* What to avoid for this version of the variant and problems of this class: what crashed or hung
- * with any problem, and what was slow with one of the class. A file that cannot be read avoids
+/* What to avoid for this version of the variant and problems of this class: what crashed with any
+ * problem, and what hung or was slow with one of the class. A file that cannot be read avoids
  * nothing. */
 int tuning_file_avoided(const char *path, const struct variant *variant,
                         const struct problem *problem, struct tuning **avoid, struct arena *arena);
