@@ -344,6 +344,24 @@ static void add_open(const struct ranking *ranking, const struct grid *grid, str
     }
 }
 
+/* Problems that nobody computed right, with the reason of the first row that was not measured. */
+static void add_unranked(const struct ranking *ranking, const struct grid *grid, struct text *out)
+{
+    const struct row *first = NULL;
+    for (int p = 0; p < grid->problem_count && !first; ++p)
+        for (int v = 0; v < grid->variant_count && !grid->best[p] && !first; ++v)
+            first = is_unknown(row_of(grid, p, v)) ? row_of(grid, p, v) : NULL;
+    if (!ranking->unranked)
+        return;
+    text_print(out, "%d of %d problems have no right result", ranking->unranked,
+               grid->problem_count);
+    if (first) {
+        text_print(out, ": %s is %s (", first->variant, row_status_name(first->status));
+        words_line(out, first->reason ? first->reason : "no reason given", REASON_BYTES);
+        text_add(out, ")");
+    }
+}
+
 static void add_fusing(const struct ranking *ranking, struct text *out)
 {
     static const double clearly = 1.05;
@@ -371,7 +389,7 @@ static void add_fusing(const struct ranking *ranking, struct text *out)
 struct text_list ranking_remarks(const struct ranking *ranking, const struct grid *grid,
                                  struct arena *arena)
 {
-    enum { REMARKS = 3 };
+    enum { REMARKS = 4 };
     const char **remarks = arena_array(arena, REMARKS, sizeof *remarks);
     int count = 0;
     for (int i = 0; i < REMARKS; ++i) {
@@ -380,8 +398,10 @@ struct text_list ranking_remarks(const struct ranking *ranking, const struct gri
             add_phases(ranking, &words);
         else if (i == 1)
             add_fusing(ranking, &words);
-        else
+        else if (i == 2)
             add_open(ranking, grid, &words);
+        else
+            add_unranked(ranking, grid, &words);
         if (words.length)
             remarks[count++] = arena_copy(arena, text_get(&words));
         text_free(&words);

@@ -39,7 +39,7 @@ void ranking_build(struct ranking *ranking, const struct grid *grid, struct aren
 /* Sentences without full stops; foreign names in them are not escaped. The headline begins with the
  * winner's name, if there is one; `device` is what it calls the device. */
 void ranking_headline(const struct ranking *ranking, const char *device, struct text *out);
-/* What decodes and what does not, what is open and why, whether fusing helps. */
+/* Prefill and decode apart, whether fusing helps, what is open or has no result, and why. */
 struct text_list ranking_remarks(const struct ranking *ranking, const struct grid *grid,
                                  struct arena *arena);
 /* Is there more than one region, so that a table of them says something? */

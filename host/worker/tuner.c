@@ -21,9 +21,9 @@ static const double least_gain = 1.02;
 static const double final_part = 0.3;
 /* A build or launch of a candidate that takes longer than this is not worth waiting for: so many
  * times what the default took from its build to its first samples, compilers that work in the first
- * launch included. While that is unknown, and at least, so many seconds: do not lower the least, the
- * default comes from a driver's cache where its candidates are compiled (measured on PoCL: 0.3 s
- * and 3 s). */
+ * launch included. While that is unknown, and at least, so many seconds: do not lower the least,
+ * the default comes from a driver's cache where its candidates are compiled (measured on PoCL: 0.3
+ * s and 3 s). */
 static const double limit_factor = 10, unknown_limit_s = 30, least_limit_s = 10;
 static const double give_up_factor = 2;
 

@@ -185,7 +185,10 @@ static void a_hole_in_every_problem_is_no_ranking(void **state)
     rank(&f, nothing, false);
     assert_null(f.ranking.winner);
     expect_text("headline", text_get(&f.headline), "No variant has a usable result on Device");
-    assert_int_equal(ranking_remarks(&f.ranking, &f.grid, &f.arena).count, 0);
+    const struct text_list remarks = ranking_remarks(&f.ranking, &f.grid, &f.arena);
+    assert_int_equal(remarks.count, 1);
+    expect_text("none", remarks.values[0],
+                "4 of 4 problems have no right result: alpha is skipped (a reason)");
     release(&f);
 }
 
