@@ -271,7 +271,7 @@ static int run_plan(struct run_state *state, const struct options *options)
     supervisor->context = state;
     progress_start(&state->progress, progress_choose(options->progress, options->quiet),
                    state->cells, state->results.row_count);
-    const int result = order_run(state, options, &interrupted, &err);
+    const int result = order_run(state, &interrupted, &err);
     progress_end(&state->progress);
     if (result) {
         err_prefix(&err, "what was measured until now is kept in %s", state->journal_path);

@@ -1,11 +1,9 @@
 #include "commands/run_order.h"
 
-#include "commands/forecast.h"
 #include "util/cache.h"
 #include "util/clock.h"
 #include "util/file.h"
 
-#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -67,13 +65,12 @@ void order_remember(const struct run_state *state)
 }
 
 /* The cells that are not done: uneven shapes of what is new first, then the plan in its order. */
-int order_run(struct run_state *state, const struct options *options, bool *interrupted,
-              struct err *err)
+int order_run(struct run_state *state, bool *interrupted, struct err *err)
 {
     struct setup *setup = &state->setup;
     struct supervisor *supervisor = &setup->supervisor;
     const struct plan *plan = &setup->plan;
-    const double start_s = clock_now_s(), budget_s = setup_budget_s(setup, options);
+    const double start_s = clock_now_s();
     bool *first = find_first(state, &setup->arena);
     int result = 0;
     if (first) {
@@ -86,8 +83,7 @@ int order_run(struct run_state *state, const struct options *options, bool *inte
         state->early = false;
         for (int r = 0; r < state->results.row_count; ++r)
             state->done[state->cell_of[r]] = true;
-        if (budget_s > 0) /* what is left; 0 would be none at all */
-            supervisor->budget_s = fmax(budget_s - (clock_now_s() - start_s), 1e-3);
+        supervisor->spent_s = clock_now_s() - start_s;
     }
     return result || *interrupted ? result
                                   : supervisor_run(supervisor, plan, setup->devices, state->done,

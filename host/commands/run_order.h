@@ -9,8 +9,7 @@
 #include "commands/run_state.h"
 
 /* Runs the cells that are not done, as supervisor_run does. */
-int order_run(struct run_state *state, const struct options *options, bool *interrupted,
-              struct err *err);
+int order_run(struct run_state *state, bool *interrupted, struct err *err);
 
 /* Rows in plan order, where some were measured before their turn. */
 void order_rows(struct run_state *state);
