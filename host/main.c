@@ -57,5 +57,6 @@ int main(int argc, char **argv)
         return usage_error(err.message);
     if (options.help)
         return show(options_help, command);
+    options_default(&options, command);
     return command->run(&options);
 }

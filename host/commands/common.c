@@ -3,6 +3,7 @@
 
 #include "commands/shard.h"
 #include "util/cache.h"
+#include "util/clock.h"
 #include "util/file.h"
 #include "util/lock.h"
 #include "worker/drivers.h"
@@ -33,6 +34,22 @@ static void warn(const char *message)
 
 /* ---- suites ---------------------------------------------------------------------------------- */
 
+/* Says what a shorthand did to keys that had values of their own. */
+static int set_key(struct setup *setup, struct suite *suite, const char *assignment, bool quiet,
+                   struct err *err)
+{
+    struct text notes = {0}, safe = {0};
+    const int result = suite_set(suite, assignment, &notes, &setup->arena, err);
+    text_add_printable(&safe, text_get(&notes), true);
+    for (const char *line = text_get(&safe); *line && !quiet && result == 0;
+         line += strcspn(line, "\n") + 1)
+        fprintf(stderr, "attnbench: --set %.100s: %.*s\n", assignment, (int)strcspn(line, "\n"),
+                line);
+    text_free(&notes);
+    text_free(&safe);
+    return result ? err_prefix(err, "--set %.100s", assignment) : 0;
+}
+
 int setup_suites(struct setup *setup, const struct options *options)
 {
     struct err err;
@@ -53,10 +70,8 @@ int setup_suites(struct setup *setup, const struct options *options)
             return fail(EXIT_BAD_INPUT, &err);
         ++setup->suite_count;
         for (int s = 0; s < options->set_count; ++s)
-            if (suite_set(suite, options->sets[s], &setup->arena, &err)) {
-                err_prefix(&err, "--set %.100s", options->sets[s]);
+            if (set_key(setup, suite, options->sets[s], options->quiet, &err))
                 return fail(EXIT_USAGE, &err);
-            }
     }
     return EXIT_OK;
 }
@@ -151,15 +166,17 @@ static void tell_waiting(void *context, long holder)
     const struct device_info *device = context;
     fprintf(stderr,
             "attnbench: %s is in use by another run (process %ld); waiting for it to end "
-            "(--no-lock: don't)\n",
+            "(--wait TIME: so long at most; --no-lock: don't)\n",
             device->id, holder);
 }
 
-void setup_locks(struct setup *setup, const struct options *options)
+int setup_locks(struct setup *setup, const struct options *options)
 {
     struct arena *arena = &setup->arena;
     const volatile sig_atomic_t *stop = setup->supervisor.stop;
-    for (int d = 0; d < setup->device_count && !options->no_lock; ++d) {
+    const double start_s = clock_now_s();
+    int status = EXIT_OK;
+    for (int d = 0; d < setup->device_count && !options->no_lock && status == EXIT_OK; ++d) {
         struct device_info *device = &setup->devices[d];
         struct err err;
         /* Two boards of one kind are told apart, whatever part of them a scheduler shows; and so
@@ -169,12 +186,21 @@ void setup_locks(struct setup *setup, const struct options *options)
         for (char *c = strchr(name, '/'); c; c = strchr(c, '/'))
             *c = '_';
         const char *path = cache_path(arena, "locks", name);
-        if (path && cache_make_folders(path) &&
-            lock_take(path, tell_waiting, device, stop, &err) < 0 && !*stop) {
+        if (!path || !cache_make_folders(path))
+            continue;
+        const double left_s = options->wait_s - (clock_now_s() - start_s);
+        const int lock = lock_take(path, left_s, tell_waiting, device, stop, &err);
+        if (lock == LOCK_HELD) {
+            err_prefix(&err, "%s is in use by another run, for longer than --wait %g s", device->id,
+                       options->wait_s);
+            status = fail(EXIT_NO_DEVICE, &err);
+        } else if (lock < 0 && !*stop) {
             err_prefix(&err, "%s is measured without a lock", device->id);
             (void)fail(EXIT_OK, &err);
         }
     }
+    setup->waited_s = clock_now_s() - start_s;
+    return status;
 }
 
 /* ---- tunings --------------------------------------------------------------------------------- */
@@ -243,9 +269,14 @@ static int setup_tunings(struct setup *setup, const struct options *options)
         .items = arena_grow(&setup->arena, shipped->items, count, count, sizeof *shipped->items),
         .count = shipped->count,
         .capacity = shipped->count};
-    for (int d = 0; d < setup->device_count; ++d)
-        load_tunings(&setup->tunings, tuning_path(&setup->devices[d], &setup->arena),
-                     &setup->kernels, &setup->arena);
+    for (int d = 0; d < setup->device_count; ++d) {
+        const char *path = tuning_path(&setup->devices[d], &setup->arena);
+        bool read = !path; /* devices of one model and driver share a file */
+        for (int e = 0; e < d && !read; ++e)
+            read = strcmp(path, tuning_path(&setup->devices[e], &setup->arena)) == 0;
+        if (!read)
+            load_tunings(&setup->tunings, path, &setup->kernels, &setup->arena);
+    }
     return EXIT_OK;
 }
 

@@ -31,6 +31,7 @@ struct setup {
     int64_t host_bytes; /* memory that the plan counts with; 0: this machine's */
     struct shard shard;
     struct shards shards;         /* of the plan, when there is a shard */
+    double waited_s;              /* for devices in use */
     struct supervisor supervisor; /* program, backend and kernels_dir are set by setup_devices */
 };
 
@@ -60,10 +61,12 @@ void setup_free(struct setup *setup);
  * unless quiet. False: interrupted. */
 bool setup_peaks(struct setup *setup, struct device_info *devices, int count, const char *mode,
                  bool verify, bool quiet);
+/* Peaks that are kept, nothing measured. */
+void setup_kept_peaks(struct setup *setup, struct device_info *devices, int count);
 /* Waits until no other process measures on the chosen devices, and says so: two would measure each
  * other. The locks are held until the process ends; without a place for them there are none. Needs
- * supervisor.stop. */
-void setup_locks(struct setup *setup, const struct options *options);
+ * supervisor.stop. Returns an exit status: one is in use for longer than --wait. */
+int setup_locks(struct setup *setup, const struct options *options);
 
 /* The file of tunings that `attnbench tune` writes for a device; NULL: there is no place for one.
  */

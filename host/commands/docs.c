@@ -26,7 +26,8 @@ static const struct {
              {"P%", "text"},         {"T", "text"},          {"H", "text"},
              {"B", "text"},          {"KEY=VALUES", "keys"}, {"REGEX", "text"},
              {"TIME", "text"},       {"S", "text"},          {"N", "text"},
-             {"I/N", "text"},        {"N,...", "text"},      {"[VARIANT...]", "variants"}};
+             {"I/N", "text"},        {"N,...", "text"},      {"FILE,...", "file"},
+             {"D,D", "text"},        {"NAME", "text"},       {"[VARIANT...]", "variants"}};
 
 static const char *find_kind(const char *argument)
 {

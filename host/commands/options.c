@@ -1,7 +1,9 @@
 #include "commands/options.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct command commands[] = {
@@ -12,6 +14,7 @@ const struct command commands[] = {
      ARGS_LIMIT, false},
     {"run", "SUITE...", "check and measure a suite, write a results file", command_run, 0,
      ARGS_LIMIT, false},
+    {"new", "NAME", "write a short kernel that works, to begin from", command_new, 1, 1, false},
     {"tune", "SUITE...", "find and keep the best tunings for a suite's problems", command_tune, 1,
      ARGS_LIMIT, false},
     {"verify", "CASE_DIR...", "check the variants against tensors of yours (.npy)", command_verify,
@@ -68,7 +71,7 @@ static const struct option {
      "replace an axis in every sweep: n=128..4096*2, heads=1..8+1, dtype=f32,f16"},
     {"check", "full|sample|none", STRING, AT(check), "run",
      "compare with the reference: all rows, some, or not; default: the suite's"},
-    {"budget", "TIME", SECONDS, AT(budget_s), "run",
+    {"budget", "TIME", SECONDS, AT(budget_s), "plan run",
      "skip cells that would end after this long: 60s, 5m"},
     {"budget", "TIME", SECONDS, AT(budget_s), "tune",
      "search for this long in all: 60s, 5m; default: until 64 candidates of each class were tried"},
@@ -110,10 +113,23 @@ static const struct option {
      "write the JSON of --json to FILE; -: standard output"},
     {"threshold", "P%", PERCENT, AT(threshold), "compare",
      "the smallest change worth a verdict; default 3%"},
+    {"base", "FILE,...", STRING, AT(base), "compare",
+     "several runs of what NEW is compared with: what they differ by is no change"},
+    {"devices", "D,D", STRING, AT(devices), "compare",
+     "of one file: how many times as fast is one device as the other, and by which kernels; the "
+     "first is BASE"},
+    {"require", "N", WHOLE, AT(require), "compare",
+     "fail (exit status 3) when fewer cells are ok on both sides; default 1"},
     {"resume", "RESULT", STRING, AT(resume), "run",
      "continue an interrupted run from its results file or journal"},
     {"kernels", "DIR", STRING, AT(kernels), "variants plan run tune verify worker inspect lint",
-     "a folder of variants (or one variant) to add to the built-in ones"},
+     "a folder of variants (or one variant) to add to the built-in ones; default: "
+     "ATTNBENCH_KERNELS"},
+    {"kernels", "DIR", STRING, AT(kernels), "new",
+     "the folder that it becomes a folder of; default: ATTNBENCH_KERNELS, then this one"},
+    {"from", "naive|fused|vector", STRING, AT(from), "new",
+     "naive (two passes over the keys, default), fused (one pass, online softmax) or vector (the "
+     "same in vectors of eight)"},
     {"weights", "FILE", STRING, AT(weights), "verify",
      "write the softmax weights to FILE (.npy), from the first variant that returns them"},
     {"out", "FILE", STRING, AT(out), "inspect",
@@ -126,8 +142,13 @@ static const struct option {
      "a worker process per cell, device (default) or none (one for the whole run)"},
     {"quarantine", "N", WHOLE, AT(quarantine), "run",
      "after N failures in a row (crashes, hangs) skip a device's other cells; default 3, 0: never"},
+    {"wait", "TIME", SECONDS, AT(wait_s), "run tune",
+     "wait so long at most while another run uses the device, then end with exit status 4; "
+     "default: until it ends"},
     {"no-lock", NULL, FLAG, AT(no_lock), "run tune",
      "measure even while another run uses the device; default: wait for it"},
+    {"force", NULL, FLAG, AT(force), "run",
+     "replace what --out names, though it is a finished run"},
     {"format", "md|csv|html|gbench|bmf|sqlite", STRING, AT(format), "report",
      "md is the default; html: one page that needs no network; gbench: Google Benchmark's JSON, "
      "bmf: Bencher's, sqlite: adds the runs to the database that --out names"},
@@ -256,11 +277,13 @@ static int store(struct options *options, const struct option *option, const cha
         options->sets[options->set_count++] = value;
         return 0;
     case SECONDS:
-        if (!text_to_seconds(value, at) || *(double *)at <= 0)
+        /* Waiting alone may be for no time at all. */
+        if (!text_to_seconds(value, at) || (*(double *)at <= 0 && at != &options->wait_s))
             return err_set(err, "--%s: expected a time such as 60s, 5m or 1h, found '%s'",
                            option->name, value);
         return 0;
     case PERCENT:
+        options->bare_percent = !text_ends(value, "%");
         if (!text_to_percent(value, at) || *(double *)at > 10)
             return err_set(err, "--%s: expected a percentage from 0%% to 1000%%, found '%s'",
                            option->name, value);
@@ -300,7 +323,12 @@ int options_parse(struct options *options, const struct command *command, int ar
                   const char *const *argv, struct err *err)
 {
     bool only_args = false;
-    *options = (struct options){.seed = 1, .quarantine = 3, .head = -1, .threshold = 0.03};
+    *options = (struct options){.seed = 1,
+                                .quarantine = 3,
+                                .head = -1,
+                                .threshold = 0.03,
+                                .wait_s = INFINITY,
+                                .require = 1};
     for (int i = 1; i < argc; ++i) {
         const char *arg = argv[i];
         bool used_next = false;
@@ -326,6 +354,14 @@ int options_parse(struct options *options, const struct command *command, int ar
         return err_set(err, "'%s' needs %s; see attnbench %s --help", command->name,
                        command->arguments, command->name);
     return 0;
+}
+
+void options_default(struct options *options, const struct command *command)
+{
+    const char *kernels = getenv("ATTNBENCH_KERNELS");
+    const bool takes_kernels = find_option("kernels", strlen("kernels"), command, NULL) != NULL;
+    if (!options->kernels && takes_kernels && kernels && *kernels && !command->hidden)
+        options->kernels = kernels;
 }
 
 /* Words of `help` in lines of at most 78 columns, indented. */

@@ -25,13 +25,18 @@ enum { ARGS_LIMIT = 4096, SETS_LIMIT = 32 };
 
 struct options {
     const char *device, *variants, *filter, *check, *out, *resume, *kernels, *isolate, *format,
-        *weights, *inputs, *cache, *peaks, *tuning, *progress, *token, *shard, *emit, *simulate;
+        *weights, *inputs, *cache, *peaks, *tuning, *progress, *token, *shard, *emit, *simulate,
+        *base, *devices, *from;
     const char *sets[SETS_LIMIT];
     int set_count;
     double budget_s, deadline_s;                  /* 0: not given */
     double threshold;                             /* 0.03: 3 % */
+    bool bare_percent;                            /* it was given without a sign: "3" */
+    double wait_s;                                /* for a device in use; infinity: not given */
     int64_t seed, quarantine, head, batch, ranks; /* head -1: all */
-    bool json, quiet, help, no_lock, no_program_cache, no_tuning, retune, no_quirks, go_on, fom, quick;
+    int64_t require;                              /* cells */
+    bool json, quiet, help, no_lock, no_program_cache, no_tuning, retune, no_quirks, go_on, fom,
+        force, quick;
     const char *args[ARGS_LIMIT]; /* the command's own arguments: suites or files */
     int arg_count;
 };
@@ -49,6 +54,10 @@ const struct command *command_find(const char *name);
 /* argv[0] is the command's name. -1 with a message and a suggestion. */
 int options_parse(struct options *options, const struct command *command, int argc,
                   const char *const *argv, struct err *err);
+
+/* What the environment says where the command line does not: ATTNBENCH_KERNELS. A recorded command
+ * line that is read again has said all that it had to. */
+void options_default(struct options *options, const struct command *command);
 
 /* An option as its documentation needs it. */
 struct option_text {
@@ -70,6 +79,7 @@ int command_docs(const struct options *options);
 int command_inspect(const struct options *options);
 int command_lint(const struct options *options);
 int command_merge(const struct options *options);
+int command_new(const struct options *options);
 int command_plan(const struct options *options);
 int command_report(const struct options *options);
 int command_run(const struct options *given);

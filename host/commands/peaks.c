@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define CACHE_FORMAT "attnbench-peaks"
 enum { CACHE_BYTES_MAX = 1 << 20, CACHE_VERSION = 1, SECONDS_SHOWN = 6 };
@@ -89,13 +90,50 @@ static void save(const char *path, const struct device_info *device)
     cJSON_Delete(root);
 }
 
-/* Cached peaks may come from a busy moment. Is the first one higher now, beyond noise? */
-static bool beaten(struct setup *setup, const struct suite *suite, struct device_info *device)
+/* Cached peaks may come from a busy moment. Is the first one higher now, beyond noise? Says by how
+ * much; NULL: no. */
+static const char *beaten(struct setup *setup, const struct suite *suite,
+                          struct device_info *device)
 {
     struct peaks now;
     const double clearly = 1.05;
-    return supervisor_peaks(&setup->supervisor, suite, device, 1, &now, &setup->arena) &&
-           peaks_get(&now, 0) > clearly * peaks_get(&device->peaks, 0);
+    if (!supervisor_peaks(&setup->supervisor, suite, device, 1, &now, &setup->arena) ||
+        !(peaks_get(&now, 0) > clearly * peaks_get(&device->peaks, 0)))
+        return NULL;
+    return arena_print(&setup->arena, "%s is %.3g %s now, %.2f times the cached %.3g",
+                       peak_title((enum peak)0), peaks_get(&now, 0), peak_unit((enum peak)0),
+                       peaks_get(&now, 0) / peaks_get(&device->peaks, 0),
+                       peaks_get(&device->peaks, 0));
+}
+
+/* Why a device's peaks are to be measured; NULL: they are known now. */
+static const char *why_measure(struct setup *setup, const struct suite *suite,
+                               struct device_info *device, const char *path, bool fresh,
+                               bool verify)
+{
+    if (device->peaks.measured_utc)
+        return NULL;
+    if (fresh)
+        return "--peaks fresh";
+    if (!path)
+        return "there is no cache folder to keep them in";
+    if (access(path, F_OK) != 0)
+        return "the first time with this driver; they are kept";
+    if (!load(path, &device->peaks, &setup->arena))
+        return "the kept ones are invalid";
+    return verify ? beaten(setup, suite, device) : NULL;
+}
+
+void setup_kept_peaks(struct setup *setup, struct device_info *devices, int count)
+{
+    for (int i = 0; i < count; ++i) {
+        const char *name =
+            arena_print(&setup->arena, "%s.json", device_info_key(&devices[i], &setup->arena));
+        const char *path = cache_path(&setup->arena, "peaks", name);
+        struct peaks peaks;
+        if (path && access(path, F_OK) == 0 && load(path, &peaks, &setup->arena))
+            devices[i].peaks = peaks;
+    }
 }
 
 bool setup_peaks(struct setup *setup, struct device_info *devices, int count, const char *mode,
@@ -111,12 +149,12 @@ bool setup_peaks(struct setup *setup, struct device_info *devices, int count, co
         const char *name =
             arena_print(&setup->arena, "%s.json", device_info_key(device, &setup->arena));
         const char *path = cache_path(&setup->arena, "peaks", name);
-        if (device->peaks.measured_utc ||
-            (!fresh && path && load(path, &device->peaks, &setup->arena) &&
-             !(verify && beaten(setup, suite, device))))
+        const char *why = why_measure(setup, suite, device, path, fresh, verify);
+        if (!why)
             continue;
         if (!quiet)
-            fprintf(stderr, "measuring peaks of %s, about %d s\n", device->id, SECONDS_SHOWN);
+            fprintf(stderr, "measuring peaks of %s, about %d s (%s)\n", device->id, SECONDS_SHOWN,
+                    why);
         if (!supervisor_peaks(&setup->supervisor, suite, device, PEAKS, &device->peaks,
                               &setup->arena))
             return false;

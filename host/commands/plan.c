@@ -1,11 +1,12 @@
 /* attnbench plan: the cells of a suite, before anything runs. */
 #include "commands/common.h"
 #include "commands/emit.h"
+#include "commands/forecast.h"
 #include "commands/shard.h"
 #include "util/json.h"
 #include "util/rank.h"
-#include "worker/estimate.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,7 +26,16 @@ static void add_line(const struct cell *cell, struct text *out)
     text_free(&memory);
 }
 
-static void add_text(const struct setup *setup, struct text *out)
+/* Cells of other shards, as if they were done. */
+static const bool *others(const struct setup *setup, struct arena *arena)
+{
+    bool *done = arena_array(arena, (size_t)setup->plan.count + 1, sizeof *done);
+    for (int c = 0; c < setup->plan.count; ++c)
+        done[c] = !shard_has(setup, c);
+    return done;
+}
+
+static void add_text(const struct setup *setup, const struct options *options, struct text *out)
 {
     const struct plan *plan = &setup->plan;
     int counts[3] = {0}, device = -1;
@@ -53,9 +63,28 @@ static void add_text(const struct setup *setup, struct text *out)
                    100 * (double)setup->shards.cost_ms[shard->index - 1] /
                        (double)setup->shards.total_ms,
                    plan->count);
+    struct arena arena = {0};
+    struct forecast forecast;
+    setup_forecast(setup, others(setup, &arena), &forecast);
+    forecast_words(&forecast, setup, options, out);
+    text_add(out, "\n");
+    arena_free(&arena);
 }
 
-static void add_json(const struct setup *setup, struct text *out)
+static void add_forecast(cJSON *root, const struct setup *setup, const struct options *options,
+                         struct arena *arena)
+{
+    struct forecast forecast;
+    setup_forecast(setup, others(setup, arena), &forecast);
+    cJSON *object = cJSON_AddObjectToObject(root, "forecast");
+    cJSON_AddNumberToObject(object, "cells", forecast.cells);
+    cJSON_AddNumberToObject(object, "seconds", forecast.seconds);
+    cJSON_AddStringToObject(object, "from", forecast.by_peaks ? "peaks" : "guess");
+    json_add_number(object, "budget_s",
+                    setup_budget_s(setup, options) > 0 ? setup_budget_s(setup, options) : NAN);
+}
+
+static void add_json(const struct setup *setup, const struct options *options, struct text *out)
 {
     const struct plan *plan = &setup->plan;
     cJSON *root = cJSON_CreateObject();
@@ -90,6 +119,7 @@ static void add_json(const struct setup *setup, struct text *out)
         cJSON_AddNumberToObject(item, "memory_bytes", (double)cell->memory.total_bytes);
         cJSON_AddNumberToObject(item, "estimate_s", 1e-3 * (double)costs_ms[c]);
     }
+    add_forecast(root, setup, options, &arena);
     arena_free(&arena);
     char *printed = json_print_pretty(root);
     text_print(out, "%s\n", printed);
@@ -113,7 +143,7 @@ static int add_plan(struct setup *setup, const struct options *options, struct t
     } else {
         if (setup->shard.count)
             setup_shares(setup, setup->shard.count);
-        (options->json ? add_json : add_text)(setup, out);
+        (options->json ? add_json : add_text)(setup, options, out);
     }
     return result ? fail(EXIT_USAGE, &err) : EXIT_OK;
 }

@@ -1,5 +1,6 @@
 #include "commands/progress.h"
 
+#include "report/words.h"
 #include "store/fields.h"
 #include "util/clock.h"
 #include "util/terminal.h"
@@ -153,6 +154,39 @@ static void show_row_event(const struct progress *progress, const struct cell *c
     show_event(event);
 }
 
+/* Further lines of a reason are indented: one that begins at the margin is another cell's. */
+static void add_reason(struct text *line, const char *reason)
+{
+    struct text printable = {0};
+    text_add_printable(&printable, reason, true);
+    while (printable.length && printable.data[printable.length - 1] == '\n')
+        printable.data[--printable.length] = '\0';
+    for (const char *c = text_get(&printable); *c; ++c)
+        if (*c == '\n')
+            text_add(line, "\n    ");
+        else
+            text_add_bytes(line, c, 1);
+    text_free(&printable);
+}
+
+/* Did an earlier cell of this variant and device fail for the same reason, numbers aside? What rows
+ * point to stays valid for the run. */
+static bool is_told(struct progress *progress, const struct row *row)
+{
+    for (int i = 0; i < progress->shown_count; ++i) {
+        const struct row *other = progress->shown[i];
+        if (other->status == row->status && strcmp(other->variant, row->variant) == 0 &&
+            strcmp(other->device, row->device) == 0 && words_alike(other->reason, row->reason))
+            return true;
+    }
+    if (progress->shown_count < REASONS_SHOWN) {
+        struct row *kept = arena_alloc(&progress->arena, sizeof *kept);
+        *kept = *row;
+        progress->shown[progress->shown_count++] = kept;
+    }
+    return false;
+}
+
 void progress_row(struct progress *progress, const struct cell *cell, const struct row *row)
 {
     ++progress->done;
@@ -163,6 +197,9 @@ void progress_row(struct progress *progress, const struct cell *cell, const stru
         return;
     if (progress->mode == PROGRESS_REWRITE && (quiet_row || row->status == ROW_OK))
         return; /* the table at the end has it; what went wrong stays visible */
+    const bool told = row->status != ROW_OK && row->reason && is_told(progress, row);
+    if (told && progress->mode == PROGRESS_REWRITE)
+        return; /* one cause, one message */
     struct text line = {0};
     add_count(&line, progress);
     text_print(&line, "%s %s %s", row_status_name(row->status), cell->variant->name, cell->id);
@@ -173,7 +210,10 @@ void progress_row(struct progress *progress, const struct cell *cell, const stru
         add_eta(&line, progress->eta_s);
     } else if (row->reason) {
         text_add(&line, ": ");
-        text_add_printable(&line, row->reason, false);
+        if (told)
+            text_add(&line, "for the same reason");
+        else
+            add_reason(&line, row->reason);
     }
     text_add(&line, "\n");
     progress_clear(progress);
@@ -188,4 +228,6 @@ void progress_end(struct progress *progress)
     if (progress->mode == PROGRESS_JSON)
         show_event(make_event(progress, "end"));
     progress->mode = PROGRESS_NONE;
+    arena_free(&progress->arena);
+    progress->shown_count = 0;
 }

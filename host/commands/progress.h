@@ -16,7 +16,12 @@
 
 enum progress_mode { PROGRESS_NONE, PROGRESS_PLAIN, PROGRESS_REWRITE, PROGRESS_JSON };
 
+enum { REASONS_SHOWN = 64 };
 struct progress {
+    /* Rows whose reason was shown: one cause is told once. */
+    const struct row *shown[REASONS_SHOWN];
+    int shown_count;
+    struct arena arena; /* of those rows */
     enum progress_mode mode;
     int total, done;
     bool open_line;

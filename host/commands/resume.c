@@ -1,6 +1,7 @@
 /* Going on with a run that did not end. */
 #include "commands/run_state.h"
 #include "commands/shard.h"
+#include "report/changes.h"
 #include "util/file.h"
 
 #include <errno.h>
@@ -29,6 +30,7 @@ int resume_argv(const struct results *old, const struct options *given, struct o
     recorded.deadline_s = given->deadline_s;
     recorded.quarantine = given->quarantine;
     recorded.no_lock = given->no_lock;
+    recorded.wait_s = given->wait_s;
     recorded.fom = given->fom;
     *options = recorded;
     return 0;
@@ -66,6 +68,19 @@ static void adopt_peaks(struct run_state *state, const struct results *old)
         }
 }
 
+/* BASE and NEW are the words of comparisons: what was begun, and what is asked for now. */
+static void explain_plans(const struct run_state *state, const struct results *old,
+                          const char *path, struct err *err)
+{
+    struct text why = {0};
+    changes_of_plans(&old->run, &state->results.run, &why);
+    err_set(err,
+            "%.300s belongs to another plan: %.900s; use the same suites, kernels, options, device "
+            "and version, or start afresh with another --out",
+            path, why.length ? text_get(&why) : "its cells, tunings or devices are others");
+    text_free(&why);
+}
+
 int resume_check(const struct run_state *state, const struct results *old, const char *path)
 {
     const struct setup *setup = &state->setup;
@@ -75,10 +90,7 @@ int resume_check(const struct run_state *state, const struct results *old, const
     for (int d = 0; d < old->device_count && same_devices; ++d)
         same_devices = strcmp(old->devices[d].id, setup->devices[d].id) == 0;
     if (!old->run.plan_id || strcmp(old->run.plan_id, plan->id) != 0)
-        err_set(&err,
-                "%s belongs to another plan (%.12s..., this one is %.12s...); use the "
-                "same suites, options, device and version, or start afresh without --resume",
-                path, old->run.plan_id ? old->run.plan_id : "?", plan->id);
+        explain_plans(state, old, path, &err);
     else if (old->run.shard.index != setup->shard.index ||
              old->run.shard.count != setup->shard.count)
         err_set(&err, "%s belongs to shard %lld/%lld, this is %lld/%lld (0/0: the whole plan)",
@@ -104,8 +116,10 @@ void resume_mark(struct run_state *state, const struct results *old, bool keep)
                 strcmp(plan->devices[cell->device].id, row->device) == 0 &&
                 strcmp(cell->id, row->cell) == 0) {
                 state->done[c] = true;
-                if (keep)
+                if (keep) {
+                    state->cell_of[state->results.row_count] = c;
                     state->results.rows[state->results.row_count++] = *row;
+                }
                 break;
             }
         }
@@ -166,13 +180,32 @@ int resume_find(struct run_state *state, struct options *options, struct results
         return EXIT_OK;
     struct results there;
     int status = load_results(state->out, &there);
+    run_fill_header(state, options); /* to say what differs */
     if (status == EXIT_OK)
         status = resume_check(state, &there, state->out);
     *finished = status == EXIT_OK && there.run.finished_utc;
     if (*finished) {
         fprintf(stderr, "attnbench: %s is finished already\n", state->out);
-        status = run_exit_status(&there);
+        status = run_exit_status(&there, NULL);
     }
     results_free(&there);
     return status;
+}
+
+int resume_protect(const struct run_state *state, const struct options *options)
+{
+    struct err err;
+    struct results there;
+    if (options->resume || options->go_on || options->force ||
+        access(state->journal_path, F_OK) == 0 || access(state->out, F_OK) != 0)
+        return EXIT_OK;
+    if (read_results(state->out, &there, &err))
+        return EXIT_OK; /* no results file: nothing was measured there */
+    err_set(&err,
+            "--out: '%.300s' holds a run of %.100s from %.40s with %d rows; name another file, or "
+            "use --force to replace it, or --continue to keep it",
+            state->out, there.run.suite_name, there.run.started_utc, there.row_count);
+    const bool keep = there.row_count > 0;
+    results_free(&there);
+    return keep ? fail(EXIT_USAGE, &err) : EXIT_OK;
 }

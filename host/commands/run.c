@@ -2,7 +2,9 @@
  *
  * The journal beside the results file gets every row the moment it is known; the results file is
  * brought up to date every few seconds and at the end, when the journal is removed. */
+#include "commands/forecast.h"
 #include "commands/interrupt.h"
+#include "commands/run_order.h"
 #include "commands/run_state.h"
 #include "commands/shard.h"
 #include "report/report.h"
@@ -43,6 +45,7 @@ static int on_row(void *context, const struct cell *cell, const struct row *row,
     struct results *results = &state->results;
     if (results->row_count == state->row_capacity)
         return err_set(err, "more rows than cells"); /* cannot happen: one row a cell */
+    state->cell_of[results->row_count] = (int)(cell - state->setup.plan.cells);
     results->rows[results->row_count++] = *row;
     if (journal_add_row(&state->journal, row, err))
         return -1;
@@ -62,7 +65,7 @@ static void on_progress(void *context, const struct cell *cell, const char *phas
                         double eta_s)
 {
     struct run_state *state = context;
-    progress_step(&state->progress, cell, phase, median_s, eta_s);
+    progress_step(&state->progress, cell, phase, median_s, state->early ? NAN : eta_s);
 }
 
 /* ---- the run --------------------------------------------------------------------------------- */
@@ -88,6 +91,7 @@ static void begin_rows(struct run_state *state)
     const struct plan *plan = &state->setup.plan;
     state->row_capacity = plan->count;
     results->rows = arena_array(&state->setup.arena, (size_t)plan->count + 1, sizeof(struct row));
+    state->cell_of = arena_array(&state->setup.arena, (size_t)plan->count + 1, sizeof(int));
     state->done = arena_array(&state->setup.arena, (size_t)plan->count + 1, sizeof(bool));
     for (int c = 0; c < plan->count; ++c) {
         state->done[c] = !shard_has(&state->setup, c);
@@ -153,15 +157,42 @@ static int parse_modes(const struct options *options, struct setup *setup, enum 
     return EXIT_OK;
 }
 
-int run_exit_status(const struct results *results)
+/* "8 skipped (over the budget ...), 4 unsupported": nothing measured is not green. */
+static void explain_nothing(const struct results *results, struct text *why)
+{
+    for (int status = 0; status < ROW_STATUSES; ++status) {
+        const char *reason = NULL;
+        for (int i = 0; i < results->row_count && !reason; ++i)
+            if (results->rows[i].status == (enum row_status)status)
+                reason = results->rows[i].reason;
+        if (results->counts[status])
+            text_print(why, "%s%lld %s (%.300s)", why->length ? ", " : "",
+                       (long long)results->counts[status], row_status_name((enum row_status)status),
+                       reason ? reason : "no reason");
+    }
+}
+
+int run_exit_status(const struct results *results, struct text *why)
 {
     const int64_t *counts = results->counts;
     if (counts[ROW_WRONG])
         return EXIT_WRONG;
-    return counts[ROW_BUILD_FAILED] + counts[ROW_OOM] + counts[ROW_TIMEOUT] + counts[ROW_CRASH] +
-                   counts[ROW_ERROR]
+    /* A share of a plan may have nothing that runs. */
+    const bool nothing = !counts[ROW_OK] && results->row_count > 0 && results->run.shard.count == 0;
+    if (nothing && why)
+        explain_nothing(results, why);
+    return nothing || counts[ROW_BUILD_FAILED] + counts[ROW_OOM] + counts[ROW_TIMEOUT] +
+                          counts[ROW_CRASH] + counts[ROW_ERROR]
                ? EXIT_INCOMPLETE
                : EXIT_OK;
+}
+
+/* Waiting for a device is not the run's time. */
+static int wait_for_devices(struct run_state *state, const struct options *options)
+{
+    const int status = setup_locks(&state->setup, options);
+    state->begun_s += state->setup.waited_s;
+    return status;
 }
 
 /* For programs that read a benchmark's output by a regular expression. */
@@ -184,11 +215,13 @@ static int finish(struct run_state *state, const struct options *options, bool i
         state->results.run.finished_utc = run_utc_now(&state->setup.arena);
     account_close(&state->account, clock_now_s() - state->begun_s);
     memcpy(state->results.run.time_s, state->account.spent_s, sizeof state->account.spent_s);
+    order_rows(state);
     if (write_results(state, &err))
         return fail(EXIT_IO, &err);
     journal_close(&state->journal);
     if (!interrupted)
         unlink(state->journal_path);
+    order_remember(state);
     if (!options->quiet)
         report_table(&state->results,
                      (struct looks){.width = terminal_width(STDOUT_FILENO),
@@ -205,7 +238,16 @@ static int finish(struct run_state *state, const struct options *options, bool i
                 state->out);
         return EXIT_INTERRUPTED;
     }
-    return status != EXIT_OK ? status : run_exit_status(&state->results);
+    if (status != EXIT_OK)
+        return status;
+    struct text why = {0};
+    const int result = run_exit_status(&state->results, &why);
+    if (why.length) {
+        err_set(&err, "nothing was measured: %.1500s", text_get(&why));
+        (void)fail(result, &err);
+    }
+    text_free(&why);
+    return result;
 }
 
 static int run_plan(struct run_state *state, const struct options *options)
@@ -217,7 +259,6 @@ static int run_plan(struct run_state *state, const struct options *options)
     supervisor->deadline_s = options->deadline_s;
     supervisor->quarantine = options->quarantine > INT_MAX ? INT_MAX : (int)options->quarantine;
     supervisor->seed = state->results.run.seed;
-    setup_locks(&state->setup, options);
     const bool anything = state->results.row_count < state->cells;
     if (anything && !setup_peaks(&state->setup, state->setup.devices, state->setup.device_count,
                                  options->peaks, true, options->quiet))
@@ -230,8 +271,7 @@ static int run_plan(struct run_state *state, const struct options *options)
     supervisor->context = state;
     progress_start(&state->progress, progress_choose(options->progress, options->quiet),
                    state->cells, state->results.row_count);
-    const int result = supervisor_run(supervisor, &state->setup.plan, state->setup.devices,
-                                      state->done, &state->setup.arena, &interrupted, &err);
+    const int result = order_run(state, &interrupted, &err);
     progress_end(&state->progress);
     if (result) {
         err_prefix(&err, "what was measured until now is kept in %s", state->journal_path);
@@ -253,6 +293,38 @@ static int prepare_setup(struct run_state *state, const struct options *options)
         status = setup_plan(&state->setup, options);
     if (status == EXIT_OK && state->setup.shard.count)
         setup_shares(&state->setup, state->setup.shard.count);
+    return status;
+}
+
+static void tell_forecast(const struct run_state *state, const struct options *options)
+{
+    const enum progress_mode mode = progress_choose(options->progress, options->quiet);
+    struct forecast forecast;
+    struct text line = {0};
+    if (mode != PROGRESS_PLAIN && mode != PROGRESS_REWRITE)
+        return;
+    setup_forecast(&state->setup, state->done, &forecast);
+    forecast_words(&forecast, &state->setup, options, &line);
+    fprintf(stderr, "%s\n", text_get(&line));
+    text_free(&line);
+}
+
+/* Takes the devices and opens the files. A run that goes on has its journal before it waits, so
+ * that no other one takes it up; a new one leaves nothing behind when it waits in vain. */
+static int begin(struct run_state *state, const struct options *options, struct results *old,
+                 size_t valid_bytes)
+{
+    int status = resume_protect(state, options);
+    if (status == EXIT_OK && !options->resume)
+        status = wait_for_devices(state, options);
+    if (status == EXIT_OK) /* meanwhile the run that was waited for may have written it */
+        status = resume_protect(state, options);
+    if (status == EXIT_OK) {
+        run_fill_header(state, options);
+        status = open_journal(state, options, old, valid_bytes);
+    }
+    if (status == EXIT_OK && options->resume)
+        status = wait_for_devices(state, options);
     return status;
 }
 
@@ -291,12 +363,12 @@ int command_run(const struct options *given)
     }
     if (status == EXIT_OK && options.go_on)
         status = resume_find(&state, &options, &old, &valid_bytes, &finished);
-    if (status == EXIT_OK && !finished) {
-        run_fill_header(&state, &options);
-        status = open_journal(&state, &options, &old, valid_bytes);
-    }
-    if (status == EXIT_OK && !finished && !options.quiet)
+    if (status == EXIT_OK && !finished)
+        status = begin(&state, &options, &old, valid_bytes);
+    if (status == EXIT_OK && !finished && !options.quiet) {
         shard_tell(&state.setup);
+        tell_forecast(&state, &options);
+    }
     if (status == EXIT_OK && !finished)
         setup_show_quirks(&state.setup);
     if (status == EXIT_OK && !finished)

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -102,6 +103,49 @@ static struct text_list recorded_argv(struct arena *arena, const struct setup *s
     return (struct text_list){n, list};
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct source_file *)a)->name, ((const struct source_file *)b)->name);
+}
+
+static int add_files(struct source_file *files, int count, const struct variant *variant)
+{
+    for (int i = 0; i < variant->file_count; ++i) {
+        int known = 0;
+        while (known < count && strcmp(files[known].name, variant->files[i].name) != 0)
+            ++known;
+        files[known] = variant->files[i];
+        count += known == count;
+    }
+    return count;
+}
+
+/* The files of the variants that have a cell, also of those inside of composed ones. */
+static void list_files(struct run_header *run, const struct setup *setup, struct arena *arena)
+{
+    const struct kernel_tree *tree = &setup->kernels;
+    bool *used = arena_array(arena, (size_t)tree->count + 1, sizeof *used);
+    size_t most = 1;
+    for (int v = 0; v < tree->count; ++v)
+        most += (size_t)tree->variants[v].file_count;
+    for (int c = 0; c < setup->plan.count; ++c) {
+        const struct variant *variant = setup->plan.cells[c].variant;
+        for (int p = 0; p < (variant->part_count ? variant->part_count : 1); ++p) {
+            const struct variant *part = variant->part_count ? variant->parts[p].variant : variant;
+            if (part >= tree->variants && part < tree->variants + tree->count)
+                used[part - tree->variants] = true;
+        }
+    }
+    struct source_file *files = arena_array(arena, most, sizeof *files);
+    int count = 0;
+    for (int v = 0; v < tree->count; ++v)
+        if (used[v])
+            count = add_files(files, count, &tree->variants[v]);
+    qsort(files, (size_t)count, sizeof *files, by_name);
+    run->files = files;
+    run->file_count = count;
+}
+
 void run_fill_header(struct run_state *state, const struct options *options)
 {
     struct arena *arena = &state->setup.arena;
@@ -124,6 +168,7 @@ void run_fill_header(struct run_state *state, const struct options *options)
                             .host_cpu = cpu_name(arena),
                             .host_cpus = sysconf(_SC_NPROCESSORS_ONLN),
                             .host_memory_bytes = pages > 0 && page > 0 ? (int64_t)pages * page : 0};
+    list_files(run, &state->setup, arena);
     for (int i = 0; i < ACTIVITIES; ++i)
         run->time_s[i] = NAN;
     if (state->setup.shard.count) {

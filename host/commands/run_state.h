@@ -13,6 +13,9 @@ struct run_state {
     struct journal journal;
     const char *out, *journal_path;
     bool *done;
+    int *cell_of; /* of each row, its cell in the plan */
+    bool early;   /* some cells run before all others: how long the rest takes is not known */
+    bool had_early;
     int row_capacity;
     int cells; /* of the plan, those of this shard */
     double written_s;
@@ -22,7 +25,8 @@ struct run_state {
 };
 
 /* run.c */
-int run_exit_status(const struct results *results);
+/* INCOMPLETE, too, where nothing was measured: the words say why, if `why` is not NULL. */
+int run_exit_status(const struct results *results, struct text *why);
 
 /* run_header.c: who, what, where and when, into state->results.run. */
 void run_fill_header(struct run_state *state, const struct options *options);
@@ -44,5 +48,8 @@ void resume_mark(struct run_state *state, const struct results *old, bool keep);
 /* --continue: looks at what --out holds. *finished: nothing is left to do. */
 int resume_find(struct run_state *state, struct options *options, struct results *old,
                 size_t *valid_bytes, bool *finished);
+
+/* What --out names must not be a finished run: a baseline would be lost. --force replaces it. */
+int resume_protect(const struct run_state *state, const struct options *options);
 
 #endif

@@ -1,5 +1,6 @@
 #include "commands/suite_path.h"
 
+#include "util/file.h"
 #include "util/text.h"
 
 #include <dirent.h>
@@ -17,7 +18,7 @@
 #define ATTNBENCH_SUITES_FROM_PROGRAM "../share/attnbench/suites"
 #endif
 
-enum { PLACES = 4, NAMES_MAX = 1024 };
+enum { PLACES = 4, NAMES_MAX = 1024, CACHE_BYTES_MAX = 4 << 20 };
 static const char *const below[] = {"", "models/"};
 
 const char *program_path(struct arena *arena)
@@ -34,6 +35,35 @@ const char *program_path(struct arena *arena)
     return arena_copy(arena, path);
 }
 
+/* The folder of sources that a build in `folder` is of, whatever its name and wherever it is: one
+ * above it that has suites, or the one that CMake's cache there names. NULL: this is no build. */
+static const char *source_folder(const char *folder, struct arena *arena)
+{
+    enum { LEVELS = 6 };
+    static const char key[] = "CMAKE_HOME_DIRECTORY:INTERNAL=";
+    char *at = arena_copy(arena, folder);
+    for (int level = 0; level < LEVELS && *at; ++level) {
+        struct text cache = {0};
+        const char *found = NULL;
+        if (access(arena_print(arena, "%s/suites/quick.json", at), R_OK) == 0)
+            return at;
+        if (file_read(arena_print(arena, "%s/CMakeCache.txt", at), CACHE_BYTES_MAX, &cache, NULL) ==
+            0)
+            found = strstr(text_get(&cache), key);
+        if (found)
+            found = arena_copy_bytes(arena, found + sizeof key - 1,
+                                     strcspn(found + sizeof key - 1, "\r\n"));
+        text_free(&cache);
+        if (found && access(arena_print(arena, "%s/suites/quick.json", found), R_OK) == 0)
+            return found;
+        char *slash = strrchr(at, '/');
+        if (!slash)
+            return NULL;
+        *slash = '\0';
+    }
+    return NULL;
+}
+
 static int find_places(struct arena *arena, const char *places[PLACES])
 {
     const char *own = getenv("ATTNBENCH_SUITES");
@@ -45,7 +75,9 @@ static int find_places(struct arena *arena, const char *places[PLACES])
     if (own && *own)
         places[count++] = own;
     places[count++] = arena_print(arena, "%s/%s", folder, ATTNBENCH_SUITES_FROM_PROGRAM);
-    places[count++] = arena_print(arena, "%s/../../suites", folder);
+    const char *sources = source_folder(folder, arena);
+    if (sources)
+        places[count++] = arena_print(arena, "%s/suites", sources);
     return count;
 }
 

@@ -23,6 +23,7 @@ struct target {
     struct problem_class class;
     bool known; /* from an earlier call */
     bool done;
+    int avoided; /* candidates that crashed, hung or were slow in an earlier call */
     struct tuner_result result;
 };
 
@@ -110,6 +111,26 @@ static void add_comparison(const struct tuner_result *result, struct text *out)
     text_add_seconds(out, result->tuned_s);
 }
 
+static const char *bad_name(const struct tuner_bad *bad)
+{
+    return bad->status == ROW_SKIPPED ? "slow" : row_status_name(bad->status);
+}
+
+/* Those that took a worker down by name; of the slow ones only how many. */
+static void add_bad(const struct tuner_result *result, struct text *out, struct arena *arena)
+{
+    int slow = 0;
+    for (int i = 0; i < result->bad_count; ++i) {
+        const struct tuner_bad *bad = &result->bad[i];
+        slow += bad->status == ROW_SKIPPED;
+        if (bad->status != ROW_SKIPPED)
+            text_print(out, "\n    avoided from now on: %s (%s: %s)",
+                       tuning_text(&bad->tuning, arena), bad_name(bad), bad->reason);
+    }
+    if (slow)
+        text_print(out, "\n    and %d slow ones of this class", slow);
+}
+
 static void show_target(struct tune_state *state, const struct target *target)
 {
     const struct tuner_result *result = &target->result;
@@ -126,12 +147,17 @@ static void show_target(struct tune_state *state, const struct target *target)
     else
         text_print(&line, "no tuning was right: %s", result->reason);
     text_print(&line, ", %d candidates", result->candidates);
+    if (result->search_s > 0)
+        text_print(&line, " (%.3g a minute)", 60 * result->candidates / result->search_s);
+    if (target->avoided)
+        text_print(&line, ", %d passed over that were bad before", target->avoided);
     if (result->found && result->failed + result->wrong > 0)
         text_print(&line, " (%d failed or wrong, the first: %s)", result->failed + result->wrong,
                    result->reason);
+    add_bad(result, &line, &arena);
     progress_clear(&state->progress);
     struct text safe = {0};
-    text_add_printable(&safe, text_get(&line), false);
+    text_add_printable(&safe, text_get(&line), true);
     fprintf(stderr, "%s\n", text_get(&safe));
     text_free(&safe);
     text_free(&line);
@@ -156,23 +182,49 @@ static int save(const struct tune_state *state, const struct target *target)
     return tuning_file_add(state->path, device, &entry, &err) ? fail(EXIT_IO, &err) : EXIT_OK;
 }
 
+/* What was bad stays known for the driver, whatever else came out. */
+static int save_bad(const struct tune_state *state, const struct target *target)
+{
+    struct err err;
+    const struct tuner_result *result = &target->result;
+    struct tuning_avoided avoided[TUNER_BAD_MAX];
+    for (int i = 0; i < result->bad_count; ++i)
+        avoided[i] = (struct tuning_avoided){.variant = target->cell->variant,
+                                             .problem = &target->cell->problem,
+                                             .tuning = &result->bad[i].tuning,
+                                             .status = bad_name(&result->bad[i]),
+                                             .reason = result->bad[i].reason};
+    const struct device_info *device = &state->setup.devices[target->cell->device];
+    if (result->bad_count &&
+        tuning_file_avoid(state->path, device, avoided, result->bad_count, &err))
+        return fail(EXIT_IO, &err);
+    return EXIT_OK;
+}
+
 static int tune_target(struct tune_state *state, const struct options *options,
                        struct target *target)
 {
     struct err err;
     const double now_s = clock_now_s();
+    struct tuning *avoid = NULL;
+    target->avoided = tuning_file_avoided(state->path, target->cell->variant,
+                                          &target->cell->problem, &avoid, &state->setup.arena);
     const struct tuner tuner = {
         .supervisor = &state->setup.supervisor,
         .cell = target->cell,
         .device = &state->setup.devices[target->cell->device],
         .deadlines = &target->cell->suite->deadlines,
         .seed = (uint64_t)options->seed,
+        .avoid = avoid,
+        .avoid_count = target->avoided,
         .until_s =
             state->end_s > 0 ? now_s + (state->end_s - now_s) / (state->to_do - state->done) : 0,
         .on_progress = on_progress,
         .context = state};
     if (tuner_run(&tuner, &target->result, &err))
         return fail(EXIT_IO, &err);
+    if (save_bad(state, target) != EXIT_OK)
+        return EXIT_IO;
     if (target->result.interrupted)
         return EXIT_INTERRUPTED;
     state->progress.done = ++state->done;
@@ -288,13 +340,14 @@ static int tune(struct tune_state *state, const struct options *options)
     state->stop = interrupt_catch();
     supervisor->deadline_s = options->deadline_s;
     supervisor->stop = state->stop;
-    setup_locks(&state->setup, options);
+    int status = setup_locks(&state->setup, options);
+    if (status != EXIT_OK)
+        return status;
     find_targets(state);
     state->to_do = state->target_count;
     state->start_s = clock_now_s();
     state->end_s = options->budget_s > 0 ? state->start_s + options->budget_s : 0;
     progress_start(&state->progress, progress_choose(NULL, options->quiet), state->to_do, 0);
-    int status = EXIT_OK;
     for (int d = 0; d < state->setup.device_count && status == EXIT_OK; ++d)
         status = tune_device(state, options, d);
     progress_end(&state->progress);

@@ -7,12 +7,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOG_SHOWN = 1200, LOG_MAX = 16 << 20, BINARY_MAX = 64 << 20 };
+enum { LINE_SHOWN = 600, NAMES_SHOWN = 1000, LOG_MAX = 16 << 20, BINARY_MAX = 64 << 20 };
 
-/* The compiler's first words; the rest of a long log says the same again. */
+/* The line that says what is wrong: the first with "error", which has file and line, else the first
+ * that is not empty. */
+static const char *telling_line(const char *log, size_t *length)
+{
+    const char *first = NULL;
+    for (const char *line = log; *line;
+         line += strcspn(line, "\n") + (strchr(line, '\n') != NULL)) {
+        const size_t bytes = strcspn(line, "\n");
+        char copy[LINE_SHOWN + 1];
+        snprintf(copy, sizeof copy, "%.*s", (int)(bytes < LINE_SHOWN ? bytes : LINE_SHOWN), line);
+        if (!first && strspn(copy, " \t\r") < strlen(copy))
+            first = line;
+        if (text_contains(copy, "error")) {
+            first = line;
+            break;
+        }
+    }
+    *length = first ? strcspn(first, "\r\n") : 0;
+    return first;
+}
+
+/* What the compiler says first becomes the reason; all of it goes to the worker's output, which
+ * rows keep. */
 static void add_log(struct session *session, cl_program program, struct failure *failure)
 {
-    size_t size = 0;
+    size_t size = 0, length = 0;
     char *raw = NULL;
     if (clGetProgramBuildInfo(program, session->device, CL_PROGRAM_BUILD_LOG, 0, NULL, &size) ==
             CL_SUCCESS &&
@@ -20,13 +42,18 @@ static void add_log(struct session *session, cl_program program, struct failure 
         raw = calloc(1, size + 1);
     if (raw && clGetProgramBuildInfo(program, session->device, CL_PROGRAM_BUILD_LOG, size, raw,
                                      NULL) == CL_SUCCESS) {
-        if (strlen(raw) > LOG_SHOWN)
-            memcpy(raw + LOG_SHOWN, "...", 4);
-        struct text log = {0};
-        text_add_printable(&log, raw, true);
+        const char *line = telling_line(raw, &length);
+        char copy[LINE_SHOWN + 1];
+        snprintf(copy, sizeof copy, "%.*s", (int)(length < LINE_SHOWN ? length : LINE_SHOWN),
+                 line ? line : "");
+        struct text shown = {0};
+        text_add_printable(&shown, copy, false);
         struct err said = failure->err;
-        err_set(&failure->err, "%.300s: %s", said.message, text_get(&log));
-        text_free(&log);
+        if (shown.length)
+            err_set(&failure->err, "%s (%.300s; the row's worker_output has the log)",
+                    text_get(&shown), said.message);
+        text_free(&shown);
+        fprintf(stderr, "%s\n", raw);
     }
     free(raw);
 }
@@ -198,6 +225,21 @@ static int check_kernel(struct session *session, cl_kernel kernel, const char *n
     return 0;
 }
 
+/* A name that is not in the program: which are? */
+static void list_kernels(cl_program program, const char *name, struct failure *failure)
+{
+    char names[NAMES_SHOWN] = "";
+    if (clGetProgramInfo(program, CL_PROGRAM_KERNEL_NAMES, sizeof names - 1, names, NULL) !=
+            CL_SUCCESS ||
+        !*names)
+        return;
+    struct text shown = {0};
+    text_add_printable(&shown, names, false);
+    err_set(&failure->err, "the program has no kernel \"%.100s\"; it has: %s", name,
+            text_get(&shown));
+    text_free(&shown);
+}
+
 cl_kernel opencl_kernel(struct session *session, cl_program program, const char *name,
                         size_t work_items, struct failure *failure)
 {
@@ -206,6 +248,8 @@ cl_kernel opencl_kernel(struct session *session, cl_program program, const char 
     if (status != CL_SUCCESS) {
         opencl_failed(failure, status, "clCreateKernel");
         err_prefix(&failure->err, "kernel %s", name);
+        if (status == CL_INVALID_KERNEL_NAME)
+            list_kernels(program, name, failure);
         return NULL;
     }
     if (check_kernel(session, kernel, name, work_items, failure)) {

@@ -120,6 +120,18 @@ static void judge_ratios(const double *ratios, int m, int n, struct arena *arena
     c->ratio_high = rank ? ratios[count - rank] : INFINITY;
 }
 
+void comparison_decide(struct comparison *c, double threshold)
+{
+    const double above = 1 + threshold, below = 1 / above;
+    c->verdict = COMPARISON_UNCLEAR;
+    if (c->ratio_low > 1 && c->ratio > above)
+        c->verdict = COMPARISON_SLOWER;
+    else if (c->ratio_high < 1 && c->ratio < below)
+        c->verdict = COMPARISON_FASTER;
+    else if (c->ratio_low >= below && c->ratio_high <= above)
+        c->verdict = COMPARISON_SAME;
+}
+
 void compare_samples(const double *base, int base_count, const double *new_samples, int new_count,
                      double threshold, struct comparison *comparison)
 {
@@ -145,13 +157,5 @@ void compare_samples(const double *base, int base_count, const double *new_sampl
     qsort(ratios, (size_t)m * (size_t)n, sizeof *ratios, by_value);
     judge_ratios(ratios, m, n, &arena, comparison);
     arena_free(&arena);
-
-    struct comparison *c = comparison;
-    const double above = 1 + threshold, below = 1 / above;
-    if (c->ratio_low > 1 && c->ratio > above)
-        c->verdict = COMPARISON_SLOWER;
-    else if (c->ratio_high < 1 && c->ratio < below)
-        c->verdict = COMPARISON_FASTER;
-    else if (c->ratio_low >= below && c->ratio_high <= above)
-        c->verdict = COMPARISON_SAME;
+    comparison_decide(comparison, threshold);
 }

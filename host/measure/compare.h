@@ -43,4 +43,7 @@ struct comparison {
 void compare_samples(const double *base, int base_count, const double *new_samples, int new_count,
                      double threshold, struct comparison *comparison);
 
+/* The verdict alone, from ratio and interval: for who has widened the interval. */
+void comparison_decide(struct comparison *comparison, double threshold);
+
 #endif

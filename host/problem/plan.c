@@ -292,7 +292,7 @@ static void add_cell(struct plan *plan, const struct plan_request *request,
     text_print(&subject, "%s %s", cell->id, variant->name);
     if (filter && cell->fate == CELL_RUN && regexec(filter, text_get(&subject), 0, NULL, 0)) {
         cell->fate = CELL_SKIPPED;
-        cell->reason = arena_print(&plan->arena, "does not match --filter %s", request->filter);
+        cell->reason = arena_print(&plan->arena, PLAN_LEFT_OUT " %s", request->filter);
     }
     text_free(&subject);
 }

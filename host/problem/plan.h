@@ -60,6 +60,8 @@ struct plan_request {
 
 /* Does only_variants name only variants that there are? -1 with a suggestion if not. */
 int plan_check_variants(const struct plan_request *request, struct err *err);
+/* What cells that --filter left out say first. */
+#define PLAN_LEFT_OUT "does not match --filter"
 
 /* Do the suites name only variants that there are? -1 with file, line and key path if not. */
 int plan_check_suites(const struct plan_request *request, struct err *err);

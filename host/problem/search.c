@@ -1,6 +1,7 @@
 #include "problem/search.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Steps of the random order that one draw may take to find an allowed combination. */
@@ -70,15 +71,22 @@ int search_start(struct search *search, const struct variant *variant,
     return 0;
 }
 
+static bool same_values(const struct tuning *a, const struct tuning *b)
+{
+    bool same = true;
+    for (int i = 0; i < a->count && same; ++i)
+        same = a->items[i].value == b->items[i].value;
+    return same;
+}
+
 static bool was_tried(const struct search *search, const struct tuning *tuning)
 {
-    for (int t = 0; t < search->count; ++t) {
-        bool same = true;
-        for (int i = 0; i < tuning->count && same; ++i)
-            same = search->trials[t].tuning.items[i].value == tuning->items[i].value;
-        if (same)
+    for (int t = 0; t < search->count; ++t)
+        if (same_values(&search->trials[t].tuning, tuning))
             return true;
-    }
+    for (int t = 0; t < search->avoid_count; ++t)
+        if (same_values(&search->avoid[t], tuning))
+            return true;
     return false;
 }
 
@@ -134,7 +142,19 @@ static bool change_at(const struct variant *variant, int k, struct change *chang
     return false;
 }
 
-static int shuffled_changes(struct search *search, struct change *changes)
+/* Steps between the tuning's value of the change's tunable and the new one. */
+static int distance(const struct search *search, const struct tuning *from,
+                    const struct change *change)
+{
+    const struct tunable *tunable = &search->variant->tunables[change->tunable];
+    int at = 0;
+    while (at < tunable->count && tunable->values[at] != from->items[change->tunable].value)
+        ++at;
+    return abs(at - change->value);
+}
+
+/* The nearest first, in random order among those that are as near. */
+static int ordered_changes(struct search *search, const struct tuning *from, struct change *changes)
 {
     int count = 0;
     while (change_at(search->variant, count, &changes[count]))
@@ -144,6 +164,14 @@ static int shuffled_changes(struct search *search, struct change *changes)
         const struct change swap = changes[i];
         changes[i] = changes[j];
         changes[j] = swap;
+    }
+    for (int i = 1; i < count; ++i) { /* a stable sort of some twenty */
+        const struct change moved = changes[i];
+        const int far = distance(search, from, &moved);
+        int at = i;
+        for (; at > 0 && distance(search, from, &changes[at - 1]) > far; --at)
+            changes[at] = changes[at - 1];
+        changes[at] = moved;
     }
     return count;
 }
@@ -171,8 +199,8 @@ static bool propose_changed(struct search *search, const struct tuning *from,
 static bool propose_neighbour(struct search *search, int trial)
 {
     struct change changes[TUNABLES_MAX * TUNABLE_VALUES_MAX + 1], first;
-    const int count = shuffled_changes(search, changes);
     const struct tuning from = search->trials[trial].tuning;
+    const int count = ordered_changes(search, &from, changes);
     for (int c = 0; c < count; ++c)
         if (propose_changed(search, &from, &changes[c]))
             return true;
@@ -209,7 +237,7 @@ int search_next(struct search *search, int most)
     if (before == 0 && most > 0)
         ++search->count; /* search_start has put the first tuning there */
     while (search->count - before < most) {
-        const bool local = draw(search) % 4 != 0;
+        const bool local = 4 * (search->count - before) < 3 * most;
         if (!(local && propose_near_best(search)) && !propose_random(search) &&
             !propose_near_best(search))
             break;

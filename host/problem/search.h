@@ -2,10 +2,11 @@
  * told what became of them.
  *
  * Where there are few combinations all of them are tried. Otherwise it is a best-first local
- * search: the neighbours (one tunable changed) of the fastest candidate, then of the next fastest
- * when those have all been tried; a quarter of the candidates is drawn at random, so that a valley
- * somewhere else is found too. Where one change breaks the variant's rule (GRID_M == GRID_N), a
- * second one, drawn at random, mends it. Candidates that failed have no time and no neighbours. */
+ * search: the neighbours (one tunable changed, the next values before those further away) of the
+ * fastest candidate, then of the next fastest when those have all been tried; the last quarter of
+ * what is proposed at a time is drawn at random, so that a valley somewhere else is found too.
+ * Where one change breaks the variant's rule (GRID_M == GRID_N), a second one, drawn at random,
+ * mends it. Candidates that failed have no time and no neighbours. */
 #ifndef ATTNBENCH_PROBLEM_SEARCH_H
 #define ATTNBENCH_PROBLEM_SEARCH_H
 
@@ -22,6 +23,8 @@ struct search {
     const struct variant *variant;
     const struct problem *problem;
     const struct device_info *device;
+    const struct tuning *avoid; /* never proposed, but for the first; set after search_start */
+    int avoid_count;
     struct trial *trials; /* in the order of proposal; the first is the default */
     int count, capacity;
     int64_t combinations, at, stride, left; /* the random order of all combinations */

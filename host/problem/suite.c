@@ -1,4 +1,5 @@
 #include "problem/suite.h"
+#include "problem/axis.h"
 
 #include "util/sha256.h"
 #include "util/text.h"
@@ -34,22 +35,6 @@ int measure_cache_parse(const char *name, bool *cold)
 
 /* ---- values of an axis ----------------------------------------------------------------------- */
 
-enum { AXIS_VALUES_MAX = 4096 };
-
-/* from, from*times (or from+step), ... while <= to. */
-static int add_range(cJSON *values, int64_t from, int64_t to, int64_t times, int64_t step,
-                     struct err *err)
-{
-    if (from > to)
-        return err_set(err, "the range is empty: from %" PRId64 " is above to %" PRId64, from, to);
-    for (int64_t n = from; n <= to; n = times ? n * times : n + step) {
-        if (cJSON_GetArraySize(values) >= AXIS_VALUES_MAX)
-            return err_set(err, "more than %d values", AXIS_VALUES_MAX);
-        cJSON_AddItemToArray(values, cJSON_CreateNumber((double)n));
-    }
-    return 0;
-}
-
 static int load_range(const struct json *json, const cJSON *range, cJSON *values, struct err *err)
 {
     static const char *const keys[] = {"from", "to", "times", "step", NULL};
@@ -63,7 +48,7 @@ static int load_range(const struct json *json, const cJSON *range, cJSON *values
     if ((times != 0) == (step != 0))
         return json_fail(json, range, err, "expected either \"times\" or \"step\" with the range");
     struct err why;
-    if (add_range(values, from, to, times, step, &why))
+    if (axis_add_range(values, from, to, times, step, &why))
         return json_fail(json, range, err, "%s", why.message);
     return 0;
 }
@@ -300,95 +285,6 @@ void suite_free(struct suite *suite)
             cJSON_Delete(suite->sweeps[s].axes[a].values);
     suite->sweep_count = 0;
     json_free(&suite->json);
-}
-
-/* ---- --set ----------------------------------------------------------------------------------- */
-
-static cJSON *parse_value(const char *text)
-{
-    double number;
-    if (text_to_double(text, &number))
-        return cJSON_CreateNumber(number);
-    if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
-        return cJSON_CreateBool(text[0] == 't');
-    return cJSON_CreateString(text);
-}
-
-/* "128..4096*2", "1..8+1", "1,2,3" or "64". */
-static int parse_values(const char *key, const char *text, cJSON *values, struct arena *arena,
-                        struct err *err)
-{
-    const char *dots = strstr(text, "..");
-    if (dots) {
-        const size_t sign_at = strcspn(dots, "*+");
-        const char *from = arena_copy_bytes(arena, text, (size_t)(dots - text));
-        const char *to = arena_copy_bytes(arena, dots + 2, sign_at > 2 ? sign_at - 2 : 0);
-        int64_t low = 0, high = 0, by = 2;
-        const bool adds = dots[sign_at] == '+';
-        if (!text_to_int64(from, &low) || !text_to_int64(to, &high) || low < 1 ||
-            high > PROBLEM_MAX_SIZE || (dots[sign_at] && !text_to_int64(dots + sign_at + 1, &by)) ||
-            by < (adds ? 1 : 2) || by > PROBLEM_MAX_SIZE)
-            return err_set(err, "\"%.100s\" is no range; expected from..to*times or from..to+step",
-                           text);
-        return add_range(values, low, high, adds ? 0 : by, adds ? by : 0, err);
-    }
-    while (true) {
-        const size_t length = strcspn(text, ",");
-        cJSON *value = parse_value(arena_copy_bytes(arena, text, length));
-        struct problem ignored = problem_default();
-        cJSON_AddItemToArray(values, value);
-        if (problem_set(&ignored, key, value, arena, err))
-            return err_prefix(err, "%s", key);
-        if (!text[length])
-            return 0;
-        text += length + 1;
-    }
-}
-
-/* `n` replaces axes over n_q and n_kv too: the shorthand would otherwise lose against them. */
-static bool replaces(const char *key, const char *axis)
-{
-    return strcmp(key, axis) == 0 ||
-           (strcmp(key, "n") == 0 && (strcmp(axis, "n_q") == 0 || strcmp(axis, "n_kv") == 0)) ||
-           (strcmp(key, "heads") == 0 &&
-            (strcmp(axis, "heads_q") == 0 || strcmp(axis, "heads_kv") == 0));
-}
-
-int suite_set(struct suite *suite, const char *assignment, struct arena *arena, struct err *err)
-{
-    const size_t length = strcspn(assignment, "=");
-    const char *key = arena_copy_bytes(arena, assignment, length);
-    if (!assignment[length])
-        return err_set(err, "\"%.100s\" is no assignment; expected KEY=VALUES", assignment);
-    struct problem ignored = problem_default();
-    if (!problem_is_key(key))
-        return problem_set(&ignored, key, NULL, arena, err);
-    for (int s = 0; s < suite->sweep_count; ++s) {
-        struct sweep *sweep = &suite->sweeps[s];
-        int kept = 0;
-        for (int a = 0; a < sweep->axis_count; ++a)
-            if (replaces(key, sweep->axes[a].key))
-                cJSON_Delete(sweep->axes[a].values);
-            else
-                sweep->axes[kept++] = sweep->axes[a];
-        sweep->axis_count = kept;
-        if (kept == AXES_MAX)
-            return err_set(err, "sweep \"%s\" has no room for another axis", sweep->name);
-        struct axis *axis = &sweep->axes[sweep->axis_count++];
-        *axis = (struct axis){key, NULL, cJSON_CreateArray()};
-        if (parse_values(key, assignment + length + 1, axis->values, arena, err))
-            return -1;
-        const int count = sweep_count(sweep);
-        if (count > SUITE_MAX_PROBLEMS)
-            return err_set(err, "sweep \"%s\": more than %d problems", sweep->name,
-                           SUITE_MAX_PROBLEMS);
-        for (int k = 0; k < count; ++k) {
-            struct problem problem;
-            if (sweep_problem(suite, sweep, k, &problem, arena, err))
-                return err_prefix(err, "sweep \"%s\"", sweep->name);
-        }
-    }
-    return 0;
 }
 
 /* ---- problems -------------------------------------------------------------------------------- */

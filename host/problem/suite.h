@@ -4,6 +4,7 @@
 
 #include "problem/problem.h"
 #include "util/json.h"
+#include "util/text.h"
 
 enum check_mode { CHECK_AUTO, CHECK_FULL, CHECK_SAMPLE, CHECK_NONE };
 const char *check_mode_name(enum check_mode mode);
@@ -65,8 +66,11 @@ void suite_free(struct suite *suite);
 struct suite suite_default(void);
 
 /* Overrides an axis (or a default) in every sweep: "n=128..4096*2", "heads=1..8+1",
- * "dtype=f32,f16", "d_k=64". */
-int suite_set(struct suite *suite, const char *assignment, struct arena *arena, struct err *err);
+ * "dtype=f32,f16", "d_k=64". A sweep that decodes (at most 16 queries, many more keys) keeps its
+ * queries when n is set. What a shorthand did to keys that had values of their own goes to `notes`,
+ * a line each (NULL: nobody asks). */
+int suite_set(struct suite *suite, const char *assignment, struct text *notes, struct arena *arena,
+              struct err *err);
 
 /* Number of problems of a sweep and its k-th one (0 <= k < count), the last axis changing fastest.
  */

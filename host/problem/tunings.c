@@ -218,6 +218,8 @@ static int load_entry(struct loading *loading, const cJSON *object, struct err *
     for (int v = 0; v < loading->variant_count; ++v)
         if (strcmp(loading->variants[v].name, name) == 0)
             tuned.variant = &loading->variants[v];
+    if (!tuned.variant && !loading->document->strict)
+        return 0; /* of a variant that is not loaded today: nothing is amiss */
     if (!tuned.variant)
         return json_fail(json, cJSON_GetObjectItemCaseSensitive(object, "variant"), err,
                          "unknown variant \"%.60s\"", name);
@@ -272,7 +274,7 @@ static int load_entries(struct loading *loading, const cJSON *list, struct err *
 
 static int load_document(struct loading *loading, struct err *err)
 {
-    static const char *const keys[] = {"format", "version", "device", "entries", NULL};
+    static const char *const keys[] = {"format", "version", "device", "entries", "avoid", NULL};
     const struct json *json = loading->json;
     const cJSON *device = NULL, *entries = NULL;
     const char *format = NULL;

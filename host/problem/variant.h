@@ -78,11 +78,18 @@ struct part {
     struct problem problem;
 };
 
+/* A file that a program is made of: "kernels/fused/fused.cl". */
+struct source_file {
+    const char *name, *sha256;
+};
+
 struct variant {
     const char *name, *title, *idea, *source;
-    struct json json;        /* the parsed file; `supports` is read from it */
-    const char *program;     /* OpenCL C with includes already expanded */
-    const char *program_sha; /* of the program and the description */
+    struct json json;                /* the parsed file; `supports` is read from it */
+    const char *program;             /* OpenCL C with includes already expanded */
+    const char *program_sha;         /* of the program and the description */
+    const struct source_file *files; /* both come from; none of a composed variant */
+    int file_count;
     const cJSON *supports;
     const char *where, *local_bytes, *library;
     const char *extensions[8], *device_types[4];

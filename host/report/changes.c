@@ -1,5 +1,6 @@
 #include "report/changes.h"
 
+#include "measure/spread.h"
 #include "report/grid.h"
 
 #include <math.h>
@@ -22,9 +23,18 @@ bool change_is_regression(enum change_kind kind)
 int changes_regressions(const struct changes *changes)
 {
     int count = 0;
+    if (changes->base.device)
+        return 0;
     for (int kind = 0; kind < CHANGE_KINDS; ++kind)
         count += change_is_regression((enum change_kind)kind) ? changes->counts[kind] : 0;
     return count;
+}
+
+int changes_compared(const struct changes *changes)
+{
+    const int *counts = changes->counts;
+    return counts[CHANGE_SLOWER] + counts[CHANGE_UNCLEAR] + counts[CHANGE_SAME] +
+           counts[CHANGE_FASTER];
 }
 
 /* ---- matching -------------------------------------------------------------------------------- */
@@ -33,133 +43,128 @@ struct entry {
     const struct row *row;
     const char *variant; /* "" where each side has its own */
     const char *device;  /* in BASE, where there is one only on each side */
+    int run;             /* of the side's runs */
 };
 
-static int compare_entries(const void *left, const void *right)
+static int compare_keys(const struct entry *a, const struct entry *b)
 {
-    const struct entry *a = left, *b = right;
     int order = strcmp(a->row->cell, b->row->cell);
     if (!order)
         order = strcmp(a->variant, b->variant);
     return order ? order : strcmp(a->device, b->device);
 }
 
-/* The side's rows in the order of their keys. device: what all of them stand for, or NULL. */
+static int compare_entries(const void *left, const void *right)
+{
+    const struct entry *a = left, *b = right;
+    const int order = compare_keys(a, b);
+    return order ? order : a->run - b->run;
+}
+
+/* All runs' rows in the order of their keys. device: what all of them stand for, or NULL. */
 static struct entry *list_entries(const struct side *side, const char *device, int *count,
                                   struct arena *arena)
 {
-    const struct results *results = side->results;
-    struct entry *entries = arena_array(arena, (size_t)results->row_count + 1, sizeof *entries);
+    size_t rows = (size_t)side->results->row_count;
+    for (int r = 0; r < side->more_count; ++r)
+        rows += (size_t)side->more[r]->row_count;
+    struct entry *entries = arena_array(arena, rows + 1, sizeof *entries);
     *count = 0;
-    for (int i = 0; i < results->row_count; ++i) {
-        const struct row *row = results->rows + i;
-        if (!side->variant || strcmp(side->variant, row->variant) == 0)
-            entries[(*count)++] = (struct entry){row, side->variant ? "" : row->variant,
-                                                 device ? device : row->device};
+    for (int r = 0; r <= side->more_count; ++r) {
+        const struct results *results = r ? side->more[r - 1] : side->results;
+        for (int i = 0; i < results->row_count; ++i) {
+            const struct row *row = results->rows + i;
+            if ((!side->variant || strcmp(side->variant, row->variant) == 0) &&
+                (!side->device || strcmp(side->device, row->device) == 0))
+                entries[(*count)++] = (struct entry){row, side->variant ? "" : row->variant,
+                                                     device ? device : row->device, r};
+        }
     }
     qsort(entries, (size_t)*count, sizeof *entries, compare_entries);
     return entries;
 }
 
-static void match(struct changes *changes, struct arena *arena)
+static bool is_timed(const struct row *row)
+{
+    return row->status == ROW_OK && row->time.median_s > 0;
+}
+
+static int compare_medians(const void *left, const void *right)
+{
+    const double a = (*(const struct row *const *)left)->time.median_s;
+    const double b = (*(const struct row *const *)right)->time.median_s;
+    return (a > b) - (a < b);
+}
+
+/* Of one cell's rows in several runs the middle one of those that are ok, else the first. */
+static void choose_base(struct change *change, const struct entry *entries, int count,
+                        struct arena *arena)
+{
+    const struct row **rows = arena_array(arena, (size_t)count, sizeof *rows);
+    double *medians = arena_array(arena, (size_t)count, sizeof *medians);
+    int ok = 0;
+    for (int i = 0; i < count; ++i)
+        if (is_timed(entries[i].row))
+            rows[ok++] = entries[i].row;
+    qsort(rows, (size_t)ok, sizeof *rows, compare_medians);
+    for (int i = 0; i < ok; ++i)
+        medians[i] = rows[i]->time.median_s;
+    change->base = ok ? rows[ok / 2] : entries[0].row;
+    change->base_medians = medians;
+    change->base_runs = ok;
+}
+
+static int same_keys(const struct entry *entries, int from, int count)
+{
+    int end = from;
+    while (end < count && compare_keys(entries + from, entries + end) == 0)
+        ++end;
+    return end - from;
+}
+
+/* One device on each side is matched by its place; two that are named, too. */
+static const char *only_device(const struct changes *changes)
 {
     const struct side *base = &changes->base, *new_side = &changes->new_side;
-    const bool single = base->results->device_count == 1 && new_side->results->device_count == 1;
-    const char *device = single ? base->results->devices[0].id : NULL;
+    if (base->device)
+        return base->device;
+    bool single = base->results->device_count == 1 && new_side->results->device_count == 1;
+    for (int r = 0; r < base->more_count; ++r)
+        single = single && base->more[r]->device_count == 1;
+    return single ? base->results->devices[0].id : NULL;
+}
+
+static void match(struct changes *changes, struct arena *arena)
+{
+    const char *device = only_device(changes);
     int m = 0, n = 0, i = 0, k = 0;
-    const struct entry *a = list_entries(base, device, &m, arena);
-    const struct entry *b = list_entries(new_side, device, &n, arena);
+    const struct entry *a = list_entries(&changes->base, device, &m, arena);
+    const struct entry *b = list_entries(&changes->new_side, device, &n, arena);
     changes->items = arena_array(arena, (size_t)m + (size_t)n + 1, sizeof *changes->items);
     while (i < m || k < n) {
-        const int order = i == m ? 1 : k == n ? -1 : compare_entries(a + i, b + k);
+        const int order = i == m ? 1 : k == n ? -1 : compare_keys(a + i, b + k);
         struct change *change = &changes->items[changes->count++];
         change->device = order <= 0 ? a[i].device : b[k].device;
-        change->base = order <= 0 ? a[i++].row : NULL;
+        if (order <= 0) {
+            const int same = changes->base.more_count ? same_keys(a, i, m) : 1;
+            choose_base(change, a + i, same, arena);
+            i += same;
+        }
         change->new_row = order >= 0 ? b[k++].row : NULL;
         changes->matched += order == 0;
     }
 }
 
-/* ---- verdicts -------------------------------------------------------------------------------- */
-
-static bool is_absent(const struct row *row)
+/* What the runs of BASE differ by is no change. */
+static void set_thresholds(struct changes *changes)
 {
-    return !row || row->status == ROW_SKIPPED;
-}
-
-static const char *reason_of(const struct row *row)
-{
-    return !row ? "there is no such row" : row->reason ? row->reason : "no reason given";
-}
-
-/* The latest, where a file has more than a comparison takes: this program writes no more. */
-static void compare_times(struct change *change, double threshold)
-{
-    const struct number_list *base = &change->base->time.samples_s;
-    const struct number_list *new_list = &change->new_row->time.samples_s;
-    const int max = SAMPLES_COMPARED_MAX;
-    const int m = base->count < max ? base->count : max;
-    const int n = new_list->count < max ? new_list->count : max;
-    compare_samples(base->values + (base->count - m), m, new_list->values + (new_list->count - n),
-                    n, threshold, &change->times);
-}
-
-static const char *text_or(const char *text, const char *otherwise)
-{
-    return text ? text : otherwise;
-}
-
-/* A clock of the host counts launching, too: the ratio of times by two clocks says nothing. */
-static bool same_clock(const struct change *change)
-{
-    return strcmp(text_or(change->base->time.clock, ""),
-                  text_or(change->new_row->time.clock, "")) == 0;
-}
-
-static void judge_times(struct change *change, double threshold, struct arena *arena)
-{
-    static const enum change_kind kinds[] = {[COMPARISON_SAME] = CHANGE_SAME,
-                                             [COMPARISON_FASTER] = CHANGE_FASTER,
-                                             [COMPARISON_SLOWER] = CHANGE_SLOWER,
-                                             [COMPARISON_UNCLEAR] = CHANGE_UNCLEAR};
-    const struct row *base = change->base, *new_row = change->new_row;
-    const struct comparison *times = &change->times;
-    if (!same_clock(change)) {
-        const double hosts = new_row->time.host_median_s / base->time.host_median_s;
-        change->kind = CHANGE_UNCLEAR;
-        change->reason = arena_print(
-            arena, "timed by the %s's clock in BASE and the %s's in NEW%s",
-            text_or(base->time.clock, "?"), text_or(new_row->time.clock, "?"),
-            isfinite(hosts) ? arena_print(arena, "; host's medians: %.3fx", hosts) : "");
-        return;
-    }
-    compare_times(change, threshold);
-    change->kind = kinds[times->verdict];
-    if (change->kind != CHANGE_UNCLEAR)
-        return;
-    if (!(times->ratio_low > 0 && isfinite(times->ratio_high)))
-        change->reason = "too few samples for an interval";
-    else if (times->ratio_low > 1 || times->ratio_high < 1)
-        change->reason = "it changed, but perhaps by less than the threshold";
-    else
-        change->reason = "too noisy: it may be no change, it may be more than the threshold";
-}
-
-static void judge(struct change *change, double threshold, struct arena *arena)
-{
-    const struct row *base = change->base, *new_row = change->new_row;
-    const bool was_ok = base && base->status == ROW_OK;
-    const bool is_ok = new_row && new_row->status == ROW_OK;
-    change->times = (struct comparison){.ratio = NAN, .ratio_high = INFINITY, .p_value = NAN};
-    if (was_ok && is_ok) {
-        judge_times(change, threshold, arena);
-    } else if (is_ok) {
-        change->kind = is_absent(base) ? CHANGE_NEW : CHANGE_FIXED;
-    } else {
-        change->kind = !was_ok              ? CHANGE_NEITHER
-                       : is_absent(new_row) ? CHANGE_MISSING
-                                            : CHANGE_BROKEN;
-        change->reason = reason_of(new_row ? new_row : was_ok ? NULL : base);
+    struct spread spread = {0};
+    for (int i = 0; i < changes->count && changes->base.more_count; ++i)
+        spread_add(&spread, changes->items[i].base_medians, changes->items[i].base_runs);
+    for (int i = 0; i < changes->count; ++i) {
+        struct change *change = changes->items + i;
+        change->threshold = fmax(
+            changes->threshold, spread_threshold(&spread, change->base_medians, change->base_runs));
     }
 }
 
@@ -231,17 +236,38 @@ static void add_labels(struct changes *changes, struct arena *arena)
         changes->items[i].label = labels.values[i];
 }
 
+/* Two devices, whether they were named or each side has one of its own. */
+static void add_pair(struct changes *changes, struct arena *arena)
+{
+    const struct side *const sides[] = {&changes->base, &changes->new_side};
+    struct pair_side pair[2];
+    for (int i = 0; i < 2; ++i) {
+        const struct results *results = sides[i]->results;
+        if (!sides[i]->device && results->device_count != 1)
+            return;
+        const char *device = sides[i]->device ? sides[i]->device : results->devices[0].id;
+        pair[i] = (struct pair_side){device, results, device};
+    }
+    if (strcmp(pair[0].device, pair[1].device) == 0 || changes->base.variant)
+        return;
+    changes->has_pair = true;
+    pair_build(&changes->pair, &pair[0], &pair[1]);
+    changes->sentences = pairs_sentences(pair, 2, arena);
+}
+
 void changes_build(struct changes *changes, const struct side *base, const struct side *new_side,
                    double threshold, struct arena *arena)
 {
     *changes = (struct changes){.base = *base, .new_side = *new_side, .threshold = threshold};
     match(changes, arena);
+    set_thresholds(changes);
     for (int i = 0; i < changes->count; ++i) {
-        judge(&changes->items[i], threshold, arena);
+        changes_judge(&changes->items[i], arena);
         ++changes->counts[changes->items[i].kind];
     }
     changes_find_differences(changes, arena);
     find_means(changes, arena);
     qsort(changes->items, (size_t)changes->count, sizeof *changes->items, compare_changes);
     add_labels(changes, arena);
+    add_pair(changes, arena);
 }

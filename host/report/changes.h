@@ -3,11 +3,15 @@
  * What the formats of `attnbench compare` share. BASE is what was, NEW what is judged. A cell is
  * matched by its id, variant and device: by the device's id, or, where both files have one device
  * only, that one with that one. Where a variant is given on each side, it is matched by id and
- * device. Statistics and threshold: measure/compare.h. */
+ * device; where a device is, by id and variant. Where two rows were timed by different clocks they
+ * are compared by the host's, which is always there. Several runs of BASE: the one in the middle is
+ * compared, and what they differ by is no change (measure/spread.h). Statistics and threshold:
+ * measure/compare.h. */
 #ifndef ATTNBENCH_REPORT_CHANGES_H
 #define ATTNBENCH_REPORT_CHANGES_H
 
 #include "measure/compare.h"
+#include "report/pairs.h"
 #include "store/results.h"
 
 /* From the worst to the best. A row that was skipped counts as absent. */
@@ -31,6 +35,10 @@ struct change {
     const struct row *base, *new_row; /* NULL: no such row; not both */
     const char *device;               /* in BASE, where it is matched by its place */
     struct comparison times;          /* of rows that are ok in both, else all unknown */
+    double threshold;           /* of this cell: more than asked for where BASE's runs differ */
+    bool host_clock;            /* times are the host's, since the rows' clocks differ */
+    const double *base_medians; /* of BASE's ok rows, a run each */
+    int base_runs;
     const char *reason; /* of broken, missing, unclear and neither; NULL for the others */
     const char *label;  /* what of its problem differs between cells: "1024, 8" */
 };
@@ -39,13 +47,18 @@ struct side {
     const char *file; /* its name, as it was given */
     const struct results *results;
     const char *variant; /* only this one; NULL: all */
+    const char *device;  /* only this one, by id; NULL: all */
+    /* Further runs of the same, BASE only. */
+    const struct results *const *more;
+    int more_count;
 };
 
 /* What else differs between the runs and may be why times do. */
 struct difference {
     const char *what; /* "driver", "driver of gpu-1", "seed", "clock" */
     const char *base, *new_value;
-    int cells; /* in which it differs, the first of them being described; 0: it is of the runs */
+    int cells;    /* in which it differs, the first of them being described; 0: it is of the runs */
+    bool content; /* base and new_value are hashes of a file's content: nothing to read */
 };
 
 /* Geometric mean of the ratios NEW / BASE. */
@@ -67,17 +80,32 @@ struct changes {
     int variant_count;
     const char *axes, *fixed; /* see grid.h */
     bool many_devices;
+    /* Of two different devices: see pairs.h. */
+    bool has_pair;
+    struct pair pair;
+    struct text_list sentences;
 };
 
 /* Everything lives in the arena and points into the results. Both were found believable
- * (results_check). variants: both sides name one, or neither does. */
+ * (results_check). Both sides name a variant, or a device, or neither does. */
 void changes_build(struct changes *changes, const struct side *base, const struct side *new_side,
                    double threshold, struct arena *arena);
 
 /* The part of changes_build that looks at all but times. */
 void changes_find_differences(struct changes *changes, struct arena *arena);
 
+/* Why two runs have different plans: suites, files of kernels, options, versions; at most 5 of
+ * them, joined by "; ". Nothing where neither header says. */
+void changes_of_plans(const struct run_header *before, const struct run_header *now,
+                      struct text *out);
+
+/* changes_judge.c: kind, times and reason of a change that has its rows and threshold. */
+void changes_judge(struct change *change, struct arena *arena);
+
+/* Of two devices none is: one is no later state of the other. */
 int changes_regressions(const struct changes *changes);
+/* Cells that are ok on both sides: what a verdict on times rests on. */
+int changes_compared(const struct changes *changes);
 
 /* Why no cell is matched, as one message. */
 void changes_explain_none(const struct changes *changes, struct err *err);
@@ -93,8 +121,13 @@ void changes_side(const struct side *side, struct text *out);
 /* "1.102" and "1.098-1.107"; nothing when unknown. */
 void changes_ratio(const struct change *change, struct text *out);
 void changes_interval(const struct change *change, struct text *out);
-/* The median where the row is ok, else its status; "-" without a row. */
-void changes_time(const struct row *row, struct text *out);
+/* The median where the row is ok, by the clock of the comparison, else its status; "-" without a
+ * row. */
+void changes_time(const struct change *change, const struct row *row, struct text *out);
+/* Its label, with the device and the clock where they have to be said. */
+void changes_label(const struct changes *changes, const struct change *change, struct text *out);
+/* "ratio: time of NEW / time of BASE; threshold 3 %", and how the threshold was widened. */
+void changes_rule(const struct changes *changes, struct text *out);
 /* Cells of one kind with one reason: broken, missing and unclear ones, the worst first. */
 enum { CHANGE_REASONS_MAX = 20 };
 struct change_reason {

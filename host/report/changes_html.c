@@ -19,12 +19,16 @@ static void add_head(const struct changes *changes, struct text *out)
     page_add_hash(out, css);
     text_add(out, "; base-uri 'none'; form-action 'none'\">\n"
                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-    text_print(out, "<title>attnbench: %d regression%s</title>\n<style>", regressions,
-               regressions == 1 ? "" : "s");
+    struct text title = {0};
+    if (changes->base.device)
+        text_add(&title, "attnbench: two devices");
+    else
+        text_print(&title, "attnbench: %d regression%s", regressions, regressions == 1 ? "" : "s");
+    text_print(out, "<title>%s</title>\n<style>", text_get(&title));
     text_add(out, css);
     text_add(out, "</style>\n</head>\n<body>\n<main>\n");
-    text_print(out, "<h1>attnbench: %d regression%s</h1>\n", regressions,
-               regressions == 1 ? "" : "s");
+    text_print(out, "<h1>%s</h1>\n", text_get(&title));
+    text_free(&title);
 }
 
 /* <element>words</element>, if there are words; these are used up. */
@@ -47,6 +51,12 @@ static void add_term(struct text *out, const char *term, struct text *words)
 static void add_header(const struct changes *changes, struct text *out)
 {
     struct text words = {0};
+    text_add(out, changes->sentences.count ? "<ul>\n" : "");
+    for (int i = 0; i < changes->sentences.count; ++i) {
+        text_add(&words, changes->sentences.values[i]);
+        add_element(out, "li", &words);
+    }
+    text_add(out, changes->sentences.count ? "</ul>\n" : "");
     changes_summary(changes, "×", &words);
     add_element(out, "p class=\"summary\"", &words);
     text_add(out, "<dl>\n");
@@ -54,8 +64,8 @@ static void add_header(const struct changes *changes, struct text *out)
     add_term(out, "BASE", &words);
     changes_side(&changes->new_side, &words);
     add_term(out, "NEW", &words);
-    text_print(&words, "%s%sratio: time of NEW / time of BASE; threshold %.3g %%", changes->fixed,
-               *changes->fixed ? "; " : "", 100 * changes->threshold);
+    text_print(&words, "%s%s", changes->fixed, *changes->fixed ? "; " : "");
+    changes_rule(changes, &words);
     add_term(out, "Cells", &words);
     text_add(out, "</dl>\n");
     if (changes->difference_count)
@@ -88,9 +98,9 @@ static void add_change(const struct changes *changes, const struct change *chang
     add_cell(out, number, &words);
     changes_interval(change, &words);
     add_cell(out, number, &words);
-    changes_time(change->base, &words);
+    changes_time(change, change->base, &words);
     add_cell(out, number, &words);
-    changes_time(change->new_row, &words);
+    changes_time(change, change->new_row, &words);
     add_cell(out, number, &words);
     if (!changes->base.variant) {
         text_add(&words, row->variant);
@@ -104,6 +114,7 @@ static void add_change(const struct changes *changes, const struct change *chang
     words_xml(out, row->cell, CELL_BYTES);
     text_add(out, "\">");
     words_xml(out, change->label, CELL_BYTES);
+    text_add(out, change->host_clock ? " (host's clock)" : "");
     text_add(out, "</td></tr>\n");
     text_free(&words);
 }

@@ -1,5 +1,6 @@
 #include "report/changes.h"
 
+#include "report/words.h"
 #include "store/fields.h"
 
 #include <inttypes.h>
@@ -8,7 +9,8 @@
 #include <stdlib.h>
 
 #define COMPARISON_FORMAT  "attnbench-comparison"
-#define COMPARISON_VERSION "1.0.0"
+#define COMPARISON_VERSION "1.1.0"
+enum { SENTENCE_BYTES = 2000 };
 
 static void add_string(cJSON *object, const char *key, const char *value)
 {
@@ -29,7 +31,12 @@ static cJSON *side_to_json(const struct side *side)
     cJSON *object = cJSON_CreateObject(), *suite = cJSON_CreateObject();
     cJSON *devices = cJSON_CreateArray();
     add_string(object, "file", side->file);
+    cJSON *files = cJSON_CreateArray();
+    for (int i = 0; i < side->more_count; ++i)
+        fields_add(files, NULL, cJSON_CreateString(side->more[i]->run.id));
     add_string(object, "variant", side->variant);
+    add_string(object, "device", side->device);
+    fields_add(object, "more_run_ids", files);
     add_string(object, "run_id", run->id);
     add_string(object, "started_utc", run->started_utc);
     add_string(object, "finished_utc", run->finished_utc);
@@ -66,8 +73,17 @@ static cJSON *row_side_to_json(const struct row *row)
     add_string(object, "clock", row->time.clock);
     add_string(object, "cache", row->time.cache);
     json_add_number(object, "median_s", row->time.median_s);
+    json_add_number(object, "host_median_s", row->time.host_median_s);
     add_count(object, "samples", row->time.samples_s.count);
     return object;
+}
+
+/* That the ratio is of; NULL: there is none. */
+static const char *clock_of(const struct change *change)
+{
+    if (!isfinite(change->times.ratio))
+        return NULL;
+    return change->host_clock ? "host" : change->base->time.clock;
 }
 
 static cJSON *change_to_json(const struct change *change)
@@ -81,6 +97,8 @@ static cJSON *change_to_json(const struct change *change)
     add_string(object, "variant", row->variant);
     add_string(object, "verdict", change_kind_name(change->kind));
     add_string(object, "reason", change->reason);
+    add_string(object, "clock", clock_of(change));
+    json_add_number(object, "threshold", change->threshold);
     json_add_number(object, "ratio", times->ratio);
     json_add_number(object, "ratio_low", known ? times->ratio_low : NAN);
     json_add_number(object, "ratio_high", known ? times->ratio_high : NAN);
@@ -97,6 +115,7 @@ static cJSON *difference_to_json(const struct difference *difference)
     add_string(object, "base", difference->base);
     add_string(object, "new", difference->new_value);
     add_count(object, "cells", difference->cells);
+    fields_add(object, "content", cJSON_CreateBool(difference->content));
     return object;
 }
 
@@ -115,6 +134,38 @@ static cJSON *counts_to_json(const struct changes *changes)
     for (int kind = 0; kind < CHANGE_KINDS; ++kind)
         add_count(object, change_kind_name((enum change_kind)kind), changes->counts[kind]);
     add_count(object, "regressions", changes_regressions(changes));
+    add_count(object, "compared", changes_compared(changes));
+    return object;
+}
+
+static cJSON *part_to_json(const struct pair_part *part)
+{
+    cJSON *object = cJSON_CreateObject();
+    add_count(object, "problems", part->problems);
+    add_count(object, "partial", part->partial);
+    json_add_number(object, "least", part->least);
+    json_add_number(object, "mean", part->mean);
+    json_add_number(object, "most", part->most);
+    return object;
+}
+
+static cJSON *pair_to_json(const struct changes *changes)
+{
+    const struct pair *pair = &changes->pair;
+    if (!changes->has_pair)
+        return cJSON_CreateNull();
+    cJSON *object = cJSON_CreateObject(), *sentences = cJSON_CreateArray();
+    add_string(object, "clock", pair->by_host ? "host" : "own");
+    fields_add(object, "all", part_to_json(&pair->all));
+    fields_add(object, "prefill", part_to_json(&pair->prefill));
+    fields_add(object, "decode", part_to_json(&pair->decode));
+    for (int i = 0; i < changes->sentences.count; ++i) {
+        struct text line = {0};
+        words_line(&line, changes->sentences.values[i], SENTENCE_BYTES);
+        fields_add(sentences, NULL, cJSON_CreateString(text_get(&line)));
+        text_free(&line);
+    }
+    fields_add(object, "sentences", sentences);
     return object;
 }
 
@@ -134,6 +185,7 @@ void changes_json(const struct changes *changes, struct text *out)
     text_print(out, "  \"threshold\": %.15g,\n  \"confidence\": 0.99,\n", changes->threshold);
     add_line(out, "  \"base\": ", side_to_json(&changes->base), ",");
     add_line(out, "  \"new\": ", side_to_json(&changes->new_side), ",");
+    add_line(out, "  \"pair\": ", pair_to_json(changes), ",");
     text_add(out, "  \"differences\": [\n");
     for (int i = 0; i < changes->difference_count; ++i)
         add_line(out, "    ", difference_to_json(changes->differences + i),

@@ -22,10 +22,10 @@ static void add_words(const struct change *change, struct text *words)
     if (interval.length)
         text_print(words, " (99 %% range %s)", text_get(&interval));
     text_add(words, ", ");
-    changes_time(change->base, words);
+    changes_time(change, change->base, words);
     text_add(words, " in BASE, ");
-    changes_time(change->new_row, words);
-    text_add(words, " in NEW");
+    changes_time(change, change->new_row, words);
+    text_add(words, change->host_clock ? " in NEW, by the host's clock" : " in NEW");
     text_free(&interval);
 }
 

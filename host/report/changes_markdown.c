@@ -15,9 +15,9 @@ static void add_change(const struct changes *changes, const struct change *chang
     text_add(out, out->length > before ? "× | " : " | ");
     changes_interval(change, out);
     text_add(out, " | ");
-    changes_time(change->base, out);
+    changes_time(change, change->base, out);
     text_add(out, " | ");
-    changes_time(change->new_row, out);
+    changes_time(change, change->new_row, out);
     text_add(out, " | ");
     if (!changes->base.variant) {
         words_markdown(out, (change->new_row ? change->new_row : change->base)->variant,
@@ -29,7 +29,7 @@ static void add_change(const struct changes *changes, const struct change *chang
         text_add(out, " | ");
     }
     words_markdown(out, change->label, CELL_BYTES);
-    text_add(out, " |\n");
+    text_add(out, change->host_clock ? " (host's clock) |\n" : " |\n");
 }
 
 /* The cells that are the same, or the others. */
@@ -91,7 +91,16 @@ void changes_markdown(const struct changes *changes, struct text *out)
     const int same = changes->counts[CHANGE_SAME];
     const int regressions = changes_regressions(changes);
     struct text line = {0};
-    text_print(out, "## attnbench: %d regression%s\n\n", regressions, regressions == 1 ? "" : "s");
+    if (changes->base.device)
+        text_add(out, "## attnbench: two devices\n\n");
+    else
+        text_print(out, "## attnbench: %d regression%s\n\n", regressions,
+                   regressions == 1 ? "" : "s");
+    for (int i = 0; i < changes->sentences.count; ++i) {
+        text_add(&line, changes->sentences.values[i]);
+        add_line(out, "- ", &line, "\n");
+    }
+    text_add(out, changes->sentences.count ? "\n" : "");
     changes_summary(changes, "×", &line);
     add_line(out, "", &line, "\n");
     changes_side(&changes->base, &line);
@@ -105,8 +114,8 @@ void changes_markdown(const struct changes *changes, struct text *out)
     text_add(out, "\n");
     text_add(&line, changes->fixed);
     add_line(out, "", &line, "; ");
-    text_print(out, "ratio: time of NEW / time of BASE; threshold %.3g %%.\n",
-               100 * changes->threshold);
+    changes_rule(changes, &line);
+    add_line(out, "", &line, ".\n");
     if (changes->count - changes->counts[CHANGE_NEITHER] > same)
         add_changes(changes, false, out);
     add_remarks(changes, out);

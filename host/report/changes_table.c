@@ -5,7 +5,15 @@
 
 #include <string.h>
 
-enum { VERDICT = 7, RATIO = 7, INTERVAL = 11, TIME = 8, VARIANT_MAX = 16, REASON_BYTES = 400 };
+enum {
+    VERDICT = 7,
+    RATIO = 7,
+    INTERVAL = 11,
+    TIME = 8,
+    VARIANT_MAX = 16,
+    REASON_BYTES = 400,
+    SENTENCE_BYTES = 2000
+};
 enum { BEFORE_VARIANT = VERDICT + RATIO + INTERVAL + 2 * TIME + 6, WIDTH_MIN = 72 };
 
 struct table {
@@ -66,11 +74,9 @@ static void add_change(const struct table *table, const struct change *change)
     changes_ratio(change, &ratio);
     text_add(&ratio, ratio.length ? "x" : "");
     changes_interval(change, &interval);
-    changes_time(change->base, &base);
-    changes_time(change->new_row, &new_time);
-    text_add(&label, change->label);
-    if (table->changes->many_devices)
-        text_print(&label, " on %s", change->device);
+    changes_time(change, change->base, &base);
+    changes_time(change, change->new_row, &new_time);
+    changes_label(table->changes, change, &label);
     const char *const cells[] = {text_get(&ratio), text_get(&interval), text_get(&base),
                                  text_get(&new_time)};
     add_cells(table, cells, (change->new_row ? change->new_row : change->base)->variant,
@@ -94,6 +100,11 @@ static void add_heading(const struct table *table)
 {
     const struct changes *changes = table->changes;
     struct text line = {0};
+    for (int i = 0; i < changes->sentences.count; ++i) {
+        words_line(&line, changes->sentences.values[i], SENTENCE_BYTES);
+        end_paragraph(table, &line);
+    }
+    text_add(table->out, changes->sentences.count ? "\n" : "");
     text_add(&line, "BASE ");
     changes_side(&changes->base, &line);
     end_paragraph(table, &line);
@@ -105,8 +116,8 @@ static void add_heading(const struct table *table)
         changes_difference(changes->differences + i, &line);
         end_paragraph(table, &line);
     }
-    text_print(&line, "%s%sratio: time of NEW / time of BASE; threshold %.3g %%", changes->fixed,
-               *changes->fixed ? "; " : "", 100 * changes->threshold);
+    text_print(&line, "%s%s", changes->fixed, *changes->fixed ? "; " : "");
+    changes_rule(changes, &line);
     end_paragraph(table, &line);
     text_free(&line);
     static const char *const titles[] = {"ratio", "99 % range", "BASE", "NEW"};

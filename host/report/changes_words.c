@@ -25,6 +25,10 @@ void changes_summary(const struct changes *changes, const char *times, struct te
 void changes_difference(const struct difference *difference, struct text *out)
 {
     words_line(out, difference->what, NAME_BYTES);
+    if (difference->content) {
+        text_add(out, " differs");
+        return;
+    }
     text_add(out, ": ");
     words_line(out, difference->base, NAME_BYTES);
     text_add(out, " in BASE, ");
@@ -45,9 +49,15 @@ void changes_side(const struct side *side, struct text *out)
         text_add(out, " of ");
     }
     words_line(out, run->suite_name, NAME_BYTES);
-    for (int i = 0; i < side->results->device_count && i < LIST_MAX; ++i) {
+    if (side->more_count)
+        text_print(out, " (%d runs)", 1 + side->more_count);
+    for (int i = 0; i < side->results->device_count && i < LIST_MAX && !side->device; ++i) {
         text_add(out, i ? ", " : " on ");
         words_line(out, side->results->devices[i].id, NAME_BYTES);
+    }
+    if (side->device) {
+        text_add(out, " on ");
+        words_line(out, side->device, NAME_BYTES);
     }
     text_add(out, ", ");
     words_line(out, run->started_utc, NAME_BYTES);
@@ -82,10 +92,10 @@ void changes_interval(const struct change *change, struct text *out)
     add_factor(out, times->ratio_high);
 }
 
-void changes_time(const struct row *row, struct text *out)
+void changes_time(const struct change *change, const struct row *row, struct text *out)
 {
     if (row && row->status == ROW_OK)
-        text_add_seconds(out, row->time.median_s);
+        text_add_seconds(out, change->host_clock ? row->time.host_median_s : row->time.median_s);
     else if (row && row->status == ROW_BUILD_FAILED)
         text_add(out, "no build");
     else
@@ -93,6 +103,38 @@ void changes_time(const struct row *row, struct text *out)
                       : row->status == ROW_WRONG       ? "WRONG"
                       : row->status == ROW_UNSUPPORTED ? "unsupp."
                                                        : row_status_name(row->status));
+}
+
+void changes_label(const struct changes *changes, const struct change *change, struct text *out)
+{
+    text_add(out, change->label);
+    if (changes->many_devices)
+        text_print(out, " on %s", change->device);
+    if (change->host_clock)
+        text_add(out, " (host's clock)");
+}
+
+void changes_rule(const struct changes *changes, struct text *out)
+{
+    int widened = 0, by_host = 0;
+    double most = changes->threshold;
+    for (int i = 0; i < changes->count; ++i) {
+        const struct change *change = changes->items + i;
+        const bool wide = isfinite(change->times.ratio) && change->threshold > changes->threshold;
+        widened += wide;
+        most = wide ? fmax(most, change->threshold) : most;
+        by_host += change->host_clock;
+    }
+    text_print(out, "ratio: time of NEW / time of BASE; threshold %.3g %%",
+               100 * changes->threshold);
+    if (widened)
+        text_print(out, ", of %d cell%s up to %.3g %%: as far as the runs of BASE are apart",
+                   widened, widened == 1 ? "" : "s", 100 * most);
+    if (by_host)
+        text_print(out,
+                   "; %d cell%s timed by the device's clock on one side only: compared by the "
+                   "host's, which counts launching too",
+                   by_host, by_host == 1 ? " was" : "s were");
 }
 
 int changes_reasons(const struct changes *changes, struct change_reason reasons[CHANGE_REASONS_MAX],
@@ -106,7 +148,7 @@ int changes_reasons(const struct changes *changes, struct change_reason reasons[
         if (!change->reason || change->kind == CHANGE_NEITHER)
             continue;
         while (k < count && (reasons[k].first->kind != change->kind ||
-                             strcmp(reasons[k].first->reason, change->reason) != 0))
+                             !words_alike(reasons[k].first->reason, change->reason)))
             ++k;
         if (k == CHANGE_REASONS_MAX) {
             ++*others;

@@ -1,5 +1,7 @@
 #include "report/failures.h"
 
+#include "report/words.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +15,7 @@ static int compare_kinds(const void *left, const void *right)
     if (!order)
         order = strcmp(a->device, b->device);
     if (!order)
-        order = strcmp(a->reason ? a->reason : "", b->reason ? b->reason : "");
+        order = words_compare(a->reason, b->reason);
     return order;
 }
 

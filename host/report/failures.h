@@ -6,7 +6,7 @@
 
 struct failure {
     const struct row *row; /* one of them */
-    int cells;             /* with the same status, variant, device and reason */
+    int cells;             /* with the same status, variant, device and, but for numbers, reason */
 };
 
 /* By status, variant, device, reason; returns their number. */

@@ -1,12 +1,20 @@
 #include "report/grid.h"
 
+#include "problem/plan.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Did nobody want to see it? */
+static bool is_left_out(const struct row *row)
+{
+    return row->status == ROW_SKIPPED && row->reason && text_starts(row->reason, PLAN_LEFT_OUT);
+}
+
 static bool is_in(const struct row *row, const char *device, const char *sweep)
 {
-    if (strcmp(row->device, device) != 0)
+    if (strcmp(row->device, device) != 0 || is_left_out(row))
         return false;
     for (int i = 0; sweep && i < row->sweeps.count; ++i)
         if (strcmp(row->sweeps.values[i], sweep) == 0)
@@ -20,7 +28,8 @@ struct text_list grid_sweeps(const struct results *results, const char *device, 
     int count = 0, capacity = 0;
     for (int i = 0; i < results->row_count; ++i) {
         const struct row *row = results->rows + i;
-        for (int k = 0; k < row->sweeps.count && strcmp(row->device, device) == 0; ++k) {
+        const bool shown = strcmp(row->device, device) == 0 && !is_left_out(row);
+        for (int k = 0; k < row->sweeps.count && shown; ++k) {
             int known = 0;
             while (known < count && strcmp(sweeps[known], row->sweeps.values[k]) != 0)
                 ++known;
@@ -361,26 +370,4 @@ bool grid_has_fractions(const struct grid *grid)
         if (grid->rows[i] && isfinite(grid->rows[i]->rates.frac_of_peak))
             return true;
     return false;
-}
-
-struct choice grid_choose(const struct grid *grid)
-{
-    struct choice choice = {NULL, 0, 0, 0};
-    for (int v = 0; v < grid->variant_count; ++v) {
-        struct choice this = {grid->variants[v], 0, 0, 0};
-        double log_sum = 0;
-        for (int p = 0; p < grid->problem_count; ++p) {
-            const struct row *row = grid->rows[p * grid->variant_count + v];
-            if (!row || row->status != ROW_OK || !(row->time.median_s > 0) ||
-                !row->check.precision != !grid->best[p]->check.precision)
-                continue;
-            ++this.ok;
-            this.fastest += grid_is_winner(grid, p, row);
-            log_sum += log(grid->best[p]->time.median_s / row->time.median_s);
-        }
-        this.relative = this.ok ? exp(log_sum / this.ok) : 0;
-        if (this.ok > choice.ok || (this.ok == choice.ok && this.relative > choice.relative))
-            choice = this;
-    }
-    return choice;
 }

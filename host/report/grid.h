@@ -1,6 +1,7 @@
 /* A grid: the rows of one device and sweep, problems down, variants across.
  *
- * What the tables of a report share. Problems and variants stand in the order of their first row.
+ * What the tables of a report share. Cells that --filter left out are not in it. Problems and
+ * variants stand in the order of their first row.
  */
 #ifndef ATTNBENCH_REPORT_GRID_H
 #define ATTNBENCH_REPORT_GRID_H
@@ -44,15 +45,5 @@ bool grid_is_winner(const struct grid *grid, int problem, const struct row *row)
 
 /* Is the device's peak known, so that rows say which part of it they reach? */
 bool grid_has_fractions(const struct grid *grid);
-
-/* Which variant to use on a device: of those in full precision, unless there are none, those that are ok for the most problems, the one with the
- * highest geometric mean of (fastest time / its time). Comparing only variants of equal coverage
- * keeps one that refuses hard problems from winning by it. */
-struct choice {
-    const char *variant; /* NULL: nothing is ok */
-    int ok, fastest;     /* problems */
-    double relative;     /* that mean: 1 when it is the fastest everywhere */
-};
-struct choice grid_choose(const struct grid *grid);
 
 #endif

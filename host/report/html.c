@@ -184,11 +184,20 @@ static void add_chart(const struct html_page *page, struct text *out)
 
 static void add_title(const struct html_page *page, struct text *out)
 {
+    const char **names = arena_array(page->arena, (size_t)page->count + 1, sizeof *names);
+    int count = 0; /* each suite once, however many runs of it there are */
     for (int i = 0; i < page->count; ++i) {
-        text_add(out, !i ? "" : i + 1 < page->count ? ", " : " and ");
-        words_xml(out, page->results[i].run.suite_name, LABEL_BYTES);
-        if (i == 3 && page->count > 5) {
-            text_print(out, " and %d others", page->count - 4);
+        int known = 0;
+        while (known < count && strcmp(names[known], page->results[i].run.suite_name) != 0)
+            ++known;
+        names[known] = page->results[i].run.suite_name;
+        count += known == count;
+    }
+    for (int i = 0; i < count; ++i) {
+        text_add(out, !i ? "" : i + 1 < count ? ", " : " and ");
+        words_xml(out, names[i], LABEL_BYTES);
+        if (i == 3 && count > 5) {
+            text_print(out, " and %d others", count - 4);
             return;
         }
     }

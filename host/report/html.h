@@ -47,7 +47,7 @@ void html_add_failures(const struct html_page *page, struct text *out);
 void html_add_rows(const struct html_page *page, struct text *out);
 
 /* html_data.c: the JSON that report.js draws from, safe inside of a script element.
- *     { "sources": [{label, device}], "problems": [{cell, keys, flops, bytes, pairs}],
+ *     { "sources": [{label, device}], "problems": [{cell, keys, phase, suite}],
  *       "rows": [{source, problem, variant, status, ...}], "fits": [...] }
  * Rows are those of all files in turn, as in the table of all rows; samples have 5 digits.
  * Of rows with many samples evenly spaced quantiles are kept: SAMPLES_TOTAL in all. */

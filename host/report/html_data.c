@@ -1,5 +1,6 @@
 #include "report/html.h"
 #include "report/html_json.h"
+#include "report/pairs.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -39,12 +40,24 @@ static void add_keys(struct text *out, const struct problem *problem)
         problem_value(problem, always[i], &value);
         html_json_number(out, always[i], value, JSON_EXACT);
     }
+    if (problem->op != OP_ATTENTION)
+        html_json_text(out, "op", problem_enum_name(problem, "op"));
     html_json_text(out, "dtype", dtype_name((enum dtype)problem->dtype));
     html_json_text(out, "mask", problem_enum_name(problem, "mask"));
     struct text others = {0};
     html_other_keys(&others, problem);
     html_json_text(out, "others", others.length ? text_get(&others) : NULL);
     text_free(&others);
+}
+
+/* The suite whose sweep asked for it first: the model, in suites of models. */
+static void add_suite(struct text *out, const struct row *row)
+{
+    const char *sweep = row->sweeps.count ? row->sweeps.values[0] : "";
+    struct text name = {0};
+    text_add_bytes(&name, sweep, strcspn(sweep, "/"));
+    html_json_text(out, "suite", name.length ? text_get(&name) : NULL);
+    text_free(&name);
 }
 
 /* Cells in the order of their first row; `of` becomes each row's index. */
@@ -73,6 +86,8 @@ static int *add_problems(const struct html_page *page, struct text *out)
                 text_add(out, "\n{");
                 html_json_text(out, "cell", row->cell);
                 add_keys(out, &row->problem);
+                html_json_text(out, "phase", pair_is_decode(&row->problem) ? "decode" : "prefill");
+                add_suite(out, row);
                 text_add(out, "}");
             }
             of[index] = slots[slot] - 1;

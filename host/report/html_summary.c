@@ -1,5 +1,7 @@
 #include "report/grid.h"
 #include "report/html.h"
+#include "report/pairs.h"
+#include "report/ranking.h"
 #include "report/words.h"
 
 #include <math.h>
@@ -45,7 +47,7 @@ static void add_figure(struct text *out, const char *class, const char *value, c
 /* The numbers behind the sentence, large. */
 static void add_figures(const struct html_source *source, const struct row *best, struct text *out)
 {
-    const struct checked checked = words_count_checked(source->results);
+    const struct checked checked = words_count_checked(source->results, source->device->id);
     struct text value = {0}, what = {0};
     text_add(out, "<dl class=\"figures\">\n");
     if (best) {
@@ -77,16 +79,18 @@ static void add_figures(const struct html_source *source, const struct row *best
     text_add(out, "</dl>\n");
 }
 
-static void add_correctness(const struct results *results, struct text *out)
+static void add_correctness(const struct html_source *source, struct text *out)
 {
-    const struct checked checked = words_count_checked(results);
+    const struct results *results = source->results;
+    const struct checked checked = words_count_checked(results, source->device->id);
     if (checked.wrong)
         text_print(out,
                    " <strong class=\"bad\">%d of %d checked cells %s wrong</strong> and not "
                    "ranked; <a href=\"#failures\">see which</a>.",
                    checked.wrong, checked.right + checked.wrong, checked.wrong == 1 ? "is" : "are");
     else if (checked.right)
-        text_print(out, " All %d checked cells are right.", checked.right);
+        text_print(out, " All %d checked cells are right%s.", checked.right,
+                   results->device_count > 1 ? " on it" : "");
     else
         text_add(out, " Nothing was checked.");
     if (!results->run.finished_utc || results->row_count < results->run.planned_cells)
@@ -94,33 +98,86 @@ static void add_correctness(const struct results *results, struct text *out)
                    results->row_count, (long long)results->run.planned_cells);
 }
 
+/* Where each variant wins, if it is not one everywhere. */
+static void add_regions(const struct ranking *ranking, struct text *out)
+{
+    if (!ranking_has_regions(ranking))
+        return;
+    text_add(out,
+             "<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-label=\"where each variant "
+             "is the fastest\"><table>\n<thead><tr>");
+    static const char *const titles[] = {"fastest", "problems", "times the next", "phase", "n",
+                                         "heads",   "d_k",      "dtype",          "mask"};
+    for (size_t i = 0; i < sizeof titles / sizeof *titles; ++i)
+        text_print(out, "<th scope=\"col\">%s</th>", titles[i]);
+    text_add(out, "</tr></thead>\n<tbody>\n");
+    for (int i = 0; i < ranking->region_count; ++i) {
+        const struct region *region = ranking->regions + i;
+        text_add(out, "<tr><th scope=\"row\">");
+        words_xml(out, region->variant, NAME_BYTES);
+        text_print(out, "</th><td>%d</td><td>", region->problems);
+        if (isfinite(region->lead))
+            text_print(out, "%.2f", region->lead);
+        const char *const cells[] = {region->decode ? "decode" : "prefill",
+                                     region->n,
+                                     region->heads,
+                                     region->d_k,
+                                     region->dtype,
+                                     region->mask};
+        text_add(out, "</td>");
+        for (size_t k = 0; k < sizeof cells / sizeof *cells; ++k) {
+            text_add(out, "<td>");
+            words_xml(out, cells[k], NAME_BYTES);
+            text_add(out, "</td>");
+        }
+        text_add(out, "</tr>\n");
+    }
+    text_add(out, "</tbody></table></div>\n");
+}
+
+static void add_ranking_remarks(const struct ranking *ranking, const struct grid *grid,
+                                struct arena *arena, struct text *out)
+{
+    const struct text_list remarks = ranking_remarks(ranking, grid, arena);
+    text_add(out, remarks.count ? "<ul>\n" : "");
+    for (int i = 0; i < remarks.count; ++i) {
+        text_add(out, "<li>");
+        words_xml(out, remarks.values[i], SIZE_MAX);
+        text_add(out, ".</li>\n");
+    }
+    text_add(out, remarks.count ? "</ul>\n" : "");
+}
+
 static void add_source_verdict(const struct html_page *page, const struct html_source *source,
                                struct text *out)
 {
     struct arena arena = {0};
+    struct ranking ranking;
+    struct text line = {0};
     const struct grid grid = grid_build(source->results, source->device->id, NULL, &arena);
-    const struct choice choice = grid_choose(&grid);
+    ranking_build(&ranking, &grid, &arena);
+    ranking_headline(&ranking, source->device->name, &line);
+    const char *headline = text_get(&line);
     if (page->source_count > 1) {
         text_add(out, "<h2>");
         words_xml(out, source->label, SIZE_MAX);
         text_add(out, "</h2>\n");
     }
     text_add(out, "<p class=\"verdict\">");
-    if (choice.variant) {
+    if (ranking.winner) { /* it begins with the name */
         text_add(out, "<strong>");
-        words_xml(out, choice.variant, NAME_BYTES);
-        text_add(out, "</strong> is the one to use on <strong>");
-        words_xml(out, source->device->name, NAME_BYTES);
-        text_print(out, "</strong>: usable for %d of %d problems and fastest in %d.", choice.ok,
-                   grid.problem_count, choice.fastest);
-    } else {
-        text_add(out, "No variant has a usable result on <strong>");
-        words_xml(out, source->device->name, NAME_BYTES);
-        text_add(out, "</strong>.");
+        words_xml(out, ranking.winner, NAME_BYTES);
+        text_add(out, "</strong>");
+        headline += strlen(ranking.winner);
     }
-    add_correctness(source->results, out);
+    words_xml(out, headline, SIZE_MAX);
+    text_add(out, ".");
+    add_correctness(source, out);
     text_add(out, "</p>\n");
-    add_figures(source, choice.variant ? find_peak_row(source, choice.variant) : NULL, out);
+    add_figures(source, ranking.winner ? find_peak_row(source, ranking.winner) : NULL, out);
+    add_ranking_remarks(&ranking, &grid, &arena, out);
+    add_regions(&ranking, out);
+    text_free(&line);
     arena_free(&arena);
 }
 
@@ -139,8 +196,27 @@ static void add_remarks(const struct results *results, struct text *out)
     }
 }
 
+/* How much one device is of the other, which kernel is for which, and what is missing. */
+static void add_pairs(const struct html_page *page, struct text *out)
+{
+    struct pair_side *sides = arena_array(page->arena, (size_t)page->source_count, sizeof *sides);
+    for (int i = 0; i < page->source_count; ++i)
+        sides[i] = (struct pair_side){page->sources[i].label, page->sources[i].results,
+                                      page->sources[i].device->id};
+    const struct text_list sentences = pairs_sentences(sides, page->source_count, page->arena);
+    text_add(out, "<ul class=\"pairs\">\n");
+    for (int i = 0; i < sentences.count; ++i) {
+        text_add(out, "<li>");
+        words_xml(out, sentences.values[i], SIZE_MAX);
+        text_add(out, ".</li>\n");
+    }
+    text_add(out, "</ul>\n");
+}
+
 void html_add_verdict(const struct html_page *page, struct text *out)
 {
+    if (page->source_count > 1)
+        add_pairs(page, out);
     for (int i = 0; i < page->source_count; ++i) {
         add_source_verdict(page, page->sources + i, out);
         if (i + 1 == page->source_count || page->sources[i + 1].results != page->sources[i].results)

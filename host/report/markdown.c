@@ -1,6 +1,8 @@
 #include "report/claims.h"
 #include "report/failures.h"
 #include "report/grid.h"
+#include "report/pairs.h"
+#include "report/ranking.h"
 #include "report/report.h"
 #include "report/words.h"
 
@@ -31,13 +33,20 @@ static void add_html(struct text *out, const char *foreign, size_t max_bytes)
     text_free(&line);
 }
 
-/* How many results stand behind the numbers. */
-static void add_correctness(const struct results *results, struct text *out)
+/* How many results stand behind the numbers, on the device that was checked. */
+static void add_checked(const struct results *results, const char *device, struct text *out)
 {
-    const struct checked checked = words_count_checked(results);
+    const struct checked checked = words_count_checked(results, device);
+    if (results->device_count > 1) {
+        text_add(out, "On ");
+        words_markdown(out, device, NAME_BYTES);
+        text_add(out, ": ");
+    }
     if (checked.wrong)
         text_print(out, "**%d of %d checked cells %s WRONG** (not ranked; see below).",
                    checked.wrong, checked.right + checked.wrong, checked.wrong == 1 ? "is" : "are");
+    else if (checked.right == 1)
+        text_add(out, "The one checked cell is right.");
     else if (checked.right)
         text_print(out, "All %d checked cells are right.", checked.right);
     else
@@ -45,7 +54,15 @@ static void add_correctness(const struct results *results, struct text *out)
     if (checked.unchecked)
         text_print(out, " %d timed cell%s not checked.", checked.unchecked,
                    checked.unchecked == 1 ? " was" : "s were");
-    text_add(out, "\n");
+    text_add(out, results->device_count > 1 ? "  \n" : "\n");
+}
+
+static void add_correctness(const struct results *results, struct text *out)
+{
+    for (int i = 0; i < results->device_count; ++i)
+        add_checked(results, results->devices[i].id, out);
+    if (!results->device_count)
+        text_add(out, "Nothing was checked.\n");
     struct text drift = {0};
     words_drift(&drift, results);
     if (drift.length) {
@@ -78,28 +95,77 @@ static void add_roofline(const struct grid *grid, const char *variant, struct te
     text_add(out, " binds where it is nearest).");
 }
 
+/* Where each variant wins, if it is not one everywhere. */
+static void add_regions(const struct ranking *ranking, struct text *out)
+{
+    if (!ranking_has_regions(ranking))
+        return;
+    text_add(out,
+             "\n| fastest | problems | times the next | phase | n | heads | d_k | dtype | mask |\n"
+             "|---|--:|--:|---|--:|--:|--:|---|---|\n");
+    for (int i = 0; i < ranking->region_count; ++i) {
+        const struct region *region = ranking->regions + i;
+        text_add(out, "| ");
+        words_markdown(out, region->variant, NAME_BYTES);
+        text_print(out, " | %d | ", region->problems);
+        if (isfinite(region->lead))
+            text_print(out, "%.2f", region->lead);
+        text_print(out, " | %s | %s | %s | %s | %s | ", region->decode ? "decode" : "prefill",
+                   region->n, region->heads, region->d_k, region->dtype);
+        words_markdown(out, region->mask, NAME_BYTES);
+        text_add(out, " |\n");
+    }
+}
+
 static void add_choice(const struct results *results, const struct device_info *device,
                        struct text *out)
 {
     struct arena arena = {0};
+    struct ranking ranking;
+    struct text line = {0};
     const struct grid grid = grid_build(results, device->id, NULL, &arena);
-    const struct choice choice = grid_choose(&grid);
-    if (choice.variant) {
+    ranking_build(&ranking, &grid, &arena);
+    ranking_headline(&ranking, device->name, &line);
+    const char *headline = text_get(&line);
+    if (ranking.winner) { /* it begins with the name */
         text_add(out, "**");
-        words_markdown(out, choice.variant, NAME_BYTES);
-        text_add(out, "** is the best choice on ");
-        words_markdown(out, device->name, NAME_BYTES);
-        text_print(out,
-                   ": ok on %d of %d problems, fastest on %d, geometric mean speed %.0f %% of "
-                   "the fastest.",
-                   choice.ok, grid.problem_count, choice.fastest, 100 * choice.relative);
-        add_roofline(&grid, choice.variant, out);
-        text_add(out, "\n");
-    } else {
-        text_add(out, "No variant has a usable result on ");
-        words_markdown(out, device->name, NAME_BYTES);
-        text_add(out, ".\n");
+        words_markdown(out, ranking.winner, NAME_BYTES);
+        text_add(out, "**");
+        headline += strlen(ranking.winner);
     }
+    words_markdown(out, headline, LIST_BYTES);
+    text_add(out, ".");
+    if (ranking.winner)
+        add_roofline(&grid, ranking.winner, out);
+    text_add(out, "\n");
+    const struct text_list remarks = ranking_remarks(&ranking, &grid, &arena);
+    text_add(out, remarks.count ? "\n" : "");
+    for (int i = 0; i < remarks.count; ++i) {
+        text_add(out, "- ");
+        words_markdown(out, remarks.values[i], LIST_BYTES);
+        text_add(out, "\n");
+    }
+    add_regions(&ranking, out);
+    text_add(out, "\n");
+    text_free(&line);
+    arena_free(&arena);
+}
+
+/* How much one device is of the other, which kernel is for which, and what is missing. */
+static void add_pairs(const struct results *results, struct text *out)
+{
+    struct arena arena = {0};
+    const size_t count = (size_t)results->device_count;
+    struct pair_side *sides = arena_array(&arena, count, sizeof *sides);
+    for (size_t i = 0; i < count; ++i)
+        sides[i] = (struct pair_side){results->devices[i].id, results, results->devices[i].id};
+    const struct text_list sentences = pairs_sentences(sides, (int)count, &arena);
+    for (int i = 0; i < sentences.count; ++i) {
+        text_add(out, "- ");
+        words_markdown(out, sentences.values[i], LIST_BYTES);
+        text_add(out, "\n");
+    }
+    text_add(out, "\n");
     arena_free(&arena);
 }
 
@@ -292,9 +358,10 @@ void report_markdown(const struct results *results, struct text *out)
     text_add(out, "## attnbench: ");
     words_markdown(out, run->suite_name, NAME_BYTES);
     text_add(out, "\n\n");
+    if (results->device_count > 1)
+        add_pairs(results, out);
     for (int i = 0; i < results->device_count; ++i)
         add_choice(results, results->devices + i, out);
-    text_add(out, results->device_count ? "\n" : "");
     add_correctness(results, out);
     text_add(out, "\n");
     struct text summary = {0};

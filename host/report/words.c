@@ -4,6 +4,7 @@
 #include "measure/roofline.h"
 #include "report/report.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -84,6 +85,41 @@ void words_xml(struct text *out, const char *foreign, size_t max_bytes)
     text_free(&line);
 }
 
+/* Past a number: digits with points, signs of an exponent, units that follow the size ("1.2 MiB"
+ * and "12 KiB" are numbers of bytes) are left in: they say what kind of thing it is. */
+static const char *skip_number(const char *at)
+{
+    while (isdigit((unsigned char)*at) || (*at == '.' && isdigit((unsigned char)at[1])) ||
+           ((*at == 'e' || *at == 'E') &&
+            (isdigit((unsigned char)at[1]) ||
+             ((at[1] == '+' || at[1] == '-') && isdigit((unsigned char)at[2])))))
+        at += *at == 'e' || *at == 'E' ? 2 : 1;
+    return at;
+}
+
+int words_compare(const char *a, const char *b)
+{
+    if (!a || !b)
+        return (a != NULL) - (b != NULL);
+    while (*a && *b) {
+        if (isdigit((unsigned char)*a) && isdigit((unsigned char)*b)) {
+            a = skip_number(a);
+            b = skip_number(b);
+        } else if (*a != *b) {
+            break;
+        } else {
+            ++a;
+            ++b;
+        }
+    }
+    return (unsigned char)*a - (unsigned char)*b;
+}
+
+bool words_alike(const char *a, const char *b)
+{
+    return words_compare(a, b) == 0;
+}
+
 void words_summary(struct text *out, const struct results *results)
 {
     long long cells = 0;
@@ -99,12 +135,14 @@ void words_summary(struct text *out, const struct results *results)
         }
 }
 
-struct checked words_count_checked(const struct results *results)
+struct checked words_count_checked(const struct results *results, const char *device)
 {
     struct checked checked = {0, 0, 0};
     for (int i = 0; i < results->row_count; ++i) {
         const struct row *row = results->rows + i;
         const bool compared = row->check.rows_checked > 0;
+        if (device && strcmp(device, row->device) != 0)
+            continue;
         checked.right += row->status == ROW_OK && compared;
         checked.unchecked += row->status == ROW_OK && !compared;
         checked.wrong += row->status == ROW_WRONG;
@@ -191,11 +229,17 @@ void words_exceeded(struct text *out, const struct results *results)
             rows, rows == 1 ? " is" : "s are");
 }
 
+/* An exponent whose interval is wider tells linear from quadratic no more. */
+static const double wide_exponent = 0.5;
+
 void report_fit_words(const struct scaling_fit *fit, struct text *out)
 {
     words_line(out, fit->variant, 100);
     const int points = fit->n.count - fit->fitted_from;
-    if (isfinite(fit->exponent)) {
+    if (fit->exponent_ci95 > wide_exponent) {
+        text_print(out, ": exponent undetermined, n^%.2f +- %.2f (r2 %.4f)", fit->exponent,
+                   fit->exponent_ci95, fit->r2);
+    } else if (isfinite(fit->exponent)) {
         text_print(out, ": time grows as n^%.2f", fit->exponent);
         if (isfinite(fit->exponent_ci95))
             text_print(out, " +- %.2f", fit->exponent_ci95);

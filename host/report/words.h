@@ -16,6 +16,11 @@ void words_markdown(struct text *out, const char *foreign, size_t max_bytes);
 /* The same for HTML and XML, in text and in attributes. What XML 1.0 forbids becomes '?'. */
 void words_xml(struct text *out, const char *foreign, size_t max_bytes);
 
+/* Do two texts differ in nothing but numbers? NULL is like NULL only. */
+bool words_alike(const char *a, const char *b);
+/* The order that puts texts of one kind side by side: 0 for those that are alike. */
+int words_compare(const char *a, const char *b);
+
 /* "48 cells: 40 ok, 8 unsupported". */
 void words_summary(struct text *out, const struct results *results);
 
@@ -24,7 +29,8 @@ struct checked {
     int right, wrong;
     int unchecked; /* timed, but never compared with the reference */
 };
-struct checked words_count_checked(const struct results *results);
+/* device NULL: on all of them. */
+struct checked words_count_checked(const struct results *results, const char *device);
 
 /* "time: measure 61 %, check 22 %, ... of 41.2 s"; nothing when unknown. */
 void words_time(struct text *out, const struct results *results);

@@ -243,6 +243,30 @@ static int load_peaks(struct kernel_tree *tree, const struct files *files, struc
     return result;
 }
 
+/* The description, the .cl files and what they include. */
+static void list_sources(struct variant *variant, const struct expansion *e,
+                         const struct file *description, struct arena *arena)
+{
+    struct source_file *files = arena_array(arena, (size_t)e->files->count + 1, sizeof *files);
+    const size_t length = strlen(e->folder);
+    int count = 0;
+    for (int i = 0; i < e->files->count; ++i) {
+        const struct file *file = &e->files->items[i];
+        bool used =
+            file == description || (strncmp(file->path, e->folder, length) == 0 &&
+                                    file->path[length] == '/' && text_ends(file->path, ".cl"));
+        for (int k = 0; k < e->seen_count; ++k)
+            used = used || strcmp(e->seen[k], file->path) == 0;
+        if (!used)
+            continue;
+        char *sha = arena_alloc(arena, 65);
+        sha256_hex(file->text, file->length, sha);
+        files[count++] = (struct source_file){arena_print(arena, "kernels/%s", file->path), sha};
+    }
+    variant->files = files;
+    variant->file_count = count;
+}
+
 static int load_variant(struct variant *variant, const struct files *files,
                         const struct file *description, struct arena *arena, struct err *err)
 {
@@ -260,6 +284,7 @@ static int load_variant(struct variant *variant, const struct files *files,
     char *sha = arena_alloc(arena, 65);
     sha256_hex(text_get(&e.out), e.out.length, sha);
     variant->program_sha = sha;
+    list_sources(variant, &e, description, arena);
     text_free(&e.out);
     if (result)
         variant_free(variant);
@@ -333,6 +358,15 @@ const struct kernel_file *kernel_tree_file(const struct kernel_tree *tree, const
     for (int i = 0; i < tree->file_count; ++i)
         if (strcmp(tree->files[i].path, path) == 0)
             return &tree->files[i];
+    return NULL;
+}
+
+const char *kernel_template(const char *file)
+{
+    for (int i = 0; i < embedded_file_count; ++i)
+        if (text_starts(embedded_files[i].path, "new/") &&
+            strcmp(embedded_files[i].path + strlen("new/"), file) == 0)
+            return (const char *)embedded_files[i].data;
     return NULL;
 }
 

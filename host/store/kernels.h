@@ -35,6 +35,9 @@ int kernel_tree_load(struct kernel_tree *tree, const char *folder, struct err *e
 const struct variant *kernel_tree_find(const struct kernel_tree *tree, const char *name);
 /* By its path; NULL: there is none. */
 const struct kernel_file *kernel_tree_file(const struct kernel_tree *tree, const char *path);
+/* A file of kernels/new, "naive.cl" or "naive.json", in which NAME stands for a variant's name;
+ * NULL: there is none. */
+const char *kernel_template(const char *file);
 /* kernels/quirks.json as it was at build time; strings live in the arena. */
 int kernel_tree_quirks(struct quirk_list *quirks, struct arena *arena, struct err *err);
 void kernel_tree_free(struct kernel_tree *tree);

@@ -95,6 +95,15 @@ static cJSON *run_to_json(const struct run_header *run)
     cJSON *shard = cJSON_GetObjectItemCaseSensitive(object, "shard");
     if (!shard)
         fields_add(object, "shard", cJSON_CreateNull());
+    cJSON *files = run->file_count ? cJSON_CreateArray() : NULL;
+    for (int i = 0; i < run->file_count; ++i) {
+        cJSON *file = cJSON_CreateObject();
+        fields_add(file, "name", cJSON_CreateString(run->files[i].name));
+        fields_add(file, "sha256", cJSON_CreateString(run->files[i].sha256));
+        fields_add(files, NULL, file);
+    }
+    if (files)
+        fields_add(object, "files", files);
     cJSON *parts = run->part_count ? cJSON_CreateArray() : NULL;
     for (int i = 0; i < run->part_count; ++i)
         fields_add(parts, NULL, fields_to_json(part_fields, PART_FIELDS, run->parts + i));
@@ -239,6 +248,29 @@ int results_devices_from_json(struct results *results, const struct json *json,
     return 0;
 }
 
+/* Older files have none. */
+static int read_files(struct run_header *run, const struct json *json, const cJSON *node,
+                      struct arena *arena, struct err *err)
+{
+    const cJSON *list = NULL, *item = NULL;
+    if (json_node(json, node, "files", false, cJSON_Array, &list, err))
+        return -1;
+    struct source_file *files = arena_array(arena, (size_t)cJSON_GetArraySize(list), sizeof *files);
+    run->files = files;
+    cJSON_ArrayForEach(item, list)
+    {
+        const char *name = NULL, *sha256 = NULL;
+        if (!cJSON_IsObject(item))
+            return json_fail(json, item, err, "expected an object");
+        if (json_string(json, item, "name", true, &name, err) ||
+            json_string(json, item, "sha256", true, &sha256, err))
+            return -1;
+        files[run->file_count++] =
+            (struct source_file){arena_copy(arena, name), arena_copy(arena, sha256)};
+    }
+    return 0;
+}
+
 /* Files of one run have none. */
 static int read_parts(struct run_header *run, const struct json *json, const cJSON *node,
                       struct arena *arena, struct err *err)
@@ -265,6 +297,7 @@ int results_header_from_json(struct results *results, const struct json *json, c
     if (check_version(json, format, err) ||
         json_node(json, json->root, "run", true, cJSON_Object, &run, err) ||
         fields_from_json(run_fields, RUN_FIELDS, &results->run, json, run, &results->arena, err) ||
+        read_files(&results->run, json, run, &results->arena, err) ||
         read_parts(&results->run, json, run, &results->arena, err))
         return -1;
     if (!cJSON_HasObjectItem(run, "shard")) /* null for all of a plan */

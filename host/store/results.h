@@ -51,6 +51,8 @@ struct run_header {
         int64_t plan_cells;   /* rows that the whole plan has; 0: as planned_cells */
         const char *source;   /* where index and count come from; NULL: no shard */
     } shard;
+    const struct source_file *files; /* of the plan's variants, by name; unknown: none */
+    int file_count;
     const struct run_part *parts; /* what a merged file was made from; else none */
     int part_count;
     double time_s[ACTIVITIES]; /* of the last invocation; NaN: it has not finished */

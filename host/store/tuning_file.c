@@ -35,31 +35,58 @@ static int check(const struct json *json, const cJSON *device, struct err *err)
                : json_fail(json, found, err, "the file holds tunings of another device");
 }
 
-/* The file's entries, or none where there is no file; the caller's to delete. */
-static cJSON *read_entries(const char *path, const cJSON *device, struct err *err)
+/* The file's lists; empty where there is no file. */
+struct content {
+    cJSON *entries, *avoid;
+};
+
+static void free_content(struct content *content)
+{
+    cJSON_Delete(content->entries);
+    cJSON_Delete(content->avoid);
+}
+
+/* device NULL: whosever it is. */
+static int read_content(const char *path, const cJSON *device, struct content *content,
+                        struct err *err)
 {
     struct text text = {0};
     struct json json = {0};
-    cJSON *entries = NULL;
+    int result = -1;
+    *content = (struct content){cJSON_CreateArray(), cJSON_CreateArray()};
     if (access(path, F_OK) && errno == ENOENT)
-        return cJSON_CreateArray();
+        return 0;
     if (file_read(path, FILE_BYTES_MAX, &text, err) == 0 &&
         json_load(&json, path, text_get(&text), text.length, err) == 0) {
-        if (check(&json, device, err) == 0)
-            entries = cJSON_DetachItemFromObjectCaseSensitive(json.root, "entries");
+        result = device ? check(&json, device, err) : 0;
+        for (int i = 0; i < 2 && result == 0; ++i) {
+            cJSON **list = i ? &content->avoid : &content->entries;
+            cJSON *found =
+                cJSON_DetachItemFromObjectCaseSensitive(json.root, i ? "avoid" : "entries");
+            if (cJSON_IsArray(found)) {
+                cJSON_Delete(*list);
+                *list = found;
+            } else {
+                cJSON_Delete(found);
+            }
+        }
         json_free(&json);
     }
     text_free(&text);
-    return entries;
+    if (result)
+        free_content(content);
+    return result;
 }
 
 int tuning_file_check(const char *path, const struct device_info *device, struct err *err)
 {
     cJSON *wanted = device_to_json(device);
-    cJSON *entries = read_entries(path, wanted, err);
+    struct content content;
+    const int result = read_content(path, wanted, &content, err);
+    if (result == 0)
+        free_content(&content);
     cJSON_Delete(wanted);
-    cJSON_Delete(entries);
-    return entries ? 0 : -1;
+    return result;
 }
 
 static cJSON *entry_to_json(const struct tuning_entry *entry)
@@ -81,55 +108,147 @@ static cJSON *entry_to_json(const struct tuning_entry *entry)
     return object;
 }
 
-static void remove_same(cJSON *entries, const cJSON *entry)
+static bool is_same(const cJSON *a, const cJSON *b, const char *key)
 {
-    const cJSON *class = cJSON_GetObjectItemCaseSensitive(entry, "class");
-    cJSON *item = entries->child;
-    while (item) {
-        cJSON *next = item->next;
-        if (strcmp(json_peek_string(item, "variant"), json_peek_string(entry, "variant")) == 0 &&
-            cJSON_Compare(cJSON_GetObjectItemCaseSensitive(item, "class"), class, true))
-            cJSON_Delete(cJSON_DetachItemViaPointer(entries, item));
-        item = next;
+    return cJSON_Compare(cJSON_GetObjectItemCaseSensitive(a, key),
+                         cJSON_GetObjectItemCaseSensitive(b, key), true);
+}
+
+/* Of the same variant and class, and tuning where that is what an item is about. */
+static void remove_same(cJSON *list, const cJSON *item, bool tuning)
+{
+    cJSON *other = list->child;
+    while (other) {
+        cJSON *next = other->next;
+        if (is_same(other, item, "variant") && is_same(other, item, "class") &&
+            (!tuning || is_same(other, item, "tuning")))
+            cJSON_Delete(cJSON_DetachItemViaPointer(list, other));
+        other = next;
+    }
+}
+
+static void print_list(const cJSON *list, struct text *out)
+{
+    const cJSON *item = NULL;
+    cJSON_ArrayForEach(item, list)
+    {
+        char *line = json_print(item);
+        text_print(out, "%s\n    ", item == list->child ? "" : ",");
+        text_add(out, line);
+        free(line);
     }
 }
 
 /* An entry a line, so that a person can read the file and a diff is short. */
-static void print(const cJSON *device, const cJSON *entries, struct text *out)
+static int write_content(const char *path, const cJSON *device, const struct content *content,
+                         struct err *err)
 {
     char *line = json_print(device);
-    const cJSON *item = NULL;
-    text_print(out,
+    struct text out = {0};
+    text_print(&out,
                "{\n  \"format\": \"" TUNING_FORMAT "\",\n  \"version\": 1,\n  \"device\": %s,\n"
                "  \"entries\": [",
                line);
     free(line);
-    cJSON_ArrayForEach(item, entries)
-    {
-        line = json_print(item);
-        text_print(out, "%s\n    ", item == entries->child ? "" : ",");
-        text_add(out, line);
-        free(line);
+    print_list(content->entries, &out);
+    if (content->avoid->child) {
+        text_add(&out, "\n  ],\n  \"avoid\": [");
+        print_list(content->avoid, &out);
     }
-    text_add(out, "\n  ]\n}\n");
+    text_add(&out, "\n  ]\n}\n");
+    const int result = file_replace(path, text_get(&out), out.length, err);
+    text_free(&out);
+    return result;
 }
 
 int tuning_file_add(const char *path, const struct device_info *device,
                     const struct tuning_entry *entry, struct err *err)
 {
     cJSON *wanted = device_to_json(device);
-    cJSON *entries = read_entries(path, wanted, err);
-    int result = entries ? 0 : -1;
-    if (entries) {
-        struct text text = {0};
+    struct content content;
+    int result = read_content(path, wanted, &content, err);
+    if (result == 0) {
         cJSON *added = entry_to_json(entry);
-        remove_same(entries, added);
-        cJSON_AddItemToArray(entries, added);
-        print(wanted, entries, &text);
-        result = file_replace(path, text_get(&text), text.length, err);
-        text_free(&text);
+        remove_same(content.entries, added, false);
+        cJSON_AddItemToArray(content.entries, added);
+        result = write_content(path, wanted, &content, err);
+        free_content(&content);
     }
     cJSON_Delete(wanted);
-    cJSON_Delete(entries);
     return result;
+}
+
+/* ---- what to avoid --------------------------------------------------------------------------- */
+
+static cJSON *avoided_to_json(const struct tuning_avoided *avoided)
+{
+    const struct problem_class class = problem_class(avoided->problem);
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "variant", avoided->variant->name);
+    cJSON_AddItemToObject(object, "class", problem_class_to_json(&class));
+    cJSON_AddItemToObject(object, "tuning", tuning_to_json(avoided->tuning));
+    cJSON_AddStringToObject(object, "status", avoided->status);
+    cJSON_AddStringToObject(object, "reason", avoided->reason);
+    cJSON_AddStringToObject(object, "program_sha", avoided->variant->program_sha);
+    return object;
+}
+
+int tuning_file_avoid(const char *path, const struct device_info *device,
+                      const struct tuning_avoided *avoided, int count, struct err *err)
+{
+    cJSON *wanted = device_to_json(device);
+    struct content content;
+    int result = read_content(path, wanted, &content, err);
+    if (result == 0) {
+        for (int i = 0; i < count; ++i) {
+            cJSON *added = avoided_to_json(avoided + i);
+            remove_same(content.avoid, added, true);
+            cJSON_AddItemToArray(content.avoid, added);
+        }
+        result = write_content(path, wanted, &content, err);
+        free_content(&content);
+    }
+    cJSON_Delete(wanted);
+    return result;
+}
+
+/* The values of the variant's tunables; false: it names others. */
+static bool read_tuning(const struct variant *variant, const cJSON *object, struct tuning *tuning)
+{
+    *tuning = (struct tuning){.count = variant->tunable_count};
+    for (int i = 0; i < variant->tunable_count; ++i) {
+        const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, variant->tunables[i].name);
+        if (!cJSON_IsNumber(value))
+            return false;
+        tuning->items[i].name = variant->tunables[i].name;
+        tuning->items[i].value = (int64_t)value->valuedouble;
+    }
+    return true;
+}
+
+int tuning_file_avoided(const char *path, const struct variant *variant,
+                        const struct problem *problem, struct tuning **avoid, struct arena *arena)
+{
+    struct content content;
+    int count = 0;
+    *avoid = NULL;
+    if (!path || read_content(path, NULL, &content, NULL))
+        return 0;
+    const struct problem_class own = problem_class(problem);
+    cJSON *class = problem_class_to_json(&own);
+    const cJSON *item = NULL;
+    *avoid = arena_array(arena, (size_t)cJSON_GetArraySize(content.avoid) + 1, sizeof **avoid);
+    cJSON_ArrayForEach(item, content.avoid)
+    {
+        const bool everywhere = strcmp(json_peek_string(item, "status"), "crash") == 0;
+        if (strcmp(json_peek_string(item, "variant"), variant->name) == 0 &&
+            strcmp(json_peek_string(item, "program_sha"), variant->program_sha) == 0 &&
+            (everywhere ||
+             cJSON_Compare(cJSON_GetObjectItemCaseSensitive(item, "class"), class, true)) &&
+            read_tuning(variant, cJSON_GetObjectItemCaseSensitive(item, "tuning"), *avoid + count))
+            ++count;
+    }
+    cJSON_Delete(class);
+    free_content(&content);
+    return count;
 }

@@ -22,4 +22,23 @@ int tuning_file_check(const char *path, const struct device_info *device, struct
 int tuning_file_add(const char *path, const struct device_info *device,
                     const struct tuning_entry *entry, struct err *err);
 
+/* A tuning that crashed, hung or was slow with this driver. */
+struct tuning_avoided {
+    const struct variant *variant;
+    const struct problem *problem;
+    const struct tuning *tuning;
+    const char *status, *reason; /* "crash", "timeout", "slow" */
+};
+
+/* Adds to the file's list "avoid", in place of what it says of the same; made if it is not there.
+ */
+int tuning_file_avoid(const char *path, const struct device_info *device,
+                      const struct tuning_avoided *avoided, int count, struct err *err);
+
+/* What to avoid for this version of the variant and problems of this class: what crashed with any
+ * problem, and what hung or was slow with one of the class. A file that cannot be read avoids
+ * nothing. */
+int tuning_file_avoided(const char *path, const struct variant *variant,
+                        const struct problem *problem, struct tuning **avoid, struct arena *arena);
+
 #endif

@@ -1,5 +1,7 @@
 #include "util/lock.h"
 
+#include "util/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -25,9 +27,10 @@ static void sign(int fd)
         (void)!pwrite(fd, text, (size_t)length, 0);
 }
 
-int lock_take(const char *path, void (*waiting)(void *context, long holder), void *context,
-              const volatile sig_atomic_t *stop, struct err *err)
+int lock_take(const char *path, double limit_s, void (*waiting)(void *context, long holder),
+              void *context, const volatile sig_atomic_t *stop, struct err *err)
 {
+    const double start_s = clock_now_s();
     const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return err_set(err, "cannot open '%s': %s", path, strerror(errno));
@@ -40,6 +43,11 @@ int lock_take(const char *path, void (*waiting)(void *context, long holder), voi
                     *stop ? "stopped by the user" : strerror(errno));
             close(fd);
             return -1;
+        }
+        if (clock_now_s() - start_s >= limit_s) {
+            err_set(err, "process %ld holds '%s'", holder_of(fd), path);
+            close(fd);
+            return LOCK_HELD;
         }
         if (!told)
             waiting(context, holder_of(fd));

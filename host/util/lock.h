@@ -8,10 +8,12 @@
 #include <signal.h>
 
 /* Takes the lock `path`, whose file is made. While another process holds it, this calls `waiting`
- * once, with that process's id (0: unknown), and waits until it is free or *stop is not 0. Returns
- * a descriptor, to be closed to give the lock back; -1 with a message when the file cannot be used
- * or the wait was stopped. */
-int lock_take(const char *path, void (*waiting)(void *context, long holder), void *context,
-              const volatile sig_atomic_t *stop, struct err *err);
+ * once, with that process's id (0: unknown), and waits until it is free, *stop is not 0, or limit_s
+ * (infinity: for ever) have passed. Returns a descriptor, to be closed to give the lock back; -1
+ * with a message when the file cannot be used or the wait was stopped; LOCK_HELD, with a message,
+ * when another process holds it still. */
+enum { LOCK_HELD = -2 };
+int lock_take(const char *path, double limit_s, void (*waiting)(void *context, long holder),
+              void *context, const volatile sig_atomic_t *stop, struct err *err);
 
 #endif

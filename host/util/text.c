@@ -292,12 +292,13 @@ bool text_to_percent(const char *text, double *fraction)
 {
     char number[64];
     double value = 0;
-    const size_t length = strlen(text);
-    if (length >= sizeof number || !text_ends(text, "%"))
+    const bool bare = !text_ends(text, "%");
+    const size_t length = strlen(text) - !bare;
+    if (length >= sizeof number)
         return false;
-    memcpy(number, text, length - 1);
-    number[length - 1] = '\0';
-    if (!text_to_double(number, &value) || value < 0)
+    memcpy(number, text, length);
+    number[length] = '\0';
+    if (!text_to_double(number, &value) || value < 0 || (bare && value > 0 && value < 1))
         return false;
     *fraction = value / 100;
     return true;

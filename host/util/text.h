@@ -56,7 +56,8 @@ bool text_to_double(const char *text, double *value);
 bool text_to_int64(const char *text, int64_t *value);
 /* "60", "60s", "500ms", "2m", "1h" to seconds; false if it is none of these or negative. */
 bool text_to_seconds(const char *text, double *seconds);
-/* "3%", "0.5%" to a fraction; false if it is negative or has no sign of percent. */
+/* "3%", "0.5%", "3" to a fraction; false if it is negative, no number, or below 1 without a sign:
+ * 0.03 could be 3 %. */
 bool text_to_percent(const char *text, double *fraction);
 
 #endif

@@ -112,36 +112,36 @@ double limit_energy(double freedom)
     return safety * (1 + 2 * sqrt(x / m) + 2 * x / m);
 }
 
-void error_row_spread(enum dtype dtype, const double *want, const double *variance, int64_t columns,
-                      const struct row_model *model, struct spread *spread)
+void error_row_scatter(enum dtype dtype, const double *want, const double *variance,
+                       int64_t columns, const struct row_model *model, struct scatter *scatter)
 {
     double rest = 0, size = 0;
     for (int64_t c = 0; c < columns; c++) {
         const double half = error_of_storage(dtype, want[c]), rounding = half * half / 3;
-        spread->energy += rounding + variance[c];
-        spread->squares += rounding * rounding;
+        scatter->energy += rounding + variance[c];
+        scatter->squares += rounding * rounding;
         rest += variance[c];
         size += want[c] * want[c];
     }
     rest += (double)columns * model->floor * model->floor;
-    spread->energy += (double)columns * model->floor * model->floor;
+    scatter->energy += (double)columns * model->floor * model->floor;
     const double shared = model->coherent * size;
-    spread->squares += rest * rest / fmin((double)columns, model->freedom) + shared * shared;
+    scatter->squares += rest * rest / fmin((double)columns, model->freedom) + shared * shared;
 }
 
-double spread_limit(const struct spread *spread)
+double scatter_limit(const struct scatter *scatter)
 {
-    if (!(spread->squares > 0))
-        return limit_energy(1) * spread->energy;
-    return spread->energy * limit_energy(spread->energy * spread->energy / spread->squares);
+    if (!(scatter->squares > 0))
+        return limit_energy(1) * scatter->energy;
+    return scatter->energy * limit_energy(scatter->energy * scatter->energy / scatter->squares);
 }
 
 double error_row_limit(enum dtype dtype, const double *want, const double *variance,
                        int64_t columns, const struct row_model *model)
 {
-    struct spread spread = {0};
-    error_row_spread(dtype, want, variance, columns, model, &spread);
-    return spread_limit(&spread);
+    struct scatter scatter = {0};
+    error_row_scatter(dtype, want, variance, columns, model, &scatter);
+    return scatter_limit(&scatter);
 }
 
 double limit_slope(enum dtype dtype, double standard_deviation, double keys)

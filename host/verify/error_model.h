@@ -93,14 +93,14 @@ double error_floor(enum dtype dtype, double times);
 
 /* What a group of elements may be off by: the sum of their variances, the output's rounding
  * included, and the sum of the squares of the variances of all that is independent in it. */
-struct spread {
+struct scatter {
     double energy, squares;
 };
 /* Adds a judged row. */
-void error_row_spread(enum dtype dtype, const double *want, const double *variance, int64_t columns,
-                      const struct row_model *model, struct spread *spread);
+void error_row_scatter(enum dtype dtype, const double *want, const double *variance,
+                       int64_t columns, const struct row_model *model, struct scatter *scatter);
 /* The limit of the sum of the group's squared errors. */
-double spread_limit(const struct spread *spread);
+double scatter_limit(const struct scatter *scatter);
 /* The same for a row alone. */
 double error_row_limit(enum dtype dtype, const double *want, const double *variance,
                        int64_t columns, const struct row_model *model);

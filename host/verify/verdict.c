@@ -34,7 +34,7 @@ struct tally {
     double along;  /* sum (got - want) want: how far the slope is from 1, times want2 */
     double along_variance;
     double along_bias; /* what outputs below the normal numbers lose, who may all be rounded to 0 */
-    struct spread spread;
+    struct scatter scatter;
 };
 
 /* One judgement on its way. */
@@ -132,8 +132,8 @@ static void add_tally(struct tally *to, const struct tally *from)
     to->along += from->along;
     to->along_variance += from->along_variance;
     to->along_bias += from->along_bias;
-    to->spread.energy += from->spread.energy;
-    to->spread.squares += from->spread.squares;
+    to->scatter.energy += from->scatter.energy;
+    to->scatter.squares += from->scatter.squares;
 }
 
 static void add_to_column(struct tally *column, double want, double err, double variance,
@@ -145,8 +145,8 @@ static void add_to_column(struct tally *column, double want, double err, double 
     column->want2 += want2;
     column->along += err * want;
     column->along_variance += want2 * variance + coherent * want2 * want2;
-    column->spread.energy += variance;
-    column->spread.squares += variance * variance;
+    column->scatter.energy += variance;
+    column->scatter.squares += variance * variance;
 }
 
 /* Errors of few keys move all columns at once: their share of the slope's variance grows by how
@@ -159,7 +159,7 @@ static void judge_row(struct judging *j, const double *want, const struct row_mo
     bool inside = true;
     j->row = (struct tally){.size = model->size,
                             .floor2 = (double)columns * model->floor * model->floor};
-    error_row_spread(j->dtype, want, j->variance, columns, model, &j->row.spread);
+    error_row_scatter(j->dtype, want, j->variance, columns, model, &j->row.scatter);
     for (int64_t c = 0; c < columns; c++) {
         const double err = (double)j->output[offset + c] - want[c], want2 = want[c] * want[c];
         const double half = error_of_storage(j->dtype, want[c]);
@@ -224,7 +224,7 @@ static double slope_limit(const struct judging *j, const struct tally *tally)
 static void explain(const struct judging *j, const struct tally *tally, const char *where)
 {
     struct verdict *verdict = j->verdict;
-    const double energy = tally->err2 / tally->spread.energy;
+    const double energy = tally->err2 / tally->scatter.energy;
     const double slope = 1 + tally->along / tally->want2;
     const double allowed = slope_limit(j, tally);
     if (fabs(slope - 1) > allowed)
@@ -232,11 +232,11 @@ static void explain(const struct judging *j, const struct tally *tally, const ch
                  "%s: the output is %.6g times what it should be, where 1 +- %.2g is tolerated",
                  where, slope, allowed);
     else if (energy >
-             limit_energy(tally->spread.energy * tally->spread.energy / tally->spread.squares))
+             limit_energy(tally->scatter.energy * tally->scatter.energy / tally->scatter.squares))
         snprintf(verdict->reason, sizeof verdict->reason,
                  "%s: the errors' energy is %.3g times what rounding explains, where %.3g is "
                  "tolerated (NMSE %.3g)",
-                 where, energy, spread_limit(&tally->spread) / tally->spread.energy,
+                 where, energy, scatter_limit(&tally->scatter) / tally->scatter.energy,
                  tally->err2 / tally->want2);
     else
         snprintf(verdict->reason, sizeof verdict->reason,
@@ -249,8 +249,8 @@ static void explain(const struct judging *j, const struct tally *tally, const ch
 static double used(const struct judging *j, const struct tally *tally)
 {
     double part = 0;
-    if (tally->spread.energy > 0)
-        part = sqrt(tally->err2 / spread_limit(&tally->spread));
+    if (tally->scatter.energy > 0)
+        part = sqrt(tally->err2 / scatter_limit(&tally->scatter));
     if (tally->want2 > 0)
         part = fmax(part, fabs(tally->along) / tally->want2 / slope_limit(j, tally));
     return part;
@@ -291,7 +291,7 @@ static void judge_groups(struct judging *j)
             judge_group(j, SCALE_HEAD, &j->heads[h], used_by_rows(j, &j->heads[h]),
                         "batch %" PRId64 " head %" PRId64, h / p->heads_q, h % p->heads_q, 0);
     for (int64_t c = 0; c < p->d_v; c++)
-        if (j->columns[c].spread.energy > 0)
+        if (j->columns[c].scatter.energy > 0)
             judge_group(j, SCALE_COLUMN, &j->columns[c], used_by_rows(j, &j->columns[c]),
                         "column %" PRId64 " of all rows", c, 0, 0);
     for (int64_t b = 0; b < p->batch; b++)

@@ -194,6 +194,36 @@ int64_t *estimate_costs_ms(const struct plan *plan, struct arena *arena)
     return costs_ms;
 }
 
+/* Kernels reach from a hundredth of the peak to nearly all of it; the large cells, which take the
+ * time, are the slow ones'. */
+static double forecast_launch(const struct plan *plan, const struct cell *cell, bool *by_peaks)
+{
+    static const double part = 0.1;
+    const double peak = peaks_get(&plan->devices[cell->device].peaks, PEAK_F32);
+    *by_peaks = *by_peaks && peak > 0;
+    return peak > 0 ? cell->flops / (part * peak * 1e9) : guess_launch(plan, cell);
+}
+
+void estimate_plan(struct forecast *forecast, const struct plan *plan, const bool *done)
+{
+    static const double build_s = 0.4, start_s = 0.5; /* of a program, of a device's worker */
+    bool *builds = find_builds(plan);
+    *forecast = (struct forecast){.seconds = start_s * plan->device_count, .by_peaks = true};
+    for (int c = 0; c < plan->count; ++c) {
+        const struct cell *cell = &plan->cells[c];
+        if (cell->fate != CELL_RUN || (done && done[c]))
+            continue;
+        const double launch = forecast_launch(plan, cell, &forecast->by_peaks);
+        /* What would exceed its deadline is skipped, after a pilot. */
+        if (launch < cell->suite->deadlines.run_s / 2)
+            forecast->seconds += cell_of_launch(cell, launch);
+        forecast->seconds += builds[c] ? build_s : 0;
+        ++forecast->cells;
+    }
+    forecast->by_peaks = forecast->by_peaks && forecast->cells > 0;
+    free(builds);
+}
+
 struct problem estimate_pilot(const struct problem *problem, double flops, int64_t lengths[2])
 {
     struct problem pilot = *problem;

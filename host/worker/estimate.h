@@ -33,6 +33,16 @@ double estimate_cell(const struct estimate *estimate, const struct plan *plan,
  * alone, so that every rank of a fleet comes to the same. Only ratios are of any worth. */
 int64_t *estimate_costs_ms(const struct plan *plan, struct arena *arena);
 
+/* What a run of the plan's cells c with !done[c] (NULL: all) will take, before anything is
+ * measured: by the devices' peaks where they are known, else by the kind of device. Right within a
+ * factor of some three: how near to its peak a kernel comes is what the run is to find out. */
+struct forecast {
+    double seconds;
+    int cells; /* that will run */
+    bool by_peaks;
+};
+void estimate_plan(struct forecast *forecast, const struct plan *plan, const bool *done);
+
 /* What the rest of a run is made of; estimates are those of now, also of what is done. */
 struct outlook {
     double done_s, spent_s;        /* the groups that are done: estimated, and what they took */

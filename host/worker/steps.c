@@ -202,7 +202,7 @@ static double eta(const struct run *run)
     const double now_s = clock_now_s();
     struct outlook outlook = {.spent_s = run->group_start_s - run->start_s,
                               .group_spent_s = now_s - run->group_start_s,
-                              .budget_s = run->start_s + run->budget_s - now_s,
+                              .budget_s = run->start_s + run->budget_s - run->with->spent_s - now_s,
                               .has_budget = run->budget_s > 0};
     for (int c = 0; c < run->plan->count; ++c) {
         const struct cell *cell = &run->plan->cells[c];

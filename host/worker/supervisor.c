@@ -71,7 +71,7 @@ static void skip_if_too_long(struct run *run, struct job *job, double *admitted_
     const double launch_s = estimate_launch(run->estimate, run->plan, job->cell);
     const double cell_s = estimate_cell(run->estimate, run->plan, job->cell);
     const double limit_s = deadline_part * step_deadline(run, job->cell->suite, "launch");
-    const double spent_s = clock_now_s() - run->start_s + *admitted_s;
+    const double spent_s = run->with->spent_s + clock_now_s() - run->start_s + *admitted_s;
     if (estimate_knows(run->estimate, job->cell) && launch_s > limit_s)
         skip(run, job,
              "one launch of %.3g GFLOP would take about %.3g s (estimated from smaller problems), "

@@ -64,8 +64,14 @@ class ProgramTest(unittest.TestCase):
             environment["ATTNBENCH_NULL_SCRIPT"] = str(self.write("script.json", script))
         return environment
 
+    @staticmethod
+    def again(args):
+        """Tests run into one file again and again, which a person must not do by accident."""
+        goes_on = {"--force", "--resume", "--continue"} & set(args)
+        return [*args, "--force"] if args[:1] == ("run",) and "--out" in args and not goes_on else args
+
     def start(self, *args, script=None, **more):
-        process = subprocess.Popen([PROGRAM, *map(str, args)], cwd=self.folder,
+        process = subprocess.Popen([PROGRAM, *map(str, self.again(args))], cwd=self.folder,
                                    env=self.environment(script, **more), text=True,
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE)
@@ -85,9 +91,10 @@ class ProgramTest(unittest.TestCase):
         process.stdout.close()
         process.stderr.close()
 
-    def attnbench(self, *args, status=None, script=None, timeout=120, **more):
-        """Runs the program to its end; `status` is the exit status it must have."""
-        result = subprocess.run([PROGRAM, *map(str, args)], cwd=self.folder, text=True,
+    def attnbench(self, *args, status=None, script=None, timeout=120, again=True, **more):
+        """Runs the program to its end; `status` is the exit status it must have. again=False: a run
+        does not replace the file of another."""
+        result = subprocess.run([PROGRAM, *map(str, self.again(args) if again else args)], cwd=self.folder, text=True,
                                 env=self.environment(script, **more), stdin=subprocess.DEVNULL,
                                 capture_output=True, timeout=timeout)
         if status is not None and result.returncode != status:

@@ -12,7 +12,7 @@ import sys
 import unicodedata
 import xml.etree.ElementTree as ElementTree
 
-from harness import (BAD_INPUT, IO, OK, PROGRAM, SKIP, SOURCE, USAGE, WRONG, ProgramTest, main,
+from harness import (BAD_INPUT, INCOMPLETE, IO, OK, PROGRAM, SKIP, SOURCE, USAGE, WRONG, ProgramTest, main,
                      make_suite)
 
 FORMATS = ("text", "md", "json", "html", "junit")
@@ -157,6 +157,180 @@ class Verdicts(CompareTest):
         self.assertEqual(result.stdout, "")
 
 
+class SeveralRuns(CompareTest):
+    def test_what_the_runs_of_the_base_differ_by_is_no_change(self):
+        for out, factor in (("a.json", 1), ("b.json", 1.15), ("c.json", 0.92), ("d.json", 1.06),
+                            ("new.json", 1.19), ("slow.json", 2.5)):
+            self.run_suite(out, time_s={"*": f"{factor}*1e-5*n_q"}, noise_seed=ord(out[0]))
+        comparison, _ = self.compare("a.json", "new.json", status=WRONG)  # as one run has it
+        self.assertEqual(comparison["summary"]["slower"], 8)
+        base = ["--base", "a.json,b.json,c.json,d.json"]
+        comparison, _ = self.compare(*base, "new.json", status=OK)
+        self.assertEqual(comparison["summary"]["slower"], 0)
+        self.assertEqual(len(comparison["base"]["more_run_ids"]), 3)
+        self.assertEqual(comparison["base"]["file"], "a.json,b.json,c.json,d.json")
+        for row in comparison["rows"]:
+            self.assertGreater(row["threshold"], 0.25)
+        comparison, _ = self.compare(*base, "slow.json", status=WRONG)
+        self.assertEqual(comparison["summary"]["slower"], 8)
+        table = self.attnbench("compare", *base, "new.json", status=OK).stdout
+        self.assertRegex(" ".join(table.split()), r"threshold 3 %, of 8 cells up to [\d.]+ %: as far as "
+                                                  r"the runs of BASE are apart")
+        self.assertIn("test (4 runs)", table)
+        # One base is what two files are.
+        one, _ = self.compare("--base", "a.json", "new.json", status=WRONG)
+        self.assertEqual(one["summary"]["slower"], 8)
+
+    def test_usage(self):
+        self.run_suite("a.json")
+        for args in (["--base", "a.json", "a.json", "a.json"],
+                     ["--base", "a.json", "a.json", "--variants", "naive,fused"]):
+            self.assertIn("--base FILE,... names all runs of BASE",
+                          self.attnbench("compare", *args, status=USAGE).stderr)
+        self.attnbench("compare", "--base", "a.json,none.json", "a.json", status=BAD_INPUT)
+
+
+class NothingIsNotGreen(CompareTest):
+    def test_no_cell_is_ok_on_both_sides(self):
+        fails = [{"at": "build", "do": "fail"}]
+        self.run_suite("bad.json", status=None, faults=fails)
+        result = self.attnbench("compare", "bad.json", "bad.json", status=INCOMPLETE)
+        self.assertIn("nothing was compared: of 8 cells none is ok on both sides; neither: the "
+                      "script says that build fails", result.stderr)
+        self.run_suite("good.json")
+        self.attnbench("compare", "bad.json", "good.json", status=INCOMPLETE)  # fixed, not judged
+        self.attnbench("compare", "good.json", "bad.json", status=WRONG)  # broken is worse
+
+    def test_require(self):
+        self.run_suite("a.json")
+        self.run_suite("b.json", axes={"n": [8, 16, 24, 32, 40]})
+        self.compare("a.json", "b.json", "--require", "8", status=OK)
+        comparison = self.attnbench("compare", "a.json", "b.json", "--require", "9",
+                                    status=INCOMPLETE)
+        self.assertIn("8 cells are ok on both sides, --require wants 9", comparison.stderr)
+        self.assertTrue(comparison.stdout)
+
+    def test_a_threshold_without_a_sign(self):
+        self.run_suite("a.json")
+        result = self.attnbench("compare", "a.json", "a.json", "--threshold", "5", status=OK)
+        self.assertEqual(result.stderr, "attnbench: the threshold is 5 %\n")
+        self.assertIn("threshold 5 %", result.stdout)
+        result = self.attnbench("compare", "a.json", "a.json", "--threshold", "5%", status=OK)
+        self.assertEqual(result.stderr, "")
+        for value in ("0.05", "5 %", "5x", "1e3"):  # 5 % or 0.05 %? more than 1000 %?
+            self.attnbench("compare", "a.json", "a.json", "--threshold", value, status=USAGE
+                           if value != "1e3" else OK)
+
+
+class TwoDevices(CompareTest):
+    """Which device, how much, and which kernel: naive is best on the slow one, fused elsewhere."""
+
+    DEVICES = [{"id": "gpu-0", "name": "Fast thing", "type": "gpu"},
+               {"id": "cpu-0", "name": "Slow thing", "type": "cpu"}]
+
+    def run_devices(self, out="both.json", status=OK, faults=(), args=(), axes=None):
+        self.write("s.json", make_suite(axes or {
+            "prefill": {"n": [16, 32, 64]}, "decode": {"n_q": [1], "n_kv": [64, 128]}},
+            measure=MEASURE))
+        work = "1e-6*n_q*n_kv"
+        script = {"noise": 0.02, "devices": self.DEVICES, "faults": list(faults), "time_s": {
+            "naive": f"3*{work}", "fused": work}}
+        self.attnbench("run", "s.json", "--device", "null-all", "--quiet", "--out", out, *args,
+                       script=script, status=status)
+
+    def slow_down(self, factors, out="both.json"):
+        """The scripted device has one speed: the other's rows become slower by their variant."""
+        results = self.results(out)
+        for row in results["rows"]:
+            row.pop("digest", None)
+            if row["device"] == "cpu-0" and row["status"] == "ok":
+                factor = factors[row["variant"]]
+                time = row["time"]
+                for key, value in time.items():
+                    if key.endswith("_s") and isinstance(value, list):
+                        time[key] = [factor * v for v in value]
+                    elif key.endswith("_s") and value is not None:
+                        time[key] = factor * value
+                for key in ("gflop_s", "gb_s", "frac_of_peak", "frac_of_roofline"):
+                    if row["rates"].get(key) is not None:
+                        row["rates"][key] /= factor
+                for one in row.get("passes", []):
+                    one["median_s"] *= factor
+        for fit in results["scaling"]:
+            if fit["device"] == "cpu-0":
+                fit["median_s"] = [factors[fit["variant"]] * v for v in fit["median_s"]]
+                fit["ps_per_pair"] *= factors[fit["variant"]]
+        self.write(out, results)
+
+    def test_the_first_screen_says_it(self):
+        self.run_devices()
+        self.slow_down({"naive": 10, "fused": 100})  # best: 1 there, 30 here
+        comparison, _ = self.compare("both.json", "--devices", "gpu-0,cpu-0", status=OK)
+        pair = comparison["pair"]
+        self.assertEqual((pair["all"]["problems"], pair["prefill"]["problems"],
+                          pair["decode"]["problems"]), (5, 3, 2))
+        for part in ("all", "prefill", "decode"):
+            self.assertAlmostEqual(pair[part]["mean"], 30, delta=1)  # never 100: worst against best
+        out = self.attnbench("compare", "both.json", "--devices", "gpu-0,cpu-0", status=OK)
+        self.assertEqual(out.stderr, "")
+        head = " ".join(out.stdout.split("BASE")[0].split())
+        self.assertRegex(head, r"^gpu-0 is \d+\.\d to \d+\.\d times as fast as cpu-0 \(geometric mean "
+                               r"\d+\.\d over 5 problems that both computed, the best variant of "
+                               r"each, by the device's clock\); prefill .*3 problems\); decode .*2 "
+                               r"problems\)")
+        self.assertIn("on gpu-0 use fused (fastest on 3 of 3 problems), and for decoding fused "
+                      "(fastest on 2 of 2 problems)", head)
+        self.assertIn("on cpu-0 use naive (fastest on 3 of 3 problems)", head)
+        self.assertNotIn("not measured", head)
+        # The other way round the sentence is the same, and no device is a regression of another.
+        other = self.attnbench("compare", "both.json", "--devices", "Slow,Fast", status=OK).stdout
+        self.assertEqual(" ".join(other.split("BASE")[0].split()).split(")")[0],
+                         head.split(")")[0])
+        for format in FORMATS:
+            text = self.attnbench("compare", "both.json", "--devices", "gpu-0,cpu-0", "--format",
+                                  format, status=OK).stdout
+            if format != "junit":
+                self.assertRegex(" ".join(text.split()), "times as fast as cpu.{1,2}0", format)
+
+    def test_what_was_not_measured_is_said(self):
+        self.run_devices(status=INCOMPLETE, faults=[
+            {"at": "launch", "device": "cpu-0", "variant": "fused", "cell": "n_q=32,", "do": "oom"},
+            {"at": "build", "device": "gpu-0", "variant": "naive", "cell": "n_q=16,", "do": "fail"}])
+        comparison, _ = self.compare("both.json", "--devices", "gpu-0,cpu-0", status=OK)
+        text = " ".join(comparison["pair"]["sentences"])
+        self.assertIn("not measured on cpu-0: 1 of 10 cells: 1 oom of fused", text)
+        self.assertIn("not measured on gpu-0: 1 of 10 cells: 1 build_failed of naive", text)
+        self.assertEqual(comparison["pair"]["all"]["partial"], 2)
+        self.assertIn("of 2 problems not every variant was measured", text)
+
+    def test_two_clocks_have_the_hosts_in_common(self):
+        self.run_devices(faults=[{"at": "launch", "device": "cpu-0", "do": "bad_timer"}])
+        comparison, _ = self.compare("both.json", "--devices", "gpu-0,cpu-0", status=OK)
+        self.assertEqual(comparison["pair"]["clock"], "host")
+        self.assertEqual(comparison["pair"]["all"]["problems"], 5)
+        self.assertEqual({row["clock"] for row in comparison["rows"]}, {"host"})
+        self.assertIn("by the host's clock", comparison["pair"]["sentences"][0])
+
+    def test_two_files_of_one_device_each(self):
+        self.run_devices()
+        both = self.results("both.json")
+        comparison, _ = self.compare("both.json", "both.json", status=OK)
+        self.assertIsNone(comparison["pair"])  # several devices, compared with themselves
+        self.assertEqual(len(both["devices"]), 2)
+
+    def test_usage(self):
+        self.run_devices()
+        for devices, message in (("gpu-0", "--devices: expected two"),
+                                 ("gpu-0,tpu", "--devices: "),
+                                 ("gpu-0,gpu-0", "compared with itself"),
+                                 ("gpu-0,Fast", "are one device, gpu-0")):
+            result = self.attnbench("compare", "both.json", "--devices", devices, status=USAGE)
+            self.assertIn(message, result.stderr)
+        for args in (["--devices", "gpu-0,cpu-0", "both.json"],
+                     ["--devices", "gpu-0,cpu-0", "--variants", "naive,fused"]):
+            self.attnbench("compare", "both.json", *args, status=USAGE)
+
+
 class Rows(CompareTest):
     def test_broken_missing_skipped_new_and_fixed(self):
         self.run_suite("base.json", axes={"n": [8, 16, 24, 32]}, status=None, faults=[
@@ -238,6 +412,9 @@ class Rows(CompareTest):
 class Machines(CompareTest):
     def differences(self, status=OK):
         comparison, warnings = self.compare("a.json", "b.json", status=status)
+        table = self.attnbench("compare", "a.json", "b.json")
+        self.assertEqual(table.stderr, "")  # the table has the warnings, once
+        self.assertEqual(table.stdout.count("warning: "), len(comparison["differences"]))
         self.assertEqual(warnings.count("attnbench: warning: "), len(comparison["differences"]))
         self.assertEqual(warnings.count("\n"), len(comparison["differences"]))
         for format in FORMATS:
@@ -245,7 +422,8 @@ class Machines(CompareTest):
             text = " ".join(text.split())  # however its lines are broken
             for difference in comparison["differences"]:
                 self.assertIn(difference["what"], text, format)
-                self.assertIn(difference["new"], text, format)
+                self.assertIn(difference["what"] + " differs" if difference["content"]
+                              and format != "json" else difference["new"], text, format)
         return {d["what"]: (d["base"], d["new"], d["cells"]) for d in comparison["differences"]}
 
     def test_what_differs_is_said_once(self):
@@ -276,17 +454,35 @@ class Machines(CompareTest):
         self.write("b.json", results)
         differences = self.differences(status=WRONG)
         self.assertEqual(differences["rows"][:2], ("8 of 8", "3 of 4, unfinished"))
-        self.assertIn("content of the suite", differences)
-        self.assertIn("plan (cells, variants, devices)", differences)
+        self.assertIn("the file of suite test", differences)
+        self.assertNotIn("plan (cells, variants, devices)", differences)  # the suite explains it
 
-    def test_clocks_are_not_mixed(self):
+    def test_rows_of_two_clocks_are_compared_by_the_hosts(self):
         self.run_suite("a.json")
         self.run_suite("b.json", launch_us=400, faults=[
             {"at": "launch", "variant": "naive", "do": "bad_timer"}])
-        comparison, _ = self.compare("a.json", "b.json", status=OK)
-        verdicts = self.verdicts(comparison)
-        self.assertEqual({v for k, v in verdicts.items() if k[0] == "naive"}, {"unclear"})
-        self.assertEqual(self.differences()["clock"], ("device", "host", 4))
+        comparison, _ = self.compare("a.json", "b.json", status=WRONG)
+        for row in comparison["rows"]:
+            own = row["variant"] == "fused"
+            self.assertEqual((row["clock"], row["verdict"]),
+                             ("device", "same") if own else ("host", "slower"))
+            if not own:
+                hosts = row["new"]["host_median_s"] / row["base"]["host_median_s"]
+                self.assertAlmostEqual(row["ratio"], hosts, delta=0.05 * hosts)
+                self.assertLess(row["ratio_low"], hosts)
+                self.assertGreater(row["ratio_high"], hosts)
+        self.assertEqual(self.differences(status=WRONG)["clock"], ("device", "host", 4))
+        table = self.attnbench("compare", "a.json", "b.json", status=WRONG).stdout
+        self.assertEqual(table.count("(host's clock)"), 4)
+        self.assertIn("4 cells were timed by the device's clock on one side only: compared by the",
+                      " ".join(table.split()))
+        # Where launching may be all of the difference nothing is said.
+        self.run_suite("b.json", launch_us=40, faults=[
+            {"at": "launch", "variant": "naive", "do": "bad_timer"}])
+        comparison, _ = self.compare("a.json", "b.json", status=None)
+        n_8, = [row for row in comparison["rows"] if row["clock"] == "host"
+                and row["cell"].startswith("attention(n_q=8,")]
+        self.assertEqual(n_8["clock"], "host")
 
     def test_several_devices_are_matched_by_id(self):
         devices = lambda *ids: {"devices": [{"id": id, "name": f"Device {id}"} for id in ids]}

@@ -1,11 +1,13 @@
 """Interrupted and killed runs: what was measured is on disk, and --resume makes the rest."""
+import datetime
+import json
 import pathlib
 import re
 import shlex
 import signal
 import time
 
-from harness import (BAD_INPUT, INCOMPLETE, INTERRUPTED, IO, OK, USAGE, ProgramTest, main,
+from harness import (BAD_INPUT, INCOMPLETE, INTERRUPTED, IO, NO_DEVICE, OK, SOURCE, USAGE, ProgramTest, main,
                      make_suite)
 
 SUITE = make_suite({"n": [8, 12, 16, 20, 24]})
@@ -208,9 +210,30 @@ class Interrupted(ProgramTest):
         for change in [["--set", "d_k=8"], ["--variants", "naive"], ["--filter", "n_q=8"]]:
             result = self.attnbench("run", "s.json", "--device", "null", "--resume", "out.json",
                                     *change, status=USAGE)
-            self.assertIn("belongs to another plan", result.stderr)
+            self.assertIn("belongs to another plan: options: none in BASE, "
+                          f"{change[0]}={change[1]} in NEW", result.stderr)
         self.assertEqual((self.folder / "out.json.journal").read_bytes(), before)
         self.expect_resumed("run", "--resume", "out.json")
+
+    def test_a_changed_kernel_is_named(self):
+        folder = self.folder / "k/mine"
+        folder.mkdir(parents=True)
+        description = json.loads((SOURCE / "kernels/naive/variant.json").read_text())
+        self.write("k/mine/variant.json", {**description, "name": "mine"})
+        self.write("k/mine/mine.cl", (SOURCE / "kernels/naive/naive.cl").read_text())
+        self.write("m.json", make_suite({"n": [8, 16]}, variants=["naive", "mine"]))
+        run = lambda *args, **more: self.attnbench("run", "m.json", "--device", "null", "--kernels",
+                                                   "k", "--out", "out.json", *args, **more)
+        run(status=OK)
+        (self.folder / "base.json").write_bytes((self.folder / "out.json").read_bytes())
+        self.write("k/mine/variant.json", {**description, "name": "mine", "title": "Changed"})
+        for result in (run("--continue", status=USAGE),):
+            self.assertIn("belongs to another plan: kernels/mine/variant.json differs; use",
+                          result.stderr)
+        run(status=OK)
+        compared = self.attnbench("compare", "base.json", "out.json").stdout
+        self.assertEqual(compared.count("warning: "), 1)
+        self.assertIn("warning: kernels/mine/variant.json differs", compared)
 
     def test_an_unfinished_run_is_not_overwritten(self):
         process = self.start_hanging()
@@ -249,6 +272,34 @@ class Interrupted(ProgramTest):
         self.attnbench(*command, script={}, status=OK)
         self.expect_complete(self.results("second.json"), self.cells)
 
+    def test_waiting_has_a_limit(self):
+        holder = self.start_hanging()
+        for limit in ("0", "300ms"):
+            result = self.attnbench("run", "s.json", "--device", "null", "--out", "second.json",
+                                    "--wait", limit, script={}, status=NO_DEVICE)
+            self.assertIn("null-0 is in use by another run, for longer than --wait", result.stderr)
+            self.assertIn(f"process {holder.pid} holds", result.stderr)
+            self.assertEqual(sorted(p.name for p in self.folder.glob("second*")), [])
+            self.attnbench("tune", "s.json", "--device", "null", "--wait", limit, script={},
+                           status=NO_DEVICE)
+        self.attnbench("run", "s.json", "--device", "null", "--wait", "-1s", status=USAGE)
+
+    def test_waiting_is_not_the_runs_time(self):
+        holder = self.start_hanging()
+        before = time.time()
+        waiting = self.start("run", "s.json", "--device", "null", "--peaks", "none", "--out",
+                             "second.json", script={})
+        self.assertIn("waiting", waiting.stderr.readline())
+        time.sleep(3)
+        holder.kill()
+        released = time.time()
+        waiting.communicate(timeout=60)
+        waited = time.time() - released
+        run = self.results("second.json")["run"]
+        self.assertLess(sum(run["time_s"].values()), waited + 1)
+        started = datetime.datetime.fromisoformat(run["started_utc"].replace("Z", "+00:00"))
+        self.assertGreaterEqual(started.timestamp(), int(before) + 2)
+
     def test_no_lock(self):
         self.start_hanging()
         result = self.attnbench("run", "s.json", "--device", "null", "--out", "second.json",
@@ -260,6 +311,21 @@ class Interrupted(ProgramTest):
         self.write("cache-file", "not a folder")
         self.attnbench("run", "s.json", "--device", "null", "--out", "second.json", "--quiet",
                        script={}, status=OK, ATTNBENCH_CACHE_DIR=str(self.folder / "cache-file"))
+
+    def test_a_finished_run_is_not_overwritten(self):
+        run = lambda *args, **more: self.attnbench("run", "s.json", "--device", "null", "--quiet",
+                                                   "--out", "out.json", *args, again=False, **more)
+        run(status=OK)
+        before = (self.folder / "out.json").read_bytes()
+        for args in ([], ["--set", "d_k=8"]):  # also the same command: it is another run
+            result = run(*args, status=USAGE)
+            self.assertIn("'out.json' holds a run of test from 20", result.stderr)
+            self.assertIn("--force", result.stderr)
+        self.assertEqual((self.folder / "out.json").read_bytes(), before)
+        run("--continue", status=OK)  # finished already
+        self.assertEqual((self.folder / "out.json").read_bytes(), before)
+        run("--force", status=OK)
+        self.assertNotEqual((self.folder / "out.json").read_bytes(), before)
 
     def test_a_finished_run_has_nothing_to_resume(self):
         self.attnbench("run", "s.json", "--device", "null", "--quiet", "--out", "out.json", status=OK)

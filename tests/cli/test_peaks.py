@@ -41,6 +41,16 @@ class Peaks(PeaksTest):
             self.assertEqual(MEASURING in stderr, not args, stderr)
         self.assertEqual(json.loads(self.cached().read_text())["device"], "scripted device")
 
+    def test_it_says_why_they_are_measured_again(self):
+        run = lambda **script: self.run_suite(script=script)[0].stderr
+        self.assertIn("(the first time with this driver; they are kept)", run(peaks=PEAKS))
+        self.assertNotIn("measuring", run(peaks=PEAKS))
+        self.assertIn("(f32 multiply-add is 2e+03 GFLOP/s now, 2.00 times the cached 1e+03)",
+                      run(peaks={**PEAKS, "f32_gflop_s": 2000}))
+        self.assertIn("(--peaks fresh)", self.devices("--peaks", "fresh")[0])
+        self.cached().write_text("{")
+        self.assertIn("(the kept ones are invalid)", run(peaks=PEAKS))
+
     def test_devices_without_the_option_measure_nothing(self):
         stderr, peaks = self.devices()
         self.assertEqual(stderr, "")

@@ -12,6 +12,8 @@ import time
 
 from harness import OK, USAGE, ProgramTest, main, make_suite
 
+# How a run begins.
+FORECAST = r"^\d+ cells, about \d+ (s|min) \(.*\)"
 CLEAR = "\r\x1b[K"
 # A cell takes over a tenth of a second: progress is shown ten times in a second.
 SLOW = {"min_samples": 200, "min_time_s": 0, "max_time_s": 60, "target_rel_ci": 1}
@@ -71,12 +73,14 @@ class Progress(ProgramTest):
     def setUp(self):
         super().setUp()
         self.write("s.json", make_suite({"n": [64, 128, 256, 512]}, measure=SLOW))
-        self.args = ["run", "s.json", "--device", "null", "--out", "out.json", "--peaks", "none"]
+        self.args = ["run", "s.json", "--device", "null", "--out", "out.json", "--peaks", "none", "--force"]
 
     def show(self, columns, *args, **environment):
         screen = Screen(self, columns, [*self.args, *args], **environment)
         text = screen.read()
         self.assertEqual(screen.process.wait(), OK, text)
+        first, text = text.split("\n", 1)
+        self.assertRegex(first, FORECAST)
         return text
 
     def expect_fits(self, text, columns):
@@ -147,6 +151,7 @@ class Progress(ProgramTest):
     def test_a_file_gets_a_line_a_cell(self):
         result = self.attnbench(*self.args, status=OK, script=self.script)
         lines = result.stderr.splitlines()
+        self.assertRegex(lines.pop(0), FORECAST)
         self.assertEqual(len(lines), 8)
         for i, line in enumerate(lines, 1):
             self.assertRegex(line, rf"^\[{i}/8\] ok (naive|fused) attention\(.*\) \S+ (u|m)s(, about \d+ s left)?$")
@@ -200,7 +205,7 @@ class Progress(ProgramTest):
         self.assertIn("results: ", run("--progress", "none").stdout)
         self.assertEqual(run("--quiet").stderr, "")
         self.assertEqual(len(run("--quiet", "--progress", "plain").stderr.splitlines()), 8)
-        self.assertEqual(len(run("--progress", "auto").stderr.splitlines()), 8)
+        self.assertEqual(len(run("--progress", "auto").stderr.splitlines()), 1 + 8)
         text = self.show(80, "--progress", "plain")
         self.assertEqual(text.count(CLEAR), 0)
         self.assertIn("--progress: expected one of [auto|plain|json|none], found 'fancy'",

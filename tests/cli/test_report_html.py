@@ -55,7 +55,7 @@ class ReportHtml(ProgramTest):
         for row, command in list(zip(rows, commands))[::2]:
             words = shlex.split(command)
             self.assertEqual(words[:2], ["attnbench", "run"])
-            done = subprocess.run(["sh", "-c", f"{command} --quiet --out again.json"],
+            done = subprocess.run(["sh", "-c", f"{command} --quiet --force --out again.json"],
                                   cwd=self.folder, capture_output=True, text=True, timeout=120,
                                   env=self.environment(PATH=f"{self.folder}:{os.environ['PATH']}"))
             self.assertEqual(done.returncode, OK, command + done.stderr)

@@ -2,10 +2,12 @@
 import csv
 import io
 import json
+import re
+import shutil
 import subprocess
 import sys
 
-from harness import (BAD_INPUT, INCOMPLETE, OK, SKIP, SOURCE, USAGE, WRONG, ProgramTest, main,
+from harness import (BAD_INPUT, INCOMPLETE, OK, PROGRAM, SKIP, SOURCE, USAGE, WRONG, ProgramTest, main,
                      make_suite)
 
 # Every fate that needs no fault: it runs, it is unsupported, it does not fit.
@@ -124,11 +126,70 @@ class Rows(ProgramTest):
 
     def test_data_on_stdout_progress_on_stderr(self):
         result, _ = self.run_suite(make_suite({"n": [8, 16]}))
-        self.assertRegex(result.stderr, r"^measuring peaks of null-0, about \d+ s\n")
-        self.assertEqual(result.stderr.count("\n"), 1 + 4, result.stderr)
+        self.assertRegex(result.stderr, r"^4 cells, about \d+ s \(a guess: no peaks of the device are kept yet\)"
+                                        r"\nmeasuring peaks of null-0, about \d+ s \(the first time with "
+                                        r"this driver; they are kept\)\n")
+        self.assertEqual(result.stderr.count("\n"), 2 + 4, result.stderr)
         self.assertIn("[4/4] ok naive", result.stderr)
         self.assertNotIn("[4/4]", result.stdout)
         self.assertNotIn("\x1b", result.stdout + result.stderr)
+
+    def test_plan_and_run_say_how_long_it_takes(self):
+        self.write("s.json", make_suite({"n": [256, 512]}, defaults={"d_k": 64, "heads": 8},
+                                        measure={"min_time_s": 2, "max_time_s": 30,
+                                                 "budget_s": 600}))
+        plan = lambda *args: self.attnbench("plan", "s.json", "--device", "null", *args,
+                                            status=OK).stdout.splitlines()[-1]
+        forecast = lambda: json.loads(self.attnbench("plan", "s.json", "--device", "null", "--json",
+                                                     status=OK).stdout)["forecast"]
+        self.assertRegex(plan(), r"^4 cells, about \d+ s \(a guess: no peaks of the device are kept "
+                                 r"yet\), at most 10 min by the suite's budget$")
+        guess = forecast()
+        self.assertEqual((guess["cells"], guess["from"], guess["budget_s"]), (4, "guess", 600))
+        self.assertGreater(guess["seconds"], 4 * 2)  # the least that the rules ask for
+        self.assertLess(guess["seconds"], 4 * 4)
+        self.attnbench("devices", "--device", "null", "--peaks", status=OK,
+                       script={"peaks": {"f32_gflop_s": 0.1}})
+        slow = forecast()  # by peaks of 0.1 GFLOP/s: minutes
+        self.assertEqual(slow["from"], "peaks")
+        self.assertGreater(slow["seconds"], 60)
+        self.assertRegex(plan("--filter", "naive", "--budget", "30s"),
+                         r"^2 cells, about \d+ (s|min) \(from the kept peaks\), at most 30 s by --budget$")
+        self.assertRegex(plan("--shard", "1/2"), r"^2 cells, about ")
+        # What is done already is not counted again.
+        _, results = self.run_suite(make_suite({"n": [8, 16]}))
+        self.assertEqual(len(results["rows"]), 4)
+
+    def test_uneven_shapes_of_a_new_variant_come_first(self):
+        suite = make_suite({"n": {"n": [32, 64, 128]}, "uneven": {"n": [61]}})
+        def order(*args):
+            result, results = self.run_suite(suite, *args)
+            self.assertEqual([r["problem"]["n_q"] for r in results["rows"]][::2], [32, 64, 128, 61])
+            lines = re.findall(r"(?m)^\[\d/8\] ok (\w+) attention\(n_q=(\d+)", result.stderr)
+            return [int(n) for variant, n in lines if variant == "naive"]
+        self.assertEqual(order(), [61, 32, 64, 128])
+        self.assertEqual(order(), [32, 64, 128, 61])  # seen by now
+        # Another version of the kernel is new; others are not.
+        shutil.copytree(SOURCE / "kernels/naive", self.folder / "k/naive")
+        with open(self.folder / "k/naive/naive.cl", "a") as kernel:
+            kernel.write("// changed\n")
+        self.assertEqual(order("--kernels", "k"), [61, 32, 64, 128])
+        self.assertEqual(order("--kernels", "k"), [32, 64, 128, 61])
+        # What never was right is new for ever, and an interrupt leaves the rest for --resume.
+        with open(self.folder / "k/naive/naive.cl", "a") as kernel:
+            kernel.write("// again\n")
+        wrong = {"faults": [{"at": "launch", "variant": "naive", "do": "wrong"}]}
+        for _ in range(2):
+            result, _ = self.run_suite(suite, "--kernels", "k", script=wrong, status=WRONG)
+            self.assertIn("[1/8] wrong naive attention(n_q=61,", result.stderr)
+
+    def test_a_budget_holds_for_what_comes_first_too(self):
+        _, results = self.run_suite(make_suite({"n": {"n": [256, 512, 768]}, "uneven": {"n": [61]}},
+                                               variants=["naive"], measure={"max_time_s": 60}),
+                                    "--budget", "5s", script={"time_s": {"*": "1"}})
+        self.assertEqual([r["status"] for r in results["rows"]].count("skipped"), 2)
+        self.assertEqual(results["rows"][-1]["status"], "ok")
+        self.attnbench("check", "out.json", status=OK)
 
     def test_check_modes(self):
         for mode in ["full", "sample", "none"]:
@@ -175,10 +236,81 @@ class Rows(ProgramTest):
         _, results = self.run_suite(
             make_suite({"n": [8192]}, variants=["fused"], defaults={"d_k": 64, "heads": 16},
                        deadlines={"run_s": 10}),
-            script={"time_s": {"*": "1e-6*pairs*heads_q"}})
+            script={"time_s": {"*": "1e-6*pairs*heads_q"}}, status=INCOMPLETE)
         row, = results["rows"]
         self.assertEqual(row["status"], "skipped")
         self.assertRegex(row["reason"], r"one launch of 275 GFLOP would take about 1\.\d+e\+03 s")
+
+    def test_nothing_measured_is_not_green(self):
+        result, _ = self.run_suite(make_suite({"n": [8, 16]}, defaults={"d_k": 4096},
+                                              variants=["naive", "fused"]),
+                                   status=INCOMPLETE, script={"devices": [{"global_bytes": 1000}]})
+        self.assertRegex(result.stderr, r"(?m)^attnbench: nothing was measured: 2 unsupported \(.*\), "
+                                        r"2 skipped \(needs .*\)$")
+        # One that was is enough.
+        self.run_suite(make_suite({"n": [8]}, defaults={"d_k": 600}), status=OK)
+
+    def test_cells_that_a_filter_left_out_are_hidden(self):
+        result, results = self.run_suite(make_suite({"small": {"n": [8, 16]}, "large": {"n": [64]}}),
+                                         "--filter", "n_q=8,.* naive")
+        table = result.stdout
+        self.assertNotIn("test/large", table)
+        self.assertNotIn("skipped", table.split("cells:")[0])
+        self.assertNotIn("fused", table)
+        self.assertEqual(len(results["rows"]), 6)
+        self.assertIn("6 cells: 1 ok, 5 skipped", table)
+        report = self.attnbench("report", "out.json", status=OK).stdout
+        self.assertNotIn("test/large on", report)
+
+    def test_one_cause_is_told_once(self):
+        script = {"faults": [{"at": "build", "variant": "naive", "do": "fail"},
+                             {"at": "build", "variant": "fused", "cell": "n_q=24,", "do": "fail"}]}
+        result, _ = self.run_suite(make_suite({"n": [8, 16, 24]}), script=script, status=INCOMPLETE)
+        lines = [line for line in result.stderr.splitlines() if " build_failed " in line]
+        self.assertEqual([line.split("): ")[1] for line in lines if " naive " in line],
+                         ["the script says that build fails"] + 2 * ["for the same reason"])
+        self.assertEqual([line.split("): ")[1] for line in lines if " fused " in line],
+                         ["the script says that build fails"])
+
+    def test_set_of_n_keeps_the_queries_of_a_sweep_that_decodes(self):
+        self.write("s.json", make_suite({"decode": {"n_q": [1, 4], "n_kv": [64, 128]},
+                                         "cross": {"n_q": [32], "n_kv": [64]},
+                                         "n": {"n": [8]}}, variants=["naive"]))
+        result = self.attnbench("plan", "s.json", "--device", "null", "--set", "n=256", "--json",
+                                status=OK)
+        cells = [c["cell"] for c in json.loads(result.stdout)["cells"]]
+        self.assertEqual([c.split(",d_k")[0] for c in cells],
+                         ["attention(n_q=1,n_kv=256", "attention(n_q=4,n_kv=256",
+                          "attention(n_q=256,n_kv=256"])
+        self.assertEqual(result.stderr.splitlines(), [
+            'attnbench: --set n=256: sweep "decode" decodes: n sets n_kv there, n_q stays',
+            'attnbench: --set n=256: sweep "cross": n sets n_q and n_kv, which differed there'])
+        result = self.attnbench("plan", "s.json", "--device", "null", "--set", "n_kv=256",
+                                status=OK)
+        self.assertEqual(result.stderr, "")
+
+    def test_a_build_folder_of_any_name_finds_suites_and_cases(self):
+        odd = self.folder / "elsewhere" / "My build (2)"
+        odd.mkdir(parents=True)
+        program = odd / "attnbench"
+        shutil.copy(PROGRAM, program)
+        run = lambda *args: subprocess.run([program, *args, "--device", "null"], cwd=self.folder,
+                                           env=self.environment(), capture_output=True, text=True,
+                                           timeout=60)
+        self.assertEqual(run("plan", "quick").returncode, BAD_INPUT)
+        (odd / "CMakeCache.txt").write_text(
+            f"// cache\nCMAKE_HOME_DIRECTORY:INTERNAL={SOURCE}\nX:BOOL=ON\n")
+        self.assertEqual(run("plan", "quick").returncode, OK)
+        self.assertEqual(run("inspect", "pronoun").returncode, OK)
+        # A folder inside of the sources, at any depth.
+        inside = self.folder / "sources"
+        (inside / "suites").mkdir(parents=True)
+        shutil.copy(SOURCE / "suites/quick.json", inside / "suites")
+        for depth in ("b", "out/a/b"):
+            (inside / depth).mkdir(parents=True, exist_ok=True)
+            program = inside / depth / "attnbench"
+            shutil.copy(PROGRAM, program)
+            self.assertEqual(run("plan", "quick").returncode, OK)
 
     def test_default_name_of_the_results(self):
         self.write("s.json", make_suite({"n": [8]}))

@@ -47,7 +47,7 @@ class Disk(ProgramTest):
 
     def test_every_call_fails_once(self):
         out = self.work / "out.json"
-        self.run_on("none 1 EIO", "run", "s.json", "--device", "null", "--out", out)
+        self.run_on("none 1 EIO", "run", "s.json", "--device", "null", "--out", out, "--force")
         old = out.read_text()
         ended = collections.Counter()
         for call in CALLS:
@@ -57,7 +57,7 @@ class Disk(ProgramTest):
                         self.clear()
                         out.write_text(old)
                         result = self.run_on(f"{call} {k} {how}", "run", "s.json", "--device",
-                                             "null", "--out", out)
+                                             "null", "--out", out, "--force")
                         self.expect_whole(old)
                         ended[call, how, result.returncode] += 1
                         if result.returncode == OK:

@@ -68,7 +68,7 @@ class Killed(ProgramTest):
             self.attnbench("check", "out.json", status=OK)
 
     def run_to_the_end(self, within):
-        arguments = ["s.json", "--device", "null", "--out", "out.json"]
+        arguments = ["s.json", "--device", "null", "--out", "out.json", "--force"]
         for attempt in range(60):
             process = self.begin(*arguments)
             if sum(self.kills.values()) - self.kills["came too late"] < KILLS:
@@ -88,7 +88,7 @@ class Killed(ProgramTest):
                 arguments = ["--resume", "out.json"]
                 if '"run"' not in (self.folder / "out.json.journal").read_text():
                     (self.folder / "out.json.journal").unlink()  # as the message says
-                    arguments = ["s.json", "--device", "null", "--out", "out.json"]
+                    arguments = ["s.json", "--device", "null", "--out", "out.json", "--force"]
         self.fail("60 kills and still not complete")
 
     def test_200_kills(self):

@@ -117,8 +117,8 @@ def make_suite(sweeps):
 
 def start(suite, out, *options, prefix=()):
     """Starts a run; `suite` is a path, results go to `out`."""
-    return subprocess.Popen([*prefix, PROGRAM, "run", str(suite), "--quiet", "--no-lock", "--out",
-                             str(out), *options], stdout=subprocess.DEVNULL)
+    return subprocess.Popen([*prefix, PROGRAM, "run", str(suite), "--quiet", "--no-lock", "--force",
+                             "--out", str(out), *options], stdout=subprocess.DEVNULL)
 
 
 def finish(process, out):

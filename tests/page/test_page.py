@@ -126,6 +126,38 @@ class Charts(Page):
         self.assertEqual(dict(first["sets"])["fused_vector (speed)"], 7)
         self.assertEqual(browser.run("return document.querySelectorAll('#series button').length"), 8)
 
+    def test_titles_name_models_and_phases_and_each_device_has_its_own_launches(self):
+        sweeps = {"prefill": {"n": [64, 128, 256]}, "decode": {"n_q": [1], "n_kv": [64, 128, 256]}}
+        for model, heads in (("gpt-x", 2), ("llama-y", 4)):
+            self.write(f"{model}.json", {**make_suite(sweeps, defaults={"heads": heads}),
+                                         "name": model})
+        devices = [{"id": f"dev-{i}", "name": f"Device {i}"} for i in range(2)]
+        self.attnbench("run", "gpt-x.json", "llama-y.json", "--device", "null-all", "--quiet", "--out",
+                       "out.json", status=OK, script={"devices": devices, "launch_us": 7})
+        results = self.results()
+        results["devices"][1]["peaks"]["launch_us"] = 40
+        self.write("out.json", results)
+        path = self.show("out.json")
+        self.expect_quiet(path)
+        charts = [c for c in browser.run(CHARTS) if c["section"] == "Time against length"]
+        titles = [chart["title"] for chart in charts]
+        self.assertEqual(len(titles), 4)
+        self.assertEqual(len(set(titles)), 4, titles)
+        for model in ("gpt-x", "llama-y"):
+            for phase in ("prefill", "decode"):
+                self.assertTrue([t for t in titles if t.startswith(f"{model}, {phase}, ")], titles)
+        areas = browser.run("""return Chart.getChart(document.querySelector("canvas"))
+            .options.plugins.launchBound.areas.map((area) => [area.name, area.below])""")
+        self.assertEqual([name for name, _ in areas],
+                         ["launch-bound on dev-1", "launch-bound on dev-0"])
+        self.assertAlmostEqual(areas[0][1], 5 * 40e-6)
+        self.assertAlmostEqual(areas[1][1], 5 * 7e-6)
+        first = browser.run("return document.querySelector('.pairs li').textContent")
+        self.assertRegex(first, r"^dev-\d .* times as fast as dev-\d .*; prefill .*; decode ")
+        # Two runs of one suite are one name in the title.
+        self.show("out.json", "out.json")
+        self.assertEqual(browser.run("return document.title").count("gpt-x"), 1)
+
     def test_every_chart_has_its_numbers(self):
         self.show(STANDARD)
         tables = browser.run("""

@@ -108,8 +108,8 @@ struct fixture {
 
 static void build(struct fixture *fixture)
 {
-    const struct side base = {"base.json", &fixture->base, NULL};
-    const struct side new_side = {"new.json", &fixture->new_run, NULL};
+    const struct side base = {.file = "base.json", .results = &fixture->base};
+    const struct side new_side = {.file = "new.json", .results = &fixture->new_run};
     changes_build(&fixture->changes, &base, &new_side, 0.03, &fixture->arena);
 }
 
@@ -179,8 +179,8 @@ static void each_kind_is_told(void **state)
     assert_int_equal(total, f.changes.count);
     for (int i = 1; i < f.changes.count; ++i)
         assert_true(f.changes.items[i - 1].kind <= f.changes.items[i].kind);
-    /* Two that are the same, slower, faster, too few samples; no ratio where clocks differ. */
-    assert_int_equal(f.changes.all.cells, 5);
+    /* Two that are the same, slower, faster, too few samples, and one by the host's clock. */
+    assert_int_equal(f.changes.all.cells, 6);
     release(&f);
 }
 
@@ -201,7 +201,8 @@ static void two_variants_of_a_run(void **state)
 {
     (void)state;
     struct fixture f = {.base = sample_results()};
-    const struct side base = {"one.json", &f.base, "fused"}, other = {"one.json", &f.base, "naive"};
+    const struct side base = {.file = "one.json", .results = &f.base, .variant = "fused"};
+    const struct side other = {.file = "one.json", .results = &f.base, .variant = "naive"};
     changes_build(&f.changes, &base, &other, 0.03, &f.arena);
     assert_int_equal(f.changes.counts[CHANGE_SLOWER], 4);
     assert_true(fabs(f.changes.all.ratio - 4) < 1e-9);
@@ -238,20 +239,130 @@ static void devices_are_matched(void **state)
     release(&f);
 }
 
-/* Times by different clocks are no ratio. */
+/* Where clocks differ the host's decides, which is always there. */
 static void clocks_are_not_mixed(void **state)
 {
     (void)state;
     struct fixture f = {.base = sample_results(), .new_run = sample_results()};
-    for (int i = 0; i < f.new_run.row_count; ++i)
-        if (f.new_run.rows[i].time.clock)
-            f.new_run.rows[i].time.clock = "host";
+    for (int i = 0; i < f.new_run.row_count; ++i) {
+        struct row *row = f.new_run.rows + i;
+        if (!row->time.clock)
+            continue;
+        /* Ten times as long as the host saw it before. */
+        sample_times(row, &f.new_run.arena, 10 * f.base.rows[i].time.host_median_s);
+        row->time.clock = "host";
+    }
     build(&f);
-    assert_int_equal(f.changes.counts[CHANGE_UNCLEAR], 8);
-    assert_int_equal(f.changes.counts[CHANGE_SAME], 1); /* by the host's clock in both */
+    assert_int_equal(f.changes.counts[CHANGE_SLOWER], 9);
+    for (int i = 0; i < f.changes.count; ++i) {
+        const struct change *change = f.changes.items + i;
+        if (change->kind != CHANGE_SLOWER)
+            continue;
+        const bool by_host = strcmp(change->base->time.clock, "device") == 0;
+        assert_int_equal(change->host_clock, by_host);
+        if (by_host && fabs(change->times.ratio / 10 - 1) > 0.05)
+            fail_msg("%s: %g", change->base->cell, change->times.ratio);
+        assert_true(change->times.ratio_low <= change->times.ratio);
+        assert_true(change->times.ratio_high >= change->times.ratio);
+    }
+    f.base.rows[FUSED_512].time.host_median_s = NAN; /* no clock in common */
+    arena_free(&f.arena);
+    build(&f);
+    const struct change *change = find(&f.changes, "fused", 512);
+    assert_int_equal(change->kind, CHANGE_UNCLEAR);
+    assert_non_null(strstr(change->reason, "timed by the device's clock in BASE"));
+    release(&f);
+}
+
+/* What the runs of BASE differ by is no change; what is beyond it is. */
+static void several_runs_of_base(void **state)
+{
+    (void)state;
+    static const double factors[] = {1, 1.15, 0.9, 1.06};
+    struct results runs[4];
+    const struct results *more[3];
+    struct arena arena = {0};
+    for (int r = 0; r < 4; ++r) {
+        runs[r] = sample_results();
+        for (int i = 0; i < runs[r].row_count; ++i)
+            if (runs[r].rows[i].status == ROW_OK)
+                sample_times(&runs[r].rows[i], &runs[r].arena,
+                             factors[r] * runs[r].rows[i].time.median_s);
+        if (r)
+            more[r - 1] = &runs[r];
+    }
+    static const struct {
+        double factor;
+        enum change_kind kind;
+    } cases[] = {{1.19, CHANGE_UNCLEAR}, {1.9, CHANGE_SLOWER}, {0.5, CHANGE_FASTER}};
+    for (int c = 0; c < 3; ++c) {
+        struct results new_run = sample_results();
+        struct changes changes;
+        struct side base = {.file = "a,b,c,d", .results = &runs[0], .more = more, .more_count = 3};
+        const struct side new_side = {.file = "new.json", .results = &new_run};
+        for (int i = 0; i < new_run.row_count; ++i)
+            if (new_run.rows[i].status == ROW_OK)
+                sample_times(&new_run.rows[i], &new_run.arena,
+                             cases[c].factor * new_run.rows[i].time.median_s);
+        changes_build(&changes, &base, &new_side, 0.03, &arena);
+        const struct change *change = find(&changes, "fused", 512);
+        assert_int_equal(change->base_runs, 4);
+        assert_true(change->threshold > 0.27); /* the runs themselves are 0.9 to 1.15 */
+        if (c == 0)
+            assert_true(change->kind == CHANGE_SAME || change->kind == CHANGE_UNCLEAR);
+        else
+            assert_int_equal(change->kind, cases[c].kind);
+        base.more_count = 0; /* one run alone knows nothing of that */
+        changes_build(&changes, &base, &new_side, 0.03, &arena);
+        if (c == 0)
+            assert_int_equal(find(&changes, "fused", 512)->kind, CHANGE_SLOWER);
+        results_free(&new_run);
+    }
+    for (int r = 0; r < 4; ++r)
+        results_free(&runs[r]);
+    arena_free(&arena);
+}
+
+/* A file that differs is named; a hash says nothing to a person. */
+static void files_that_differ_are_named(void **state)
+{
+    (void)state;
+    static const struct source_file before[] = {{"kernels/fused/fused.cl", "1111"},
+                                                {"kernels/fused/variant.json", "2222"}};
+    static const struct source_file after[] = {{"kernels/fused/fused.cl", "1111"},
+                                               {"kernels/fused/variant.json", "3333"}};
+    struct fixture f = {.base = sample_results(), .new_run = sample_results()};
+    f.base.run.files = before;
+    f.new_run.run.files = after;
+    f.base.run.file_count = f.new_run.run.file_count = 2;
+    f.new_run.run.plan_id = "another";
+    build(&f);
     assert_int_equal(f.changes.difference_count, 1);
-    assert_int_equal(f.changes.differences[0].cells, 8);
-    assert_int_equal(f.changes.all.cells, 1);
+    struct text words = {0};
+    changes_difference(f.changes.differences, &words);
+    assert_string_equal(text_get(&words), "kernels/fused/variant.json differs");
+    text_free(&words);
+    arena_free(&f.arena);
+    f.base.run.file_count = 0; /* a file of an earlier version: all that is known is the plan */
+    build(&f);
+    assert_int_equal(f.changes.difference_count, 1);
+    assert_string_equal(f.changes.differences[0].what, "plan (cells, variants, devices)");
+    release(&f);
+}
+
+/* Reasons that differ in nothing but numbers are one line. */
+static void reasons_with_other_numbers_are_one(void **state)
+{
+    (void)state;
+    struct fixture f = {.base = sample_results(), .new_run = sample_results()};
+    struct change_reason reasons[CHANGE_REASONS_MAX];
+    int others = 0;
+    f.new_run.rows[FUSED_128].status = f.new_run.rows[FUSED_256].status = ROW_SKIPPED;
+    f.new_run.rows[FUSED_128].reason = "over the budget: 1.5 s of 60 s are spent";
+    f.new_run.rows[FUSED_256].reason = "over the budget: 12e-3 s of 7 s are spent";
+    build(&f);
+    assert_int_equal(changes_reasons(&f.changes, reasons, &others), 1);
+    assert_int_equal(reasons[0].cells, 2);
     release(&f);
 }
 
@@ -413,6 +524,9 @@ int main(void)
         cmocka_unit_test(two_variants_of_a_run),
         cmocka_unit_test(devices_are_matched),
         cmocka_unit_test(clocks_are_not_mixed),
+        cmocka_unit_test(several_runs_of_base),
+        cmocka_unit_test(files_that_differ_are_named),
+        cmocka_unit_test(reasons_with_other_numbers_are_one),
         cmocka_unit_test(more_samples_than_are_compared),
         cmocka_unit_test(hostile_text_stays_text),
         cmocka_unit_test(the_table_fits),

@@ -434,7 +434,7 @@ static void the_id_tells_plans_apart(void **state)
             f.devices[0].max_alloc_bytes = 900;
         else if (change == CHANGE_TUNING)
             f.devices[0].max_work_group = 16;
-        else if (suite_set(&f.suites[0], "d_k=8", &f.arena, &err))
+        else if (suite_set(&f.suites[0], "d_k=8", NULL, &f.arena, &err))
             fail_msg("%s", err.message);
         id_with(&f, ids[change]);
         for (int other = 0; other <= CHANGES; ++other)

@@ -430,37 +430,6 @@ static void labels_name_what_varies(void **state)
     results_free(&results);
 }
 
-static struct choice choose(const struct results *results)
-{
-    struct arena arena = {0};
-    const struct grid grid = grid_build(results, "null-0", NULL, &arena);
-    const struct choice choice = grid_choose(&grid);
-    arena_free(&arena);
-    return choice;
-}
-
-static void the_choice_wants_coverage_before_speed(void **state)
-{
-    (void)state;
-    struct results results = sample_results();
-    results.row_count = 8;
-    struct choice choice = choose(&results);
-    assert_string_equal(choice.variant, "fused");
-    assert_int_equal(choice.ok, 4);
-    assert_int_equal(choice.fastest, 4);
-    assert_true(fabs(choice.relative - 1) <= 1e-12);
-    results.rows[1].status = ROW_UNSUPPORTED; /* fused refuses one problem */
-    choice = choose(&results);
-    assert_string_equal(choice.variant, "naive");
-    assert_int_equal(choice.ok, 4);
-    assert_int_equal(choice.fastest, 1);
-    assert_true(fabs(choice.relative - pow(0.25, 0.75)) <= 1e-9);
-    for (int i = 0; i < 8; ++i)
-        results.rows[i].status = ROW_WRONG;
-    assert_null(choose(&results).variant);
-    results_free(&results);
-}
-
 static void fits_in_words(void **state)
 {
     (void)state;
@@ -476,6 +445,10 @@ static void fits_in_words(void **state)
     report_fit_words(&fit, &words);
     assert_string_equal(words.data, "fused: time grows as n^1.98 +- 0.03 (r2 0.9996), 12.3 ps per "
                                     "query-key pair; memory n^1.00");
+    text_free(&words);
+    fit.exponent_ci95 = 0.51; /* tells n from n^2 no more */
+    report_fit_words(&fit, &words);
+    assert_non_null(strstr(words.data, "fused: exponent undetermined, n^1.98 +- 0.51 (r2 "));
     text_free(&words);
     fit.exponent = fit.exponent_ci95 = fit.r2 = NAN;
     fit.fitted_from = 2;
@@ -534,7 +507,6 @@ int main(void)
         cmocka_unit_test(wrong_rows_are_never_ranked),
         cmocka_unit_test(rows_that_cannot_be_told_apart_both_win),
         cmocka_unit_test(labels_name_what_varies),
-        cmocka_unit_test(the_choice_wants_coverage_before_speed),
         cmocka_unit_test(fits_in_words),
         cmocka_unit_test(long_text_is_cut_between_characters),
         cmocka_unit_test(an_empty_file_has_a_report),

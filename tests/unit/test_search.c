@@ -102,6 +102,61 @@ static void the_default_comes_first(void **state)
     tear_down(&f);
 }
 
+/* Of eight proposals the first six differ from the best in one tunable, the nearest values first;
+ * only then does chance have its say. */
+static void neighbours_of_the_best_come_first(void **state)
+{
+    (void)state;
+    static const char free_text[] =
+        "{\"name\":\"v\",\"supports\":{},\"tune\":{\"A\":[1,2,3,4,5,6,7,8],"
+        "\"B\":[1,2,3,4,5,6,7,8],\"C\":[1,2,3,4,5,6,7,8]},"
+        "\"passes\":[{\"kernel\":\"k\",\"groups\":[1,1,1],\"local\":[1,1,1]}]}";
+    static const char *const names[] = {"A", "B", "C"};
+    for (uint64_t seed = 1; seed <= 20; ++seed) {
+        struct fixture f;
+        set_up(&f, free_text, seed);
+        assert_int_equal(search_next(&f.search, 1), 1);
+        search_learn(&f.search, 0, 1);
+        assert_int_equal(search_next(&f.search, 8), 8);
+        double before = 0;
+        for (int t = 1; t <= 6; ++t) {
+            double changed = 0, distance = 0;
+            for (int i = 0; i < 3; ++i) {
+                const double step = fabs(value(&f.search.trials[t].tuning, names[i]) -
+                                         value(&f.search.trials[0].tuning, names[i]));
+                changed += step > 0;
+                distance += step;
+            }
+            if (changed > 1 || distance < before)
+                fail_msg("seed %d, candidate %d: %s", (int)seed, t,
+                         tuning_text(&f.search.trials[t].tuning, &f.arena));
+            before = distance;
+        }
+        tear_down(&f);
+    }
+}
+
+static void what_is_to_be_avoided_is_never_proposed(void **state)
+{
+    (void)state;
+    struct fixture f, all;
+    set_up(&all, small, 1);
+    while (search_next(&all.search, 4))
+        ;
+    assert_int_equal(all.search.count, 6);
+    set_up(&f, small, 2);
+    f.search.avoid = &all.search.trials[3].tuning;
+    f.search.avoid_count = 1;
+    while (search_next(&f.search, 4))
+        ;
+    assert_int_equal(f.search.count, 5);
+    for (int t = 0; t < f.search.count; ++t)
+        assert_string_not_equal(tuning_text(&f.search.trials[t].tuning, &f.arena),
+                                tuning_text(f.search.avoid, &f.arena));
+    tear_down(&f);
+    tear_down(&all);
+}
+
 static void everything_is_tried_once_where_there_is_little(void **state)
 {
     (void)state;
@@ -179,6 +234,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_the_optimum_among_625),
         cmocka_unit_test(the_default_comes_first),
+        cmocka_unit_test(neighbours_of_the_best_come_first),
+        cmocka_unit_test(what_is_to_be_avoided_is_never_proposed),
         cmocka_unit_test(everything_is_tried_once_where_there_is_little),
         cmocka_unit_test(one_seed_gives_one_order),
         cmocka_unit_test(what_failed_is_never_among_the_best),

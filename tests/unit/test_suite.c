@@ -353,6 +353,10 @@ static const struct {
     const char *defaults, *sweep, *axes, *sets[3], *id;
 } precedence[] = {
     {"\"n\":8,\"d_k\":4", "", "\"batch\":[1]", {NULL}, "n_q=8,n_kv=8,d_k=4,d_v=4"},
+    /* What decodes keeps its queries; a few more keys than queries are no decoding. */
+    {"\"n_q\":1,\"d_k\":4", "", "\"n_kv\":[64]", {"n=32"}, "n_q=1,n_kv=32,d_k=4,d_v=4"},
+    {"\"n_kv\":128,\"d_k\":4", "", "\"n_q\":[16]", {"n=32"}, "n_q=16,n_kv=32,d_k=4,d_v=4"},
+    {"\"n_kv\":128,\"d_k\":4", "", "\"n_q\":[17]", {"n=32"}, "n_q=32,n_kv=32,d_k=4,d_v=4"},
     {"\"n\":8,\"d_k\":4", "\"d_k\":5", "\"batch\":[1]", {NULL}, "n_q=8,n_kv=8,d_k=5,d_v=5"},
     {"\"n\":8,\"d_k\":4", "\"d_k\":5", "\"d_k\":[6]", {NULL}, "n_q=8,n_kv=8,d_k=6,d_v=6"},
     {"\"n\":8,\"d_k\":4", "\"d_k\":5", "\"d_k\":[6]", {"d_k=7"}, "n_q=8,n_kv=8,d_k=7,d_v=7"},
@@ -397,7 +401,7 @@ static const char *first_id(const char *defaults, const char *sweep, const char 
     if (load_text(suite, text, arena, &err))
         fail_msg("%s: %s", text, err.message);
     for (int s = 0; s < 3 && sets[s]; ++s)
-        if (suite_set(suite, sets[s], arena, &err))
+        if (suite_set(suite, sets[s], NULL, arena, &err))
             fail_msg("%s: --set %s: %s", text, sets[s], err.message);
     return nth_id(suite, 0, 0, arena);
 }
@@ -488,7 +492,7 @@ static void set_replaces_or_adds_an_axis(void **state)
                       "\"d_k\":4},\"sweeps\":[{\"name\":\"x\",\"axes\":{\"n\":[8,16]}}]}",
                       &arena, &err),
             0);
-        const int result = suite_set(&suite, sets[i].assignment, &arena, &err);
+        const int result = suite_set(&suite, sets[i].assignment, NULL, &arena, &err);
         if (result != (sets[i].want ? 0 : -1))
             fail_msg("--set %s: %d %s", sets[i].assignment, result, err.message);
         const struct sweep *sweep = &suite.sweeps[0];

@@ -255,7 +255,8 @@ static void numbers_and_times_are_strict(void **state)
         bool ok;
         double want;
     } percentages[] = {{"3%", true, 0.03}, {"0.5%", true, 0.005}, {"0%", true, 0},
-                       {"3", false, 0},    {"%", false, 0},       {"-1%", false, 0},
+                       {"3", true, 0.03},  {"%", false, 0},       {"-1%", false, 0},
+                       {"0", true, 0},     {"0.03", false, 0},    {"", false, 0},
                        {"nan%", false, 0}, {"3 %", false, 0},     {"3%%", false, 0}};
     for (size_t i = 0; i < COUNT(percentages); ++i) {
         double got = 77;

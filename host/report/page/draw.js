@@ -106,30 +106,48 @@ function endsWidth(chart) {
     .filter(Boolean);
   return Math.max(8, ...texts.map((text) => drawLabel(ctx, text, 0, 0, true) + 18));
 }
-/* Where a time says more about launching than about attention. */
+/* Where a time says more about launching than about attention: `areas` are {below, name}, the
+ * highest first; where several devices are shown each has an edge of its own. */
 const launchBound = {
   id: "launchBound",
   beforeDraw(chart, args, options) {
-    if (!(options.below > 0)) return;
     const { ctx, chartArea, scales } = chart;
-    const top = Math.max(chartArea.top, scales.y.getPixelForValue(options.below));
-    if (!(top < chartArea.bottom)) return;
-    ctx.save();
-    ctx.fillStyle = style("--raised");
-    ctx.fillRect(chartArea.left, top, chartArea.right - chartArea.left, chartArea.bottom - top);
-    ctx.restore();
+    (options.areas || []).forEach((area, i) => {
+      const top = Math.max(chartArea.top, scales.y.getPixelForValue(area.below));
+      if (!(top < chartArea.bottom)) return;
+      ctx.save();
+      ctx.fillStyle = style("--raised");
+      if (i === 0)
+        ctx.fillRect(chartArea.left, top, chartArea.right - chartArea.left, chartArea.bottom - top);
+      ctx.strokeStyle = style("--muted");
+      ctx.setLineDash([2, 4]);
+      if (options.areas.length > 1) {
+        ctx.beginPath();
+        ctx.moveTo(chartArea.left, top);
+        ctx.lineTo(chartArea.right, top);
+        ctx.stroke();
+      }
+      ctx.restore();
+    });
   },
   afterDatasetsDraw(chart, args, options) {
     const { ctx, chartArea, scales } = chart;
-    if (!(options.below > 0) || scales.y.getPixelForValue(options.below) > chartArea.bottom - 14)
-      return;
-    ctx.save();
-    ctx.fillStyle = style("--muted");
-    ctx.font = "11px " + Chart.defaults.font.family;
-    ctx.textAlign = "right";
-    ctx.textBaseline = "bottom";
-    ctx.fillText("launch-bound", chartArea.right - 6, chartArea.bottom - 3);
-    ctx.restore();
+    const areas = options.areas || [];
+    for (const area of areas) {
+      const top = Math.max(chartArea.top, scales.y.getPixelForValue(area.below));
+      if (top > chartArea.bottom - 14) continue;
+      ctx.save();
+      ctx.fillStyle = style("--muted");
+      ctx.font = "11px " + Chart.defaults.font.family;
+      ctx.textAlign = "right";
+      ctx.textBaseline = areas.length > 1 ? "top" : "bottom";
+      ctx.fillText(
+        area.name,
+        chartArea.right - 6,
+        areas.length > 1 ? top + 2 : chartArea.bottom - 3,
+      );
+      ctx.restore();
+    }
   },
 };
 

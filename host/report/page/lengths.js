@@ -93,8 +93,16 @@ const highest = (sets) => sets.flatMap((set) => set.data).reduce((a, b) => (a.y 
 
 // ---- time
 
-const launchBelow = () =>
-  LAUNCHES * 1e-6 * Math.max(0, ...data.sources.map((source) => source.launch_us || 0));
+/* Of each source that is shown, a device's own: below so many of its empty launches. */
+const launchAreas = () =>
+  data.sources
+    .map((source, s) => ({ below: LAUNCHES * 1e-6 * (source.launch_us || 0), source: s }))
+    .filter((area) => area.below > 0 && shown().some((one) => one.source === area.source))
+    .map((area) => ({
+      below: area.below,
+      name: "launch-bound" + (many ? " on " + labels[area.source] : ""),
+    }))
+    .sort((a, b) => b.below - a.below);
 
 function sayTimes(group, sets) {
   const n = group.ns[group.ns.length - 1];
@@ -150,14 +158,17 @@ function addTimes() {
     );
     return;
   }
-  const shaded =
-    launchBelow() > 0
-      ? " Shaded: launch-bound, below " +
-        LAUNCHES +
-        " empty launches (" +
-        seconds(launchBelow()) +
-        ")."
-      : "";
+  const shaded = launchAreas().length
+    ? " Shaded: launch-bound, below " +
+      LAUNCHES +
+      " empty launches (" +
+      list(
+        launchAreas().map(
+          (area) => seconds(area.below) + (many ? area.name.replace("launch-bound", "") : ""),
+        ),
+      ) +
+      ")."
+    : "";
   const panels = section(
     "Time against length",
     common() +
@@ -177,12 +188,13 @@ function addTimes() {
       },
       y() {
         const range = padded(rangesOf(group, (row) => row.median_s).y, 1.6);
-        if (launchBelow() > range[0]) range[0] = Math.min(range[0], launchBelow() / 2.5); // room for its name
+        for (const area of launchAreas()) // room for their names
+          if (area.below > range[0]) range[0] = Math.min(range[0], area.below / 2.5);
         return logAxis(range, 10, { tick: tickSeconds });
       },
       say: sayTimes,
       foot: footTimes,
-      plugins: { launchBound: { below: launchBelow() } },
+      plugins: { launchBound: { areas: launchAreas() } },
     });
 }
 

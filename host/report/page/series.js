@@ -43,7 +43,11 @@ const seriesOf = (row) =>
 const shown = () => series.filter((one) => one.on);
 const heads = (key) => key.heads_q + (key.heads_q === key.heads_kv ? "" : "/" + key.heads_kv);
 const size = (key) => key.d_k + (key.d_k === key.d_v ? "" : "/" + key.d_v);
+/* What a title says of a group, as far as it varies: the model and the phase first. */
 const NAMES = {
+  suite: (key) => key.suite || "",
+  phase: (key) => key.phase,
+  op: (key) => key.op || "",
   heads: (key) => heads(key) + (key.heads_q === 1 ? " head" : " heads"),
   d: (key) => "d_k " + size(key),
   mask: (key) => (key.mask === "none" ? "no mask" : key.mask),
@@ -51,8 +55,10 @@ const NAMES = {
   n_q: (key) => (key.n_q === key.n_kv ? "" : count(key.n_q, "query row")),
   others: (key) => key.others || "",
 };
+/* These go without saying where they are the same everywhere. */
+const ONLY_VARYING = ["suite", "phase"];
 const describe = (key, names) =>
-  (names || Object.keys(NAMES))
+  (names || Object.keys(NAMES).filter((name) => !ONLY_VARYING.includes(name)))
     .map((name) => NAMES[name](key))
     .filter(Boolean)
     .join(", ");
@@ -93,11 +99,17 @@ function findGroups() {
   const found = [...all.values()].filter(grows);
   const valuesOf = (name) => unique(found.map((group) => NAMES[name](group.key)));
   const varying = Object.keys(NAMES).filter((name) => valuesOf(name).length > 1);
-  const constant = Object.keys(NAMES).filter((name) => !varying.includes(name));
+  const constant = Object.keys(NAMES).filter(
+    (name) => !varying.includes(name) && !ONLY_VARYING.includes(name),
+  );
   for (const group of found) {
     group.title = describe(group.key, varying) || describe(group.key);
     group.ns = unique(group.rows.map(lengthOf)).sort((a, b) => a - b);
   }
+  /* Two groups that the names do not tell apart are told by all of their keys. */
+  for (const group of found)
+    group.doubled = found.filter((other) => other.title === group.title).length > 1;
+  for (const group of found) if (group.doubled) group.title += ", " + group.fixed;
   found.sort((a, b) => ascending(orderOf(a), orderOf(b)));
   found.common = varying.length && found.length ? describe(found[0].key, constant) : "";
   return found;
@@ -108,11 +120,15 @@ const pick = (group, one) =>
   group.rows
     .filter((row) => row.source === one.source && row.variant === one.variant)
     .sort((a, b) => lengthOf(a) - lengthOf(b));
+const UNDETERMINED = 0.5; // an interval that is wider tells linear from quadratic no more
 const fitOf = (group, one) =>
   data.fits
     .filter(
       (fit) =>
-        fit.source === one.source && fit.variant === one.variant && fit.fixed === group.fixed,
+        fit.source === one.source &&
+        fit.variant === one.variant &&
+        fit.fixed === group.fixed &&
+        !(fit.exponent_ci95 > UNDETERMINED),
     )
     .reduce((a, b) => (a && a.points >= b.points ? a : b), null);
 function peakOf(source, dtype) {

@@ -1,0 +1,110 @@
+#include "commands/run_order.h"
+
+#include "util/cache.h"
+#include "util/clock.h"
+#include "util/file.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum { SMALL = 32, EVEN = 16, SHA_DIGITS = 32 };
+
+/* Its marker; NULL: there is no place for one. */
+static const char *marker(const struct setup *setup, const struct cell *cell, struct arena *arena)
+{
+    const struct device_info *device = &setup->devices[cell->device];
+    const char *sha = cell->variant->program_sha ? cell->variant->program_sha : "";
+    return *sha ? cache_path(arena, "measured",
+                             arena_print(arena, "%.*s-%s", SHA_DIGITS, sha,
+                                         device_info_key(device, arena)))
+                : NULL;
+}
+
+/* Longer than the smallest tiles, and no multiple of them. */
+static bool is_uneven(const struct problem *problem)
+{
+    return (problem->n_q > SMALL && problem->n_q % EVEN != 0) ||
+           (problem->n_kv > SMALL && problem->n_kv % EVEN != 0);
+}
+
+static bool is_new(const struct setup *setup, const struct cell *cell, struct arena *arena)
+{
+    const char *path = marker(setup, cell, arena);
+    return path && access(path, F_OK) != 0;
+}
+
+/* The cells to run before all others, a flag each; NULL: there are none, or none is new. */
+static bool *find_first(const struct run_state *state, struct arena *arena)
+{
+    const struct plan *plan = &state->setup.plan;
+    bool *first = arena_array(arena, (size_t)plan->count + 1, sizeof *first);
+    bool any = false, others = false;
+    for (int c = 0; c < plan->count; ++c) {
+        const struct cell *cell = &plan->cells[c];
+        const bool runs = cell->fate == CELL_RUN && !state->done[c];
+        first[c] = runs && is_uneven(&cell->problem) && is_new(&state->setup, cell, arena);
+        any |= first[c];
+        others |= runs && !first[c];
+    }
+    return any && others ? first : NULL;
+}
+
+void order_remember(const struct run_state *state)
+{
+    const struct plan *plan = &state->setup.plan;
+    struct arena arena = {0};
+    for (int r = 0; r < state->results.row_count; ++r) {
+        const struct cell *cell = &plan->cells[state->cell_of[r]];
+        if (state->results.rows[r].status != ROW_OK || !is_new(&state->setup, cell, &arena))
+            continue;
+        const char *path = marker(&state->setup, cell, &arena);
+        if (cache_make_folders(path))
+            (void)file_replace_quickly(path, "", 0, NULL); /* at worst it counts as new again */
+    }
+    arena_free(&arena);
+}
+
+/* The cells that are not done: uneven shapes of what is new first, then the plan in its order. */
+int order_run(struct run_state *state, bool *interrupted, struct err *err)
+{
+    struct setup *setup = &state->setup;
+    struct supervisor *supervisor = &setup->supervisor;
+    const struct plan *plan = &setup->plan;
+    const double start_s = clock_now_s();
+    bool *first = find_first(state, &setup->arena);
+    int result = 0;
+    if (first) {
+        bool *others = arena_array(&setup->arena, (size_t)plan->count + 1, sizeof *others);
+        for (int c = 0; c < plan->count; ++c)
+            others[c] = !first[c];
+        state->early = state->had_early = true;
+        result = supervisor_run(supervisor, plan, setup->devices, others, &setup->arena,
+                                interrupted, err);
+        state->early = false;
+        for (int r = 0; r < state->results.row_count; ++r)
+            state->done[state->cell_of[r]] = true;
+        supervisor->spent_s = clock_now_s() - start_s;
+    }
+    return result || *interrupted ? result
+                                  : supervisor_run(supervisor, plan, setup->devices, state->done,
+                                                   &setup->arena, interrupted, err);
+}
+
+void order_rows(struct run_state *state)
+{
+    struct results *results = &state->results;
+    const size_t cells = (size_t)state->setup.plan.count;
+    struct row *rows = arena_array(&state->setup.arena, cells + 1, sizeof *rows);
+    int *row_of = arena_array(&state->setup.arena, cells + 1, sizeof *row_of); /* and 1; 0: none */
+    int count = 0;
+    if (!state->had_early)
+        return; /* rows of a resumed run stay before those that it adds */
+    for (int r = 0; r < results->row_count; ++r)
+        row_of[state->cell_of[r]] = r + 1;
+    for (size_t c = 0; c < cells; ++c)
+        if (row_of[c]) {
+            state->cell_of[count] = (int)c;
+            rows[count++] = results->rows[row_of[c] - 1];
+        }
+    results->rows = rows;
+}
