@@ -18,13 +18,14 @@ static bool is_formula(const char *value)
 /* Most values are numbers and short names, which nothing has to be done about. */
 static bool is_plain(const char *value)
 {
-    if (*value == '-' || *value == '.')
+    enum { SHORT = 64 };
+    const char *c = value;
+    if (*c == '-')
         return false;
-    for (const char *c = value; *c; ++c)
-        if (!((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || *c == '_' || *c == '.' ||
-              (*c == '-' && c > value)))
-            return false;
-    return true;
+    while ((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || *c == '_' || *c == '.' ||
+           *c == '-')
+        ++c;
+    return !*c && c - value < SHORT;
 }
 
 static void add_value(struct text *out, const char *value)

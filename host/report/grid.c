@@ -14,66 +14,6 @@ static bool is_in(const struct row *row, const char *device, const char *sweep)
     return !sweep;
 }
 
-/* Sweeps by name: open addressing, index + 1, 0 free. */
-struct sweep_table {
-    struct sweep_list list;
-    int capacity;
-    int *slots;
-    size_t slot_count; /* a power of 2 */
-};
-
-static size_t sweep_slot(const struct sweep_table *table, const char *name)
-{
-    size_t slot = text_hash(name) & (table->slot_count - 1);
-    while (table->slots[slot] && strcmp(table->list.items[table->slots[slot] - 1].name, name) != 0)
-        slot = (slot + 1) & (table->slot_count - 1);
-    return slot;
-}
-
-static void grow_sweeps(struct sweep_table *table, struct arena *arena)
-{
-    struct sweep_list *list = &table->list;
-    table->capacity = table->capacity ? 2 * table->capacity : 16;
-    list->items = arena_grow(arena, list->items, (size_t)list->count, (size_t)table->capacity,
-                             sizeof *list->items);
-    table->slot_count = 2 * (size_t)table->capacity;
-    table->slots = arena_array(arena, table->slot_count, sizeof *table->slots);
-    for (int i = 0; i < list->count; ++i)
-        table->slots[sweep_slot(table, list->items[i].name)] = i + 1;
-}
-
-static void add_to_sweep(struct sweep_table *table, const char *name, const struct row *row,
-                         struct arena *arena)
-{
-    if (table->list.count == table->capacity)
-        grow_sweeps(table, arena);
-    const size_t slot = sweep_slot(table, name);
-    if (!table->slots[slot]) {
-        table->list.items[table->list.count] = (struct sweep_rows){.name = name};
-        table->slots[slot] = ++table->list.count;
-    }
-    struct sweep_rows *sweep = &table->list.items[table->slots[slot] - 1];
-    if (sweep->count == sweep->capacity) {
-        sweep->capacity = sweep->capacity ? 2 * sweep->capacity : 8;
-        sweep->rows = arena_grow(arena, sweep->rows, (size_t)sweep->count, (size_t)sweep->capacity,
-                                 sizeof *sweep->rows);
-    }
-    if (!sweep->count || sweep->rows[sweep->count - 1] != row) /* a row that names it twice */
-        sweep->rows[sweep->count++] = row;
-}
-
-struct sweep_list grid_sweeps(const struct results *results, const char *device,
-                              struct arena *arena)
-{
-    struct sweep_table table = {.capacity = 0};
-    for (int i = 0; i < results->row_count; ++i) {
-        const struct row *row = results->rows + i;
-        for (int k = 0; k < row->sweeps.count && strcmp(row->device, device) == 0; ++k)
-            add_to_sweep(&table, row->sweeps.values[k], row, arena);
-    }
-    return table.list;
-}
-
 static int variant_index(struct grid *grid, const char *variant)
 {
     int i = 0;
@@ -323,7 +263,7 @@ static void drop_absent(struct grid *grid, const struct row *const *rows, int ro
         place[v] = shown[v] ? kept++ : -1;
         if (place[v] < 0)
             text_print(&absent, "%s%s (%.160s)", absent.length ? "; " : "", grid->variants[v],
-                       first[v]->reason ? first[v]->reason : "no reason given");
+                       first[v] && first[v]->reason ? first[v]->reason : "no reason given");
     }
     for (int v = 0; v < grid->variant_count && kept; ++v)
         if (place[v] >= 0)

@@ -27,6 +27,8 @@ static int read_all(struct part_reader *reader, struct results *results, struct 
             results->rows[results->row_count++] = row;
     }
     text_pool_free(&pool);
+    reader->pool = NULL;
+    reader->tail = NULL;
     return found;
 }
 

@@ -3,8 +3,8 @@
 #include "store/fields.h"
 #include "util/sha256.h"
 
-#include <stddef.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
