@@ -143,6 +143,7 @@ static void add_devices(const struct results *results, struct text *out)
     }
     for (int i = 0; i < results->device_count; ++i)
         add_peaks(results->devices + i, out);
+    text_add(out, "\nOne is missing, slow or wrong? attnbench doctor says why.\n");
 }
 
 static void add_cell(const struct grid *grid, int problem, const struct row *row, struct text *out)
