@@ -379,7 +379,7 @@ int write_output(const char *path, const char *text, size_t length)
 {
     struct err err;
     if (!path) {
-        if (fwrite(text, 1, length, stdout) == length && fflush(stdout) == 0)
+        if (fwrite(text, 1, length, stdout) == length && fflush(stdout) == 0 && !ferror(stdout))
             return EXIT_OK;
         err_set(&err, "cannot write to standard output");
         return fail(EXIT_IO, &err);

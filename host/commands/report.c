@@ -2,6 +2,7 @@
 #include "report/report.h"
 
 #include "commands/common.h"
+#include "util/file.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -59,19 +60,39 @@ static int append(const struct format *format, const struct results *results,
     return options->quiet ? EXIT_OK : fail(EXIT_OK, &err);
 }
 
-static int write_report(const struct format *format, const struct results *results,
-                        const struct options *options)
+static void to_file(void *context, const char *bytes, size_t count)
 {
-    struct text out = {0};
-    if (format->append)
-        return append(format, results, options);
+    (void)fwrite(bytes, 1, count, context); /* file_end and ferror tell of what went wrong */
+}
+
+static void write_text(const struct format *format, const struct results *results, int count,
+                       FILE *file)
+{
+    struct text out = {.drain = to_file, .context = file};
     if (format->write)
         format->write(results, &out);
     else
-        format->write_all(results, options->arg_count, &out);
-    const int status = write_output(options->out, text_get(&out), out.length);
+        format->write_all(results, count, &out);
+    to_file(file, text_get(&out), out.length);
     text_free(&out);
-    return status;
+}
+
+/* What is written leaves as it comes: a report of a large file does not fit into memory with it. */
+static int write_report(const struct format *format, const struct results *results,
+                        const struct options *options)
+{
+    struct err err;
+    struct file_writer writer;
+    if (format->append)
+        return append(format, results, options);
+    if (!options->out) {
+        write_text(format, results, options->arg_count, stdout);
+        return write_output(NULL, "", 0);
+    }
+    if (file_begin(&writer, options->out, &err))
+        return fail(EXIT_IO, &err);
+    write_text(format, results, options->arg_count, writer.file);
+    return file_end(&writer, true, &err) ? fail(EXIT_IO, &err) : EXIT_OK;
 }
 
 int command_report(const struct options *options)
@@ -84,7 +105,9 @@ int command_report(const struct options *options)
     struct results *results = arena_array(&arena, (size_t)options->arg_count, sizeof *results);
     int status = EXIT_OK;
     for (int i = 0; i < options->arg_count && status == EXIT_OK; ++i)
-        status = load_results(options->args[i], &results[i]);
+        status = results_read(&results[i], options->args[i]) == 0
+                     ? EXIT_OK
+                     : load_results(options->args[i], &results[i]);
     if (status == EXIT_OK)
         status = write_report(format, results, options);
     for (int i = 0; i < options->arg_count; ++i)

@@ -96,7 +96,7 @@ enum { SHORTHAND_COUNT = sizeof shorthands / sizeof *shorthands };
 static const struct key *find_key(const char *name)
 {
     for (size_t i = 0; i < KEY_COUNT; ++i)
-        if (strcmp(keys[i].name, name) == 0)
+        if (keys[i].name[0] == name[0] && strcmp(keys[i].name, name) == 0)
             return &keys[i];
     return NULL;
 }

@@ -42,6 +42,7 @@ void report_bmf(const struct results *results, struct text *out)
         cJSON_Delete(measures);
         text_free(&name);
         any = true;
+        text_drain(out);
     }
     text_add(out, any ? "\n}\n" : "}\n");
 }

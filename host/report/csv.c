@@ -15,9 +15,26 @@ static bool is_formula(const char *value)
     return *value && strchr("=+-@", *value) && !text_to_double(value, &number);
 }
 
+/* Most values are numbers and short names, which nothing has to be done about. */
+static bool is_plain(const char *value)
+{
+    enum { SHORT = 64 };
+    const char *c = value;
+    if (*c == '-')
+        return false;
+    while ((*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || *c == '_' || *c == '.' ||
+           *c == '-')
+        ++c;
+    return !*c && c - value < SHORT;
+}
+
 static void add_value(struct text *out, const char *value)
 {
     struct text line = {0};
+    if (is_plain(value)) {
+        text_add(out, value);
+        return;
+    }
     if (is_formula(value))
         text_add(&line, "'");
     words_line(&line, value, VALUE_BYTES);
@@ -75,25 +92,43 @@ static void add_origin(const struct results *results, const char *device_id, str
         add_number(out, peaks_get(&device->peaks, (enum peak)i));
 }
 
-static void add_row(const struct results *results, const struct row *row, struct text *out)
+/* What rows share; `value` is used again and again. */
+struct writer {
+    const struct results *results;
+    const char *device; /* whose origin is known; NULL: none's */
+    struct text origin, value;
+};
+
+static void add_row(struct writer *writer, const struct row *row, struct text *out)
 {
     for (int field = 0; field < row_field_count(); ++field) {
-        struct text value = {0};
-        row_field_text(row, field, &value);
+        writer->value.length = 0;
+        text_add(&writer->value, "");
+        row_field_text(row, field, &writer->value);
         text_add(out, field ? "," : "");
-        add_value(out, text_get(&value));
-        text_free(&value);
+        add_value(out, text_get(&writer->value));
     }
     add_number(out, row->time.ci95_s[0]);
     add_number(out, row->time.ci95_s[1]);
-    add_origin(results, row->device, out);
+    if (!writer->device || strcmp(writer->device, row->device) != 0) {
+        writer->device = row->device;
+        writer->origin.length = 0;
+        text_add(&writer->origin, "");
+        add_origin(writer->results, row->device, &writer->origin);
+    }
+    text_add(out, text_get(&writer->origin));
     text_add(out, "\r\n");
+    text_drain(out);
 }
 
 void report_csv(const struct results *results, int count, struct text *out)
 {
     add_heading(out);
-    for (int i = 0; i < count; ++i)
+    for (int i = 0; i < count; ++i) {
+        struct writer writer = {.results = results + i};
         for (int r = 0; r < results[i].row_count; ++r)
-            add_row(results + i, results[i].rows + r, out);
+            add_row(&writer, results[i].rows + r, out);
+        text_free(&writer.origin);
+        text_free(&writer.value);
+    }
 }

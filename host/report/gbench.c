@@ -61,60 +61,87 @@ struct writer {
     const struct results *results;
     struct text *out;
     int row;
-    const char *name; /* of the present row */
+    const char *name; /* of the present row: a JSON string without its last quote */
     bool any;
 };
 
-/* aggregate NULL: a repetition. */
-static cJSON *make_entry(const struct writer *writer, const char *aggregate, int repetition)
+/* Entries are written as text: a tree for each sample would take most of the time. */
+static void add_key(struct writer *writer, const char *key)
 {
-    const struct row *row = writer->results->rows + writer->row;
-    struct text name = {0};
-    cJSON *entry = cJSON_CreateObject();
-    text_print(&name, "%s%s%s", writer->name, aggregate ? "_" : "", aggregate ? aggregate : "");
-    add_string(entry, "name", text_get(&name));
-    text_free(&name);
-    add_number(entry, "family_index", writer->row);
-    add_number(entry, "per_family_instance_index", 0);
-    add_string(entry, "run_name", writer->name);
-    add_string(entry, "run_type", aggregate ? "aggregate" : "iteration");
-    add_number(entry, "repetitions", row->time.samples_s.count);
-    if (!aggregate)
-        add_number(entry, "repetition_index", repetition);
-    add_number(entry, "threads", 1);
-    add_string(entry, "aggregate_name", aggregate);
-    add_string(entry, "aggregate_unit", aggregate ? "time" : NULL);
-    return entry;
+    text_add(writer->out, ",\"");
+    text_add(writer->out, key);
+    text_add(writer->out, "\":");
 }
 
-static void add_entry(struct writer *writer, cJSON *entry, double iterations, double time_s)
+static void put_number(struct writer *writer, const char *key, double value)
 {
-    add_number(entry, "iterations", iterations);
-    add_number(entry, "real_time", 1e9 * time_s);
-    add_number(entry, "cpu_time", 1e9 * time_s);
-    add_string(entry, "time_unit", "ns");
-    text_add(writer->out, writer->any ? ",\n    " : "\n    ");
+    if (!isfinite(value))
+        return;
+    add_key(writer, key);
+    json_add_number_text(writer->out, value);
+}
+
+static void put_string(struct writer *writer, const char *key, const char *value)
+{
+    struct text safe = {0};
+    text_add_printable(&safe, value, true);
+    add_key(writer, key);
+    json_add_string_text(writer->out, text_get(&safe));
+    text_free(&safe);
+}
+
+/* aggregate NULL: a repetition. */
+static void begin_entry(struct writer *writer, const char *aggregate, int repetition)
+{
+    const struct row *row = writer->results->rows + writer->row;
+    text_add(writer->out, writer->any ? ",\n    {\"name\":" : "\n    {\"name\":");
     writer->any = true;
-    add_tree(writer->out, entry);
+    text_add(writer->out, writer->name);
+    text_print(writer->out, "%s%s\"", aggregate ? "_" : "", aggregate ? aggregate : "");
+    put_number(writer, "family_index", writer->row);
+    put_number(writer, "per_family_instance_index", 0);
+    add_key(writer, "run_name");
+    text_add(writer->out, writer->name);
+    text_add(writer->out, "\"");
+    put_string(writer, "run_type", aggregate ? "aggregate" : "iteration");
+    put_number(writer, "repetitions", row->time.samples_s.count);
+    if (!aggregate)
+        put_number(writer, "repetition_index", repetition);
+    put_number(writer, "threads", 1);
+    if (aggregate) {
+        put_string(writer, "aggregate_name", aggregate);
+        put_string(writer, "aggregate_unit", "time");
+    }
+}
+
+static void end_entry(struct writer *writer, double iterations, double time_s)
+{
+    put_number(writer, "iterations", iterations);
+    put_number(writer, "real_time", 1e9 * time_s);
+    put_number(writer, "cpu_time", 1e9 * time_s);
+    text_add(writer->out, ",\"time_unit\":\"ns\"}");
 }
 
 static void add_aggregate(struct writer *writer, const char *name, double time_s)
 {
     const int count = writer->results->rows[writer->row].time.samples_s.count;
-    if (isfinite(time_s))
-        add_entry(writer, make_entry(writer, name, 0), count, time_s);
+    if (!isfinite(time_s))
+        return;
+    begin_entry(writer, name, 0);
+    end_entry(writer, count, time_s);
 }
 
 /* As Google Benchmark does it: a time of 0, which no measurement has. */
 static void add_error(struct writer *writer, const struct row *row)
 {
     struct text message = {0};
-    cJSON *entry = make_entry(writer, "error", 0);
     text_print(&message, "%s: %s", row_status_name(row->status), row->reason ? row->reason : "");
-    fields_add(entry, "error_occurred", cJSON_CreateTrue());
-    add_string(entry, "error_message", text_get(&message));
+    begin_entry(writer, "error", 0);
+    add_key(writer, "error_occurred");
+    text_add(writer->out, "true");
+    put_string(writer, "error_message", text_get(&message));
+    end_entry(writer, 0, 0);
     text_free(&message);
-    add_entry(writer, entry, 0, 0);
 }
 
 static void add_samples(struct writer *writer, const struct row *row)
@@ -123,11 +150,11 @@ static void add_samples(struct writer *writer, const struct row *row)
     double sum = 0, squares = 0;
     for (int i = 0; i < samples->count; ++i) {
         const double time_s = samples->values[i];
-        cJSON *entry = make_entry(writer, NULL, i);
+        begin_entry(writer, NULL, i);
         sum += time_s;
-        add_number(entry, "items_per_second", row->rates.flops / time_s);
-        add_number(entry, "bytes_per_second", row->rates.bytes / time_s);
-        add_entry(writer, entry, 1, time_s);
+        put_number(writer, "items_per_second", row->rates.flops / time_s);
+        put_number(writer, "bytes_per_second", row->rates.bytes / time_s);
+        end_entry(writer, 1, time_s);
     }
     const double mean = sum / samples->count;
     for (int i = 0; i < samples->count; ++i)
@@ -153,14 +180,18 @@ void report_gbench(const struct results *results, struct text *out)
     text_add(out, ",\n  \"benchmarks\": [");
     for (writer.row = 0; writer.row < results->row_count; ++writer.row) {
         const struct row *row = results->rows + writer.row;
-        struct text name = {0};
+        struct text name = {0}, quoted = {0};
         words_name(&name, results, row);
-        writer.name = text_get(&name);
+        json_add_string_text(&quoted, text_get(&name));
+        quoted.data[--quoted.length] = '\0';
+        writer.name = text_get(&quoted);
         if (row->status == ROW_OK && has_times(row))
             add_samples(&writer, row);
         else
             add_error(&writer, row);
         text_free(&name);
+        text_free(&quoted);
+        text_drain(out);
     }
     text_add(out, "\n  ]\n}\n");
 }

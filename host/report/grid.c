@@ -7,42 +7,19 @@
 #include <string.h>
 
 /* Did nobody want to see it? */
-static bool is_left_out(const struct row *row)
+bool grid_leaves_out(const struct row *row)
 {
     return row->status == ROW_SKIPPED && row->reason && text_starts(row->reason, PLAN_LEFT_OUT);
 }
 
 static bool is_in(const struct row *row, const char *device, const char *sweep)
 {
-    if (strcmp(row->device, device) != 0 || is_left_out(row))
+    if (strcmp(row->device, device) != 0 || grid_leaves_out(row))
         return false;
     for (int i = 0; sweep && i < row->sweeps.count; ++i)
         if (strcmp(row->sweeps.values[i], sweep) == 0)
             return true;
     return !sweep;
-}
-
-struct text_list grid_sweeps(const struct results *results, const char *device, struct arena *arena)
-{
-    const char **sweeps = NULL;
-    int count = 0, capacity = 0;
-    for (int i = 0; i < results->row_count; ++i) {
-        const struct row *row = results->rows + i;
-        const bool shown = strcmp(row->device, device) == 0 && !is_left_out(row);
-        for (int k = 0; k < row->sweeps.count && shown; ++k) {
-            int known = 0;
-            while (known < count && strcmp(sweeps[known], row->sweeps.values[k]) != 0)
-                ++known;
-            if (known < count)
-                continue;
-            if (count == capacity) {
-                capacity = capacity ? 2 * capacity : 16;
-                sweeps = arena_grow(arena, sweeps, (size_t)count, (size_t)capacity, sizeof *sweeps);
-            }
-            sweeps[count++] = row->sweeps.values[k];
-        }
-    }
-    return (struct text_list){count, sweeps};
 }
 
 static int variant_index(struct grid *grid, const char *variant)
@@ -118,23 +95,36 @@ static int find_field(const char *path)
     return field;
 }
 
-static bool all_agree(const struct row **problems, int count, int a, int b, struct arena *arena)
+/* Is the key of field `a` in one row what that of field `b` is in the other? Only lists of lengths
+ * are no numbers. */
+static bool same_value(const struct row *left, int a, const struct row *right, int b)
+{
+    double x = 0, y = 0;
+    if (problem_value(&left->problem, row_field_path(a) + PREFIX, &x) &&
+        problem_value(&right->problem, row_field_path(b) + PREFIX, &y))
+        return x == y;
+    struct arena arena = {0};
+    const bool same = strcmp(key_text(left, a, &arena), key_text(right, b, &arena)) == 0;
+    arena_free(&arena);
+    return same;
+}
+
+static bool all_agree(const struct row **problems, int count, int a, int b)
 {
     for (int i = 0; i < count; ++i)
-        if (strcmp(key_text(problems[i], a, arena), key_text(problems[i], b, arena)) != 0)
+        if (!same_value(problems[i], a, problems[i], b))
             return false;
     return true;
 }
 
 /* The problem's keys with pairs that agree merged. */
-static int list_keys(const struct row **problems, int count, struct key keys[KEYS_MAX],
-                     struct arena *arena)
+static int list_keys(const struct row **problems, int count, struct key keys[KEYS_MAX])
 {
     int key_count = 0;
     bool merged[PAIRS];
     for (int p = 0; p < PAIRS; ++p)
-        merged[p] = all_agree(problems, count, find_field(pairs[p].first),
-                              find_field(pairs[p].second), arena);
+        merged[p] =
+            all_agree(problems, count, find_field(pairs[p].first), find_field(pairs[p].second));
     for (int field = 0; field < row_field_count() && key_count < KEYS_MAX; ++field) {
         const char *path = row_field_path(field);
         if (!text_starts(path, "problem."))
@@ -152,9 +142,8 @@ static int list_keys(const struct row **problems, int count, struct key keys[KEY
             derived = problem_is_default(&problems[i]->problem, key.name);
         if (dropped || derived)
             continue;
-        const char *first = key_text(problems[0], field, arena);
         for (int i = 1; i < count && !key.varies; ++i)
-            key.varies = strcmp(key_text(problems[i], field, arena), first) != 0;
+            key.varies = !same_value(problems[i], field, problems[0], field);
         keys[key_count++] = key;
     }
     return key_count;
@@ -166,7 +155,7 @@ struct labels labels_build(const struct row **problems, int problem_count, struc
     struct labels labels = {"n", "", NULL};
     if (!problem_count)
         return labels;
-    const int count = list_keys(problems, problem_count, keys, arena);
+    const int count = list_keys(problems, problem_count, keys);
     bool any = false;
     for (int k = 0; k < count; ++k)
         any |= keys[k].varies;
@@ -201,34 +190,60 @@ struct labels labels_build(const struct row **problems, int problem_count, struc
 struct ordered {
     const struct row *row;
     int index;
+    const double *values; /* of the keys that vary, in the order in which they are compared */
+    int count;
 };
 
-/* By every key but the lengths, then by these, so that a sweep over n stands together and ascends;
- * a cell that an earlier sweep had asked for takes its place too. */
 static int compare_problems(const void *a, const void *b)
 {
-    static const char *const lengths[] = {"n_q", "n_kv", NULL};
     const struct ordered *first = a, *second = b;
+    for (int k = 0; k < first->count; ++k)
+        if (first->values[k] < second->values[k] || first->values[k] > second->values[k])
+            return first->values[k] < second->values[k] ? -1 : 1;
+    return first->index - second->index;
+}
+
+/* Does the key differ among the problems? */
+static bool key_varies(const struct row **problems, int count, const char *key)
+{
+    double first = 0, value = 0;
+    for (int i = 0; i < count; ++i) {
+        problem_value(&problems[i]->problem, key, i ? &value : &first);
+        if (i && (value < first || value > first))
+            return true;
+    }
+    return false;
+}
+
+/* The keys that vary, the lengths last: a sweep over n stands together and ascends, and a cell that
+ * an earlier sweep had asked for takes its place too. */
+static int list_varying(const struct row **problems, int count, const char *keys[KEYS_MAX])
+{
+    static const char *const lengths[] = {"n_q", "n_kv", NULL};
+    int found = 0;
     for (int pass = 0; pass < 2; ++pass)
         for (const char *const *key = pass ? lengths : problem_keys(); *key; ++key) {
-            double x = 0, y = 0;
-            if (!pass && (strcmp(*key, "n_q") == 0 || strcmp(*key, "n_kv") == 0 ||
-                          strcmp(*key, "causal_offset") == 0 || strcmp(*key, "scale") == 0))
-                continue;
-            problem_value(&first->row->problem, *key, &x);
-            problem_value(&second->row->problem, *key, &y);
-            if (x < y || x > y)
-                return x < y ? -1 : 1;
+            const bool later = strcmp(*key, "n_q") == 0 || strcmp(*key, "n_kv") == 0 ||
+                               strcmp(*key, "causal_offset") == 0 || strcmp(*key, "scale") == 0;
+            if ((pass || !later) && found < KEYS_MAX && key_varies(problems, count, *key))
+                keys[found++] = *key;
         }
-    return first->index - second->index;
+    return found;
 }
 
 /* Puts the problems in order; place[i] becomes where problem i went. */
 static void sort_problems(const struct row **problems, int count, int *place, struct arena *arena)
 {
+    const char *keys[KEYS_MAX];
+    const int key_count = list_varying(problems, count, keys);
     struct ordered *order = arena_array(arena, (size_t)count + 1, sizeof *order);
-    for (int i = 0; i < count; ++i)
-        order[i] = (struct ordered){problems[i], i};
+    double *values = arena_array(arena, (size_t)count * (size_t)key_count + 1, sizeof *values);
+    for (int i = 0; i < count; ++i) {
+        double *own = values + (size_t)i * (size_t)key_count;
+        for (int k = 0; k < key_count; ++k)
+            problem_value(&problems[i]->problem, keys[k], &own[k]);
+        order[i] = (struct ordered){problems[i], i, own, key_count};
+    }
     qsort(order, (size_t)count, sizeof *order, compare_problems);
     for (int i = 0; i < count; ++i) {
         problems[i] = order[i].row;
@@ -236,40 +251,32 @@ static void sort_problems(const struct row **problems, int count, int *place, st
     }
 }
 
-/* Does any row of this variant say more than that it is unsupported? */
-static bool has_column(const struct results *results, const char *device, const char *sweep,
-                       const char *variant)
-{
-    for (int i = 0; i < results->row_count; ++i) {
-        const struct row *row = results->rows + i;
-        if (row->status != ROW_UNSUPPORTED && is_in(row, device, sweep) &&
-            strcmp(row->variant, variant) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* A column of "unsupported" from top to bottom would only take the place of others; names those
  * variants with the reason of their first row instead. `at` of their rows becomes -1. */
-static void drop_absent(struct grid *grid, const struct results *results, const char *device,
-                        const char *sweep, int *at, struct arena *arena)
+static void drop_absent(struct grid *grid, const struct row *const *rows, int row_count, int *at,
+                        struct arena *arena)
 {
     int place[GRID_VARIANTS_MAX], kept = 0;
+    const struct row *first[GRID_VARIANTS_MAX] = {NULL};
+    bool shown[GRID_VARIANTS_MAX] = {false};
     struct text absent = {0};
+    for (int i = 0; i < row_count; ++i) {
+        const int v = at[2 * i + 1];
+        if (at[2 * i] < 0)
+            continue;
+        first[v] = first[v] ? first[v] : rows[i];
+        shown[v] = shown[v] || rows[i]->status != ROW_UNSUPPORTED;
+    }
     for (int v = 0; v < grid->variant_count; ++v) {
-        place[v] = has_column(results, device, sweep, grid->variants[v]) ? kept++ : -1;
-        for (int i = 0; i < results->row_count && place[v] < 0; ++i)
-            if (at[2 * i] >= 0 && at[2 * i + 1] == v) {
-                const char *reason = results->rows[i].reason;
-                text_print(&absent, "%s%s (%.160s)", absent.length ? "; " : "", grid->variants[v],
-                           reason ? reason : "no reason given");
-                break;
-            }
+        place[v] = shown[v] ? kept++ : -1;
+        if (place[v] < 0)
+            text_print(&absent, "%s%s (%.160s)", absent.length ? "; " : "", grid->variants[v],
+                       first[v] && first[v]->reason ? first[v]->reason : "no reason given");
     }
     for (int v = 0; v < grid->variant_count && kept; ++v)
         if (place[v] >= 0)
             grid->variants[place[v]] = grid->variants[v];
-    for (int i = 0; i < results->row_count && kept; ++i)
+    for (int i = 0; i < row_count && kept; ++i)
         if (at[2 * i] >= 0) {
             at[2 * i + 1] = place[at[2 * i + 1]];
             at[2 * i] = at[2 * i + 1] < 0 ? -1 : at[2 * i];
@@ -297,47 +304,50 @@ static void name_variant(struct grid *grid, int v, const struct row *row, struct
         grid->names[v] = row->variant;
 }
 
-struct grid grid_build(const struct results *results, const char *device, const char *sweep,
-                       struct arena *arena)
+struct grid grid_build_rows(const struct row *const *rows, int row_count, struct arena *arena)
 {
     struct grid grid = {.absent = ""};
-    const size_t row_count = (size_t)results->row_count;
-    struct problem_table table = make_table(row_count, arena);
+    struct problem_table table = make_table((size_t)row_count, arena);
     const struct row **problems = table.rows;
-    int *at = arena_array(arena, row_count, 2 * sizeof *at); /* each row's problem and variant */
-    for (int i = 0; i < results->row_count; ++i) {
-        const struct row *row = results->rows + i;
-        at[2 * i] = at[2 * i + 1] = -1;
-        if (!is_in(row, device, sweep))
-            continue;
-        at[2 * i + 1] = variant_index(&grid, row->variant);
-        if (at[2 * i + 1] >= 0)
-            at[2 * i] = problem_index(&grid, &table, row);
+    int *at = arena_array(arena, (size_t)row_count, 2 * sizeof *at); /* its problem and variant */
+    for (int i = 0; i < row_count; ++i) {
+        at[2 * i + 1] = variant_index(&grid, rows[i]->variant);
+        at[2 * i] = at[2 * i + 1] >= 0 ? problem_index(&grid, &table, rows[i]) : -1;
     }
     int *place = arena_array(arena, (size_t)grid.problem_count + 1, sizeof *place);
     sort_problems(problems, grid.problem_count, place, arena);
-    for (int i = 0; i < results->row_count; ++i)
+    for (int i = 0; i < row_count; ++i)
         if (at[2 * i] >= 0)
             at[2 * i] = place[at[2 * i]];
-    drop_absent(&grid, results, device, sweep, at, arena);
+    drop_absent(&grid, rows, row_count, at, arena);
     const int columns = grid.variant_count;
     grid.rows = arena_array(arena, (size_t)grid.problem_count * (size_t)columns, sizeof *grid.rows);
     grid.best = arena_array(arena, (size_t)grid.problem_count, sizeof *grid.best);
-    for (int i = 0; i < results->row_count; ++i) {
-        const struct row *row = results->rows + i;
+    for (int i = 0; i < row_count; ++i) {
         if (at[2 * i] < 0)
             continue;
-        grid.rows[at[2 * i] * columns + at[2 * i + 1]] = row;
+        grid.rows[at[2 * i] * columns + at[2 * i + 1]] = rows[i];
         const struct row **best = grid.best + at[2 * i];
-        if (row->status == ROW_OK && row->time.median_s > 0 && ranks_before(row, *best))
-            *best = row;
-        name_variant(&grid, at[2 * i + 1], row, arena);
+        if (rows[i]->status == ROW_OK && rows[i]->time.median_s > 0 && ranks_before(rows[i], *best))
+            *best = rows[i];
+        name_variant(&grid, at[2 * i + 1], rows[i], arena);
     }
     const struct labels labels = labels_build(problems, grid.problem_count, arena);
     grid.axes = labels.axes;
     grid.fixed = labels.fixed;
     grid.labels = labels.values;
     return grid;
+}
+
+struct grid grid_build(const struct results *results, const char *device, const char *sweep,
+                       struct arena *arena)
+{
+    const struct row **rows = arena_array(arena, (size_t)results->row_count + 1, sizeof *rows);
+    int count = 0;
+    for (int i = 0; i < results->row_count; ++i)
+        if (is_in(results->rows + i, device, sweep))
+            rows[count++] = results->rows + i;
+    return grid_build_rows(rows, count, arena);
 }
 
 /* Where the median may lie; with too few samples for an interval, anywhere among them. */

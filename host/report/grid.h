@@ -36,9 +36,24 @@ struct labels labels_build(const struct row **problems, int problem_count, struc
 /* sweep NULL: all of the device's rows. The grid lives in the arena and points into the rows. */
 struct grid grid_build(const struct results *results, const char *device, const char *sweep,
                        struct arena *arena);
-/* The device's sweeps, in the order of their first row. */
-struct text_list grid_sweeps(const struct results *results, const char *device,
-                             struct arena *arena);
+/* The same of these rows, and so without looking at all others. */
+struct grid grid_build_rows(const struct row *const *rows, int row_count, struct arena *arena);
+
+/* Cells that --filter left out are no part of any table. */
+bool grid_leaves_out(const struct row *row);
+
+/* The device's sweeps, in the order of their first row, each with its rows. */
+struct sweep_rows {
+    const char *name;
+    const struct row **rows;
+    int count, capacity;
+};
+struct sweep_list {
+    struct sweep_rows *items;
+    int count;
+};
+struct sweep_list grid_sweeps(const struct results *results, const char *device,
+                              struct arena *arena);
 
 /* The fastest ok row, or one that cannot be told from it: their 95 % intervals overlap. */
 bool grid_is_winner(const struct grid *grid, int problem, const struct row *row);

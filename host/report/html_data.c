@@ -89,6 +89,7 @@ static int *add_problems(const struct html_page *page, struct text *out)
                 html_json_text(out, "phase", pair_is_decode(&row->problem) ? "decode" : "prefill");
                 add_suite(out, row);
                 text_add(out, "}");
+                text_drain(out);
             }
             of[index] = slots[slot] - 1;
         }
@@ -215,7 +216,12 @@ static void add_fits(const struct html_page *page, struct text *out)
 
 void html_add_data(const struct html_page *page, struct text *out)
 {
-    struct text data = {0}; /* of its own: html_json_next looks at its end */
+    /* Of its own: html_json_next looks at its end, which draining leaves. */
+    struct text data = {.drain = out->drain, .context = out->context};
+    if (out->drain) {
+        out->drain(out->context, out->data, out->length);
+        out->length = 0;
+    }
     text_add(&data, "{");
     add_sources(page, &data);
     const int *problems = add_problems(page, &data);
@@ -223,9 +229,11 @@ void html_add_data(const struct html_page *page, struct text *out)
     html_json_key(&data, "rows");
     text_add(&data, "[");
     for (int f = 0, index = 0; f < page->count; ++f)
-        for (int i = 0; i < page->results[f].row_count; ++i, ++index)
+        for (int i = 0; i < page->results[f].row_count; ++i, ++index) {
             add_row(page->results[f].rows + i, html_source_of(page, f, page->results[f].rows + i),
                     problems[index], samples, &data);
+            text_drain(&data);
+        }
     text_add(&data, "]");
     add_fits(page, &data);
     html_add_claims_data(page, &data);

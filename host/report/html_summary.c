@@ -377,4 +377,6 @@ void html_add_devices(const struct html_page *page, struct text *out)
         add_cards(page, out);
     else
         text_add(out, "<p>No device.</p>\n");
+    text_add(out,
+             "<p>One is missing, slow or wrong? <code>attnbench doctor</code> says why.</p>\n");
 }

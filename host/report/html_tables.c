@@ -98,10 +98,11 @@ static void add_fits(const struct html_source *source, const char *sweep, struct
 }
 
 static void add_sweep(const struct html_page *page, const struct html_source *source,
-                      const char *sweep, struct text *out)
+                      const struct sweep_rows *rows, struct text *out)
 {
     struct arena arena = {0};
-    const struct grid grid = grid_build(source->results, source->device->id, sweep, &arena);
+    const char *sweep = rows->name;
+    const struct grid grid = grid_build_rows(rows->rows, rows->count, &arena);
     text_add(out, "<h3>");
     words_xml(out, sweep, NAME_BYTES);
     if (page->source_count > 1) {
@@ -128,9 +129,11 @@ void html_add_sweeps(const struct html_page *page, struct text *out)
     for (int i = 0; i < page->source_count; ++i) {
         struct arena arena = {0};
         const struct html_source *source = page->sources + i;
-        const struct text_list sweeps = grid_sweeps(source->results, source->device->id, &arena);
-        for (int k = 0; k < sweeps.count; ++k)
-            add_sweep(page, source, sweeps.values[k], out);
+        const struct sweep_list sweeps = grid_sweeps(source->results, source->device->id, &arena);
+        for (int k = 0; k < sweeps.count; ++k) {
+            add_sweep(page, source, &sweeps.items[k], out);
+            text_drain(out);
+        }
         arena_free(&arena);
     }
 }
@@ -307,7 +310,9 @@ void html_add_rows(const struct html_page *page, struct text *out)
         text_print(out, "<th scope=\"col\">%s</th>", columns[i]);
     text_add(out, "</tr></thead>\n<tbody>\n");
     for (int f = 0, index = 0; f < page->count; ++f)
-        for (int i = 0; i < page->results[f].row_count; ++i, ++index)
+        for (int i = 0; i < page->results[f].row_count; ++i, ++index) {
             add_row(page, f, page->results[f].rows + i, index, out);
+            text_drain(out);
+        }
     close_table(out);
 }

@@ -209,6 +209,7 @@ static void add_devices(const struct results *results, struct text *out)
     }
     for (int i = 0; i < results->device_count; ++i)
         add_peaks(results->devices + i, out);
+    text_add(out, "\nOne is missing, slow or wrong? attnbench doctor says why.\n");
 }
 
 static void add_cell(const struct grid *grid, int problem, const struct row *row, struct text *out)
@@ -289,10 +290,11 @@ static void add_fits(const struct results *results, const struct device_info *de
 
 /* Open or folded. GitHub reads Markdown inside of HTML after an empty line. */
 static void add_sweep(const struct results *results, const struct device_info *device,
-                      const char *sweep, bool folded, struct text *out)
+                      const struct sweep_rows *rows, bool folded, struct text *out)
 {
     struct arena arena = {0};
-    const struct grid grid = grid_build(results, device->id, sweep, &arena);
+    const char *sweep = rows->name;
+    const struct grid grid = grid_build_rows(rows->rows, rows->count, &arena);
     void (*add)(struct text *, const char *, size_t) = folded ? add_html : words_markdown;
     text_add(out, folded ? "\n<details><summary>" : "\n### ");
     add(out, sweep, NAME_BYTES);
@@ -311,10 +313,10 @@ static void add_sweeps(const struct results *results, struct text *out)
     int shown = 0, left_out = 0;
     for (int i = 0; i < results->device_count; ++i) {
         struct arena arena = {0};
-        const struct text_list sweeps = grid_sweeps(results, results->devices[i].id, &arena);
+        const struct sweep_list sweeps = grid_sweeps(results, results->devices[i].id, &arena);
         for (int k = 0; k < sweeps.count; ++k) {
             if (out->length < TABLES_BYTES)
-                add_sweep(results, results->devices + i, sweeps.values[k], shown++ > 0, out);
+                add_sweep(results, results->devices + i, &sweeps.items[k], shown++ > 0, out);
             else
                 ++left_out;
         }

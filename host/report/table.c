@@ -134,12 +134,13 @@ static void add_sparks(const struct grid *grid, int width, struct text *out)
 }
 
 static void add_sweep(const struct results *results, const struct device_info *device,
-                      const char *sweep, struct looks looks, struct text *out)
+                      const struct sweep_rows *rows, struct looks looks, struct text *out)
 {
     const int width = looks.width;
     struct arena arena = {0};
     struct text heading = {0};
-    const struct grid grid = grid_build(results, device->id, sweep, &arena);
+    const char *sweep = rows->name;
+    const struct grid grid = grid_build_rows(rows->rows, rows->count, &arena);
     words_line(&heading, sweep, FOREIGN_MAX);
     text_add(&heading, " on ");
     words_line(&heading, device->name, FOREIGN_MAX);
@@ -183,9 +184,9 @@ void report_table(const struct results *results, struct looks looks, struct text
     const int width = looks.width;
     for (int i = 0; i < results->device_count; ++i) {
         struct arena arena = {0};
-        const struct text_list sweeps = grid_sweeps(results, results->devices[i].id, &arena);
+        const struct sweep_list sweeps = grid_sweeps(results, results->devices[i].id, &arena);
         for (int k = 0; k < sweeps.count; ++k)
-            add_sweep(results, results->devices + i, sweeps.values[k], looks, out);
+            add_sweep(results, results->devices + i, &sweeps.items[k], looks, out);
         arena_free(&arena);
     }
     if (results->row_count)

@@ -142,6 +142,11 @@ cJSON *field_to_json(const struct field *field, const void *record)
 
 static bool is_known(const struct field *field, const void *record)
 {
+    const void *at = (const char *)record + field->offset;
+    if (field->type == FIELD_STRING || field->type == FIELD_NEW_STRING)
+        return *(const char *const *)at != NULL;
+    if (field->type == FIELD_REAL || field->type == FIELD_NEW_REAL || field->type == FIELD_SIGNED)
+        return isfinite(*(const double *)at);
     cJSON *value = field_to_json(field, record);
     bool known = !cJSON_IsNull(value);
     if (field->type == FIELD_COUNT || field->type == FIELD_INT)
@@ -214,6 +219,7 @@ void fields_default(const struct field *fields, int count, void *record)
 struct reader {
     const struct json *json;
     struct arena *arena;
+    struct text_pool *pool; /* NULL: each string is a copy */
     struct err *err;
 };
 
@@ -239,7 +245,7 @@ static int read_string(const struct reader *reader, const cJSON *node, const cha
     const char *text = NULL;
     if (json_as_string(reader->json, node, &text, reader->err))
         return -1;
-    *value = arena_copy(reader->arena, text);
+    *value = reader->pool ? text_pool_get(reader->pool, text) : arena_copy(reader->arena, text);
     return 0;
 }
 
@@ -310,6 +316,7 @@ static int read_passes(const struct reader *reader, const cJSON *node, struct pa
     const int count = list_size(reader, node, PASSES_MAX);
     if (count < 0)
         return -1;
+    times->items = arena_array(reader->arena, (size_t)count, sizeof *times->items);
     const cJSON *pass = NULL;
     cJSON_ArrayForEach(pass, node)
     {
@@ -393,12 +400,37 @@ static bool is_new(const struct field *field)
            field->type == FIELD_NEW_COUNT || field->type == FIELD_NEW_BOOL;
 }
 
+/* Where in an object the next field is likely to stand: files have them in the table's order. */
+struct place {
+    const cJSON *object, *next;
+};
+
+static const cJSON *find_item(struct place *place, const cJSON *object, const char *key)
+{
+    if (place->object != object)
+        *place = (struct place){object, object->child};
+    const cJSON *item = place->next && strcmp(place->next->string, key) == 0
+                            ? place->next
+                            : cJSON_GetObjectItemCaseSensitive(object, key);
+    if (item)
+        place->next = item->next;
+    return item;
+}
+
 int fields_from_json(const struct field *fields, int count, void *record, const struct json *json,
                      const cJSON *object, struct arena *arena, struct err *err)
 {
-    const struct reader reader = {json, arena, err};
+    return fields_from_json_pooled(fields, count, record, json, object, arena, NULL, err);
+}
+
+int fields_from_json_pooled(const struct field *fields, int count, void *record,
+                            const struct json *json, const cJSON *object, struct arena *arena,
+                            struct text_pool *pool, struct err *err)
+{
+    const struct reader reader = {json, arena, pool, err};
     if (!cJSON_IsObject(object))
         return expected(&reader, object, "an object");
+    struct place outer = {NULL, NULL}, inner = {NULL, NULL};
     for (int i = 0; i < count; ++i) {
         char group[32];
         const char *key = split(fields[i].path, group);
@@ -406,7 +438,9 @@ int fields_from_json(const struct field *fields, int count, void *record, const 
         if (fields[i].type == FIELD_PROBLEM_KEY)
             continue;
         if (*group) {
-            parent = cJSON_GetObjectItemCaseSensitive(object, group);
+            parent = find_item(&outer, object, group);
+            if (parent)
+                outer.next = parent; /* its other fields follow */
             if (!parent && fields[i].type == FIELD_NAME)
                 return json_fail(json, object, err, "the key \"%s\" is missing", group);
             if (!parent || (is_new(fields + i) && cJSON_IsNull(parent)))
@@ -414,7 +448,7 @@ int fields_from_json(const struct field *fields, int count, void *record, const 
             if (!cJSON_IsObject(parent))
                 return expected(&reader, parent, "an object");
         }
-        const cJSON *node = cJSON_GetObjectItemCaseSensitive(parent, key);
+        const cJSON *node = find_item(*group ? &inner : &outer, parent, key);
         if (!node && is_new(fields + i))
             continue;
         if (!node)

@@ -9,6 +9,7 @@
 
 #include "util/arena.h"
 #include "util/json.h"
+#include "util/pool.h"
 
 enum field_type {
     FIELD_NAME,        /* const char *, never NULL */
@@ -49,6 +50,11 @@ cJSON *fields_to_json(const struct field *fields, int count, const void *record)
  * are copied to the arena. The record must have its defaults. */
 int fields_from_json(const struct field *fields, int count, void *record, const struct json *json,
                      const cJSON *object, struct arena *arena, struct err *err);
+
+/* The same; equal strings are one, of the pool (NULL: there is none). */
+int fields_from_json_pooled(const struct field *fields, int count, void *record,
+                            const struct json *json, const cJSON *object, struct arena *arena,
+                            struct text_pool *pool, struct err *err);
 
 /* Is anything known of the group that a field is in, so that it is written? */
 bool fields_known(const struct field *fields, int count, const void *record, int field);

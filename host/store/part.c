@@ -107,6 +107,17 @@ static int take_row(struct part_reader *reader, struct err *err)
     return take_object(reader, c, &reader->line, err) ? -1 : 1;
 }
 
+/* How many rows there are up to their end; -1. */
+static int64_t pass_rows(struct part_reader *reader, struct err *err)
+{
+    int found;
+    while ((found = take_row(reader, err)) == 1)
+        ++reader->rows;
+    const int64_t rows = reader->rows;
+    reader->rows = 0;
+    return found ? -1 : rows;
+}
+
 static void take_rest(struct part_reader *reader, struct text *out)
 {
     char chunk[4096];
@@ -134,6 +145,8 @@ static int read_rest(struct part_reader *reader, struct results *into, int64_t r
     int64_t cells = 0;
     if (into)
         result = results_header_from_json(into, &json, RESULTS_FORMAT, err);
+    else if (reader->tail)
+        result = results_tail_from_json(reader->tail, &json, err);
     else if (json_node(&json, json.root, "summary", true, cJSON_Object, &summary, err) ||
              json_int(&json, summary, "cells", true, 0, INT32_MAX, &cells, err))
         result = -1;
@@ -159,13 +172,19 @@ static int open_results(struct part_reader *reader, struct err *err)
         return read_rest(reader, &reader->header, -1, err);
     const long begin = ftell(reader->file);
     const int line = reader->line_number;
-    int found;
-    while ((found = take_row(reader, err)) == 1)
-        ++reader->rows;
-    const int result = found ? -1 : read_rest(reader, &reader->header, 0, err);
-    reader->rows = 0;
+    const int64_t rows = pass_rows(reader, err);
+    const int result = rows < 0 ? -1 : read_rest(reader, &reader->header, 0, err);
     reader->line_number = line;
     return result || fseek(reader->file, begin, SEEK_SET) ? -1 : 0;
+}
+
+int64_t part_count(struct part_reader *reader, struct err *err)
+{
+    const long begin = ftell(reader->file);
+    const int line = reader->line_number;
+    const int64_t rows = pass_rows(reader, err);
+    reader->line_number = line;
+    return fseek(reader->file, begin, SEEK_SET) ? -1 : rows;
 }
 
 /* ---- journals -------------------------------------------------------------------------------- */
@@ -263,8 +282,9 @@ static int read_row(struct part_reader *reader, struct row *row, struct arena *a
     if (!node && !cJSON_GetObjectItemCaseSensitive(json.root, "devices"))
         result =
             json_fail(&json, json.root, err, "expected {\"row\": ...} or {\"devices\": [...]}");
-    if (result == 0 && node && row_from_json(row, &json, node, arena, err))
-        result = -1;
+    if (result == 0 && node)
+        result = reader->pool ? row_from_json_quickly(row, &json, node, arena, reader->pool, err)
+                              : row_from_json(row, &json, node, arena, err);
     if (result == 0 && node && row->digest == DIGEST_BROKEN)
         result =
             json_fail(&json, node, err, "the row was edited or damaged: its digest does not fit");

@@ -104,10 +104,16 @@ void results_print_row(const struct row *row, bool last, struct text *out);
 void results_print_fits(const struct results *results, bool first, struct text *out);
 void results_print_tail(const struct results *results, struct text *out);
 
+/* What stands behind the rows: fits and counts. */
+int results_tail_from_json(struct results *results, const struct json *json, struct err *err);
+
 /* Reads and validates: format, version, types, known status names. On failure there is nothing to
  * free. */
 int results_load(struct results *results, const char *file_name, const char *text, size_t length,
                  struct err *err);
+/* The same of a file, which is read row by row: in memory are its rows and no text. For who does
+ * not ask for digests, of large files. 1: it cannot be read so; results_load knows why. */
+int results_read(struct results *results, const char *path);
 void results_free(struct results *results);
 
 /* The rules behind `attnbench check`, beyond types: every broken one is reported to `report`.

@@ -3,6 +3,7 @@
 #include "store/fields.h"
 #include "util/sha256.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -308,11 +309,17 @@ static enum row_digest compare_digest(const cJSON *object)
     return fits ? DIGEST_FITS : DIGEST_BROKEN;
 }
 
+int row_from_json_quickly(struct row *row, const struct json *json, const cJSON *object,
+                          struct arena *arena, struct text_pool *pool, struct err *err)
+{
+    *row = row_default();
+    return fields_from_json_pooled(fields, FIELDS, row, json, object, arena, pool, err);
+}
+
 int row_from_json(struct row *row, const struct json *json, const cJSON *object,
                   struct arena *arena, struct err *err)
 {
-    *row = row_default();
-    if (fields_from_json(fields, FIELDS, row, json, object, arena, err))
+    if (row_from_json_quickly(row, json, object, arena, NULL, err))
         return -1;
     row->digest =
         object == json->root && line_fits(json->text) ? DIGEST_FITS : compare_digest(object);
@@ -390,8 +397,48 @@ static void add_value(const cJSON *value, struct text *out)
     }
 }
 
+/* The same without a tree, for what most columns are; false: it is something else. */
+static bool add_plain(const struct row *row, const struct field *field, struct text *out)
+{
+    const void *at = (const char *)row + field->offset;
+    const char *text = NULL;
+    double value = NAN;
+    switch (field->type) {
+    case FIELD_NAME:
+    case FIELD_STRING:
+    case FIELD_NEW_STRING:
+        text = *(const char *const *)at;
+        break;
+    case FIELD_REAL:
+    case FIELD_NEW_REAL:
+    case FIELD_SIGNED:
+        value = *(const double *)at;
+        break;
+    case FIELD_PROBLEM_KEY:
+        text = problem_enum_name(at, strchr(field->path, '.') + 1);
+        if (!text && !problem_value(at, strchr(field->path, '.') + 1, &value))
+            return false;
+        break;
+    case FIELD_NUMBERS:
+        for (int i = 0; i < ((const struct number_list *)at)->count; ++i) {
+            text_add(out, i ? " " : "");
+            json_add_number_text(out, ((const struct number_list *)at)->values[i]);
+        }
+        return true;
+    default:
+        return false;
+    }
+    if (text)
+        text_add(out, text);
+    else if (isfinite(value))
+        json_add_number_text(out, value);
+    return true;
+}
+
 void row_field_text(const struct row *row, int field, struct text *out)
 {
+    if (add_plain(row, &fields[field], out))
+        return;
     cJSON *value = row_field_json(row, field);
     add_value(value, out);
     cJSON_Delete(value);

@@ -7,6 +7,8 @@
 #ifndef ATTNBENCH_STORE_ROW_H
 #define ATTNBENCH_STORE_ROW_H
 
+struct text_pool; /* util/pool.h */
+
 #include "problem/device_info.h"
 #include "problem/problem.h"
 #include "problem/variant.h"
@@ -40,12 +42,13 @@ struct text_list {
     int count;
     const char *const *values;
 };
+struct pass_time {
+    const char *kernel;
+    double median_s;
+};
 struct pass_times { /* median of each pass, in launch order */
     int count;
-    struct {
-        const char *kernel;
-        double median_s;
-    } items[PASSES_MAX];
+    struct pass_time *items;
 };
 
 /* Of a row that was read: does the digest in it fit its content? */
@@ -138,6 +141,10 @@ cJSON *row_to_json(const struct row *row);
  * copied to the arena. */
 int row_from_json(struct row *row, const struct json *json, const cJSON *object,
                   struct arena *arena, struct err *err);
+/* The same for who does not ask for the digest (it stays DIGEST_NONE), with the strings of a pool.
+ */
+int row_from_json_quickly(struct row *row, const struct json *json, const cJSON *object,
+                          struct arena *arena, struct text_pool *pool, struct err *err);
 
 /* Adds to `out` what row_to_json would print, for a row of which only device, part.run, digest
  * and the rates that depend on peaks differ from the line that it was read from: without printing

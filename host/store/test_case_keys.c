@@ -142,7 +142,7 @@ int test_case_set_size(struct test_case *c, const struct json *json, const char 
         given = test_case_key(json, "n");
     if (!given && (strcmp(key, "heads_q") == 0 || strcmp(key, "heads_kv") == 0))
         given = test_case_key(json, "heads");
-    if (cJSON_IsNumber(given) && given->valuedouble != (double)size)
+    if (given && cJSON_IsNumber(given) && given->valuedouble != (double)size)
         return json_fail(json, given, err, "%s says %" PRId64 "%s%s, this says %.17g", file, size,
                          strcmp(given->string, key) == 0 ? "" : " for ",
                          strcmp(given->string, key) == 0 ? "" : key, given->valuedouble);

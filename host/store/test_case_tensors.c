@@ -49,7 +49,7 @@ static int64_t given_size(const struct json *json, const char *key, const char *
     const cJSON *item = test_case_key(json, key);
     if (!item && shorthand)
         item = test_case_key(json, shorthand);
-    return cJSON_IsNumber(item) && item->valuedouble >= 1 ? (int64_t)item->valuedouble : 0;
+    return item && cJSON_IsNumber(item) && item->valuedouble >= 1 ? (int64_t)item->valuedouble : 0;
 }
 
 /* The first size of an array [batch x heads, n, d] taken apart: what case.json says of it, or what

@@ -2,6 +2,7 @@
 
 #include "util/text.h"
 
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -104,26 +105,54 @@ static int compare_keys(const void *a, const void *b)
     return strcmp((*(const cJSON *const *)a)->string, (*(const cJSON *const *)b)->string);
 }
 
+enum { FEW_KEYS = 64 };
+
+/* By hashes, which are compared with each other: faster than sorting where there are few. */
+static const cJSON *duplicate_of_few(const cJSON *node)
+{
+    const cJSON *members[FEW_KEYS], *child = NULL;
+    size_t hashes[FEW_KEYS], n = 0;
+    cJSON_ArrayForEach(child, node)
+    {
+        hashes[n] = text_hash(child->string);
+        members[n] = child;
+        for (size_t i = 0; i < n; ++i)
+            if (hashes[i] == hashes[n] && strcmp(members[i]->string, child->string) == 0)
+                return child;
+        ++n;
+    }
+    return NULL;
+}
+
+static const cJSON *duplicate_of_many(const cJSON *node, size_t count)
+{
+    const cJSON **members = calloc(count, sizeof *members), *child = NULL, *twice = NULL;
+    if (!members) {
+        fprintf(stderr, "attnbench: out of memory\n");
+        exit(6);
+    }
+    size_t n = 0;
+    cJSON_ArrayForEach(child, node) members[n++] = child;
+    qsort(members, n, sizeof *members, compare_keys);
+    for (size_t i = 1; i < n && !twice; ++i)
+        if (strcmp(members[i - 1]->string, members[i]->string) == 0)
+            twice = members[i];
+    free(members);
+    return twice;
+}
+
 static int refuse_duplicates(const struct json *json, const cJSON *node, struct err *err)
 {
     const cJSON *child = NULL;
-    const int count = cJSON_GetArraySize(node);
-    if (cJSON_IsObject(node) && count > 1) {
-        const cJSON **members = malloc((size_t)count * sizeof *members);
-        if (!members)
-            return err_set(err, "%s: out of memory", json->name);
-        size_t n = 0;
-        cJSON_ArrayForEach(child, node) members[n++] = child;
-        qsort(members, n, sizeof *members, compare_keys);
-        const cJSON *twice = NULL;
-        for (size_t i = 1; i < n && !twice; ++i)
-            if (strcmp(members[i - 1]->string, members[i]->string) == 0)
-                twice = members[i];
-        free(members);
-        if (twice)
-            return json_fail(json, twice, err, "the key stands twice in its object; remove one");
+    const int count = cJSON_IsObject(node) ? cJSON_GetArraySize(node) : 0;
+    const cJSON *twice = count <= FEW_KEYS ? count > 1 ? duplicate_of_few(node) : NULL
+                                           : duplicate_of_many(node, (size_t)count);
+    if (twice)
+        return json_fail(json, twice, err, "the key stands twice in its object; remove one");
+    cJSON_ArrayForEach(child, node) if (child->child && refuse_duplicates(json, child, err))
+    {
+        return -1;
     }
-    cJSON_ArrayForEach(child, node) if (refuse_duplicates(json, child, err)) return -1;
     return 0;
 }
 
@@ -370,4 +399,46 @@ char *json_print(const cJSON *node)
 char *json_print_pretty(const cJSON *node)
 {
     return or_empty(cJSON_Print(node));
+}
+
+/* As cJSON 1.7 does it: integers of an int as such, others with 15 digits where these read back to
+ * the same value but for its last bit, else with 17. */
+void json_add_number_text(struct text *out, double value)
+{
+    char digits[40];
+    if (!isfinite(value)) {
+        text_add(out, "null");
+        return;
+    }
+    if (value >= INT32_MIN && value <= INT32_MAX && value == (double)(int)value) {
+        text_print(out, "%d", (int)value);
+        return;
+    }
+    snprintf(digits, sizeof digits, "%1.15g", value);
+    const double again = strtod(digits, NULL);
+    if (!(fabs(again - value) <= fmax(fabs(again), fabs(value)) * DBL_EPSILON))
+        snprintf(digits, sizeof digits, "%1.17g", value);
+    text_add(out, digits);
+}
+
+void json_add_string_text(struct text *out, const char *value)
+{
+    static const char escaped[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+    text_add(out, "\"");
+    for (const char *c = value; *c;) {
+        size_t plain = 0;
+        while ((unsigned char)c[plain] >= 32 && c[plain] != '"' && c[plain] != '\\')
+            ++plain;
+        text_add_bytes(out, c, plain);
+        c += plain;
+        if (!*c)
+            break;
+        const char *found = strchr(escaped, *c);
+        if (found)
+            text_print(out, "\\%c", letters[found - escaped]);
+        else
+            text_print(out, "\\u%04x", (unsigned)(unsigned char)*c);
+        ++c;
+    }
+    text_add(out, "\"");
 }

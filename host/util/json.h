@@ -7,6 +7,7 @@
 #define ATTNBENCH_UTIL_JSON_H
 
 #include "util/err.h"
+#include "util/text.h"
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -64,6 +65,11 @@ void json_describe(const cJSON *node, char *out, size_t size);
 
 /* Adds a number to an object; NaN and infinity become null (JSON has neither). */
 void json_add_number(cJSON *object, const char *key, double value);
+
+/* Add to text what json_print would print of a number (null for NaN and infinity) and a string,
+ * without a tree. */
+void json_add_number_text(struct text *out, double value);
+void json_add_string_text(struct text *out, const char *value);
 
 /* One line of text, to be freed by the caller with free(); never NULL. */
 char *json_print(const cJSON *node);

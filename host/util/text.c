@@ -40,19 +40,37 @@ void text_add(struct text *text, const char *more)
     text_add_bytes(text, more, strlen(more));
 }
 
+/* Into what room there is at first: measuring before would format everything twice. */
 void text_print(struct text *text, const char *format, ...)
 {
     va_list args;
+    reserve(text, 64);
+    const size_t room = text->capacity - text->length;
     va_start(args, format);
-    const int length = vsnprintf(NULL, 0, format, args);
+    const int length = vsnprintf(text->data + text->length, room, format, args);
     va_end(args);
-    if (length < 0)
+    if (length < 0) {
+        text->data[text->length] = '\0';
         return;
-    reserve(text, (size_t)length + 1);
-    va_start(args, format);
-    vsnprintf(text->data + text->length, (size_t)length + 1, format, args);
-    va_end(args);
+    }
+    if ((size_t)length >= room) {
+        reserve(text, (size_t)length + 1);
+        va_start(args, format);
+        vsnprintf(text->data + text->length, (size_t)length + 1, format, args);
+        va_end(args);
+    }
     text->length += (size_t)length;
+}
+
+void text_drain(struct text *text)
+{
+    enum { MUCH = 256 << 10 };
+    if (!text->drain || text->length < MUCH)
+        return;
+    text->drain(text->context, text->data, text->length - 1);
+    text->data[0] = text->data[text->length - 1];
+    text->data[1] = '\0';
+    text->length = 1;
 }
 
 void text_free(struct text *text)

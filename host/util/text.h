@@ -10,7 +10,13 @@
 struct text {
     char *data;
     size_t length, capacity;
+    void (*drain)(void *context, const char *bytes, size_t count); /* NULL: it only grows */
+    void *context;
 };
+
+/* Hands on what there is of a text that has a drain, but for its last byte, when that is much: for
+ * outputs that are too long to hold. Called where nobody looks back any more. */
+void text_drain(struct text *text);
 
 void text_add(struct text *text, const char *more);
 void text_add_bytes(struct text *text, const void *bytes, size_t count);

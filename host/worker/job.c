@@ -228,6 +228,7 @@ void job_times(struct job *job, double launch_s, struct arena *arena)
     row->time.stable = job->sampler.stable && stats.rel_ci <= job->sampler.rule.target_rel_ci;
     row_rates(row, job->device);
     row->passes.count = job->cell->variant->pass_count;
+    row->passes.items = arena_array(arena, (size_t)row->passes.count, sizeof *row->passes.items);
     for (int p = 0; p < row->passes.count; ++p) {
         const struct pass *pass = &job->cell->variant->passes[p];
         row->passes.items[p].kernel = pass_name(pass);

@@ -37,6 +37,7 @@ static inline void made_times(struct results *results, struct row *row, int coun
         sum_s += times_s[i];
     sample_times(row, &results->arena, sum_s);
     row->passes.count = count;
+    row->passes.items = arena_array(&results->arena, (size_t)count, sizeof *row->passes.items);
     for (int i = 0; i < count; ++i) {
         row->passes.items[i].kernel = stages[i];
         row->passes.items[i].median_s = times_s[i];

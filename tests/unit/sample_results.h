@@ -111,6 +111,7 @@ static inline void sample_times(struct row *row, struct arena *arena, double med
     row->time.warmup = 3;
     row->time.stable = true;
     row->passes.count = 1;
+    row->passes.items = arena_array(arena, 1, sizeof *row->passes.items);
     row->passes.items[0].kernel = "attention";
     row->passes.items[0].median_s = stats.median;
     row->rates.pairs = problem_pairs(&row->problem);
