@@ -1,15 +1,15 @@
 #include "problem/plan.h"
 
 #include "problem/compose.h"
+#include "problem/filter.h"
 #include "util/sha256.h"
 #include "util/text.h"
 
-#include <regex.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLAN_MAX_CELLS = 1000000 };
 
 /* A problem of the suites, with the sweeps that ask for it. */
 struct entry {
@@ -258,7 +258,7 @@ static void decide(struct cell *cell, const struct plan_request *request, struct
 
 static void add_cell(struct plan *plan, const struct plan_request *request,
                      const struct entry *entry, const struct variant *variant, int device,
-                     int group, const regex_t *filter)
+                     int group, const struct filter *filter)
 {
     struct cell *cell = &plan->cells[plan->count++];
     *cell = (struct cell){.id = entry->id,
@@ -272,27 +272,101 @@ static void add_cell(struct plan *plan, const struct plan_request *request,
                           .flops = problem_flops(&entry->problem),
                           .bytes = problem_bytes(&entry->problem)};
     decide(cell, request, &plan->arena);
-    struct text subject = {0};
-    text_print(&subject, "%s %s", cell->id, variant->name);
-    if (filter && cell->fate == CELL_RUN && regexec(filter, text_get(&subject), 0, NULL, 0)) {
+    if (cell->fate == CELL_RUN && !filter_matches(filter, cell->id, variant->name)) {
         cell->fate = CELL_SKIPPED;
         cell->reason = arena_print(&plan->arena, "does not match --filter %s", request->filter);
     }
-    text_free(&subject);
+}
+
+/* ---- how many -------------------------------------------------------------------------------- */
+
+static bool has_cell(const struct plan_request *request, const struct entry *entry, int variant)
+{
+    return is_wanted(request, entry, request->variants[variant].name) &&
+           compose_computes(request->variants, request->variant_count, &request->variants[variant],
+                            (enum op)entry->problem.op);
+}
+
+/* The cells whose names have most in common with the filter, as "id variant" in quotes. */
+static void add_nearest(const struct plan_request *request, const struct entries *entries,
+                        struct text *out)
+{
+    enum { NEAREST = 3, LOOKED_AT = 20000 };
+    int best[NEAREST] = {0}, looked = 0;
+    struct text names[NEAREST] = {{0}};
+    for (int e = 0; e < entries->count; ++e)
+        for (int v = 0; v < request->variant_count && looked < LOOKED_AT; ++v) {
+            struct text name = {0};
+            if (!has_cell(request, &entries->items[e], v))
+                continue;
+            ++looked;
+            text_print(&name, "%s %s", entries->items[e].id, request->variants[v].name);
+            int likeness = filter_likeness(request->filter, text_get(&name)) + 1;
+            for (int i = 0; i < NEAREST; ++i)
+                if (likeness > best[i]) {
+                    const struct text worse = names[i];
+                    const int less = best[i];
+                    names[i] = name;
+                    best[i] = likeness;
+                    name = worse;
+                    likeness = less;
+                }
+            text_free(&name);
+        }
+    for (int i = 0; i < NEAREST && best[i]; ++i) {
+        text_print(out, "%s'%.300s'", i ? ", " : "", text_get(&names[i]));
+        text_free(&names[i]);
+    }
+}
+
+static int matches_nothing(const struct plan_request *request, const struct entries *entries,
+                           int64_t cells, struct err *err)
+{
+    struct text nearest = {0};
+    add_nearest(request, entries, &nearest);
+    err_set(err, "--filter '%.100s' matches none of the plan's %" PRId64 " cells; nearest: %s",
+            request->filter, cells, text_get(&nearest));
+    text_free(&nearest);
+    return -1;
+}
+
+/* The limit is for what was asked for, not for what there is; filtered cells are skipped rows, for
+ * which there is memory for a while longer. */
+static int count_cells(const struct plan_request *request, const struct entries *entries,
+                       const struct filter *filter, int64_t *count, struct err *err)
+{
+    int64_t matching = 0;
+    *count = 0;
+    for (int e = 0; e < entries->count; ++e)
+        for (int v = 0; v < request->variant_count; ++v)
+            if (has_cell(request, &entries->items[e], v)) {
+                *count += request->device_count;
+                matching += filter_matches(filter, entries->items[e].id, request->variants[v].name)
+                                ? request->device_count
+                                : 0;
+            }
+    if (matching > PLAN_CELLS_MAX || *count > PLAN_ROWS_MAX)
+        return err_set(err,
+                       "the plan has %" PRId64 " cells%s, more than %d; --variants and --set leave "
+                       "some out, or make several suites of it",
+                       matching > PLAN_CELLS_MAX ? matching : *count,
+                       matching > PLAN_CELLS_MAX ? "" : " with those that --filter skips",
+                       matching > PLAN_CELLS_MAX ? PLAN_CELLS_MAX : PLAN_ROWS_MAX);
+    return *count && !matching ? matches_nothing(request, entries, *count, err) : 0;
 }
 
 static int add_cells(struct plan *plan, const struct plan_request *request,
-                     const struct entries *entries, const regex_t *filter, struct err *err)
+                     const struct entries *entries, const struct filter *filter, struct err *err)
 {
-    const double most = (double)entries->count * request->variant_count * request->device_count;
-    if (most > PLAN_MAX_CELLS)
-        return err_set(err, "the plan has more than %d cells", PLAN_MAX_CELLS);
-    plan->cells = arena_array(&plan->arena, (size_t)most, sizeof *plan->cells);
+    int64_t count = 0;
     int group = 0;
+    if (count_cells(request, entries, filter, &count, err))
+        return -1;
+    plan->cells = arena_array(&plan->arena, (size_t)count, sizeof *plan->cells);
     for (int d = 0; d < request->device_count; ++d)
         for (int e = 0; e < entries->count; ++e, ++group)
             for (int v = 0; v < request->variant_count; ++v) {
-                if (!is_wanted(request, &entries->items[e], request->variants[v].name))
+                if (!has_cell(request, &entries->items[e], v))
                     continue;
                 const struct variant *variant =
                     compose_for(request->variants, request->variant_count, &request->variants[v],
@@ -326,26 +400,17 @@ int plan_build(struct plan *plan, const struct plan_request *request, struct err
     *plan = (struct plan){.devices = request->devices, .device_count = request->device_count};
     struct arena scratch = {0};
     struct entries entries = {0};
-    regex_t filter;
-    bool have_filter = false;
+    struct filter filter = {.text = NULL};
     int result = check_only_variants(request, &scratch, err);
-    if (result == 0 && request->filter) {
-        const int status = regcomp(&filter, request->filter, REG_EXTENDED | REG_NOSUB);
-        char why[128];
-        if (status) {
-            regerror(status, &filter, why, sizeof why);
-            result = err_set(err, "--filter '%.100s': %s", request->filter, why);
-        }
-        have_filter = status == 0;
-    }
+    if (result == 0)
+        result = filter_compile(&filter, request->filter, err);
     if (result == 0)
         result = collect(&entries, request, &plan->arena, err);
     if (result == 0)
-        result = add_cells(plan, request, &entries, have_filter ? &filter : NULL, err);
+        result = add_cells(plan, request, &entries, &filter, err);
     if (result == 0)
         identify(plan);
-    if (have_filter)
-        regfree(&filter);
+    filter_free(&filter);
     arena_free(&scratch);
     if (result)
         plan_free(plan);

@@ -11,6 +11,9 @@
 #include "problem/tunings.h"
 #include "problem/variant.h"
 
+/* Cells that were asked for, and all with those that --filter skips. */
+enum { PLAN_CELLS_MAX = 1000000, PLAN_ROWS_MAX = 4000000 };
+
 enum cell_fate { CELL_RUN, CELL_UNSUPPORTED, CELL_SKIPPED };
 
 struct cell {
@@ -51,7 +54,7 @@ struct plan_request {
     int device_count;
     const struct problem *problem; /* instead of the sweeps' problems; suites[0] gives the rules */
     const char *only_variants;     /* "naive,fused", or NULL for all */
-    const char *filter; /* POSIX extended regular expression over "id variant", or NULL */
+    const char *filter; /* see filter.h; from the command line, never from a file; or NULL */
     const struct tunings *tunings; /* used before the variants' defaults; NULL: none */
     int64_t host_bytes;            /* memory of the host for the reference; 0: unknown */
 };
@@ -59,7 +62,8 @@ struct plan_request {
 /* Do the suites name only variants that there are? -1 with file, line and key path if not. */
 int plan_check_suites(const struct plan_request *request, struct err *err);
 
-/* -1: an unknown name in only_variants, a bad expression, or no cell at all. What the request
+/* -1: an unknown name in only_variants, a bad expression, one that matches nothing, too many cells
+ * or none at all. What the request
  * points to must outlive the plan. */
 int plan_build(struct plan *plan, const struct plan_request *request, struct err *err);
 void plan_free(struct plan *plan);

@@ -1,6 +1,7 @@
 #include "problem/problem.h"
 
 #include "problem/operation.h"
+#include "util/checked.h"
 #include "util/json.h"
 #include "util/text.h"
 
@@ -296,6 +297,33 @@ static int check_keys(const struct problem *problem, struct err *err)
     return 0;
 }
 
+/* What follows from other sizes has the limits of what is given: a problem is read again from its
+ * JSON. */
+static int check_sizes(const struct problem *problem, struct err *err)
+{
+    for (size_t i = 0; i < KEY_COUNT; ++i) {
+        const int64_t size = keys[i].type == KEY_INT ? *integer(problem, &keys[i]) : 0;
+        if (keys[i].type == KEY_INT && size != keys[i].standard && size > keys[i].high)
+            return err_set(err, "the problem is too large: %s is %" PRId64 ", above %" PRId64,
+                           keys[i].name, size, keys[i].high);
+    }
+    return 0;
+}
+
+static int check_elements(const struct problem *problem, struct err *err)
+{
+    const int64_t limit = INT64_C(1000000000000000);
+    const int64_t heads = size_times(problem->batch, problem->heads_q);
+    const int64_t rows = size_times(heads, problem->n_q + problem->n_kv);
+    if (problem_scores(problem) > limit || size_times(rows, problem->d_k + problem->d_v) > limit)
+        return err_set(err, "the problem is too large: more than %g scores or elements",
+                       (double)limit);
+    if (problem->bias == BIAS_BOOL && size_times(heads, problem->n_q) > PROBLEM_MAX_MASK_ROWS)
+        return err_set(err, "a boolean mask for more than %d rows (batch x heads_q x n_q)",
+                       PROBLEM_MAX_MASK_ROWS);
+    return 0;
+}
+
 int problem_resolve(struct problem *problem, struct err *err)
 {
     if (check_keys(problem, err) || operation_spread(problem, err))
@@ -312,15 +340,8 @@ int problem_resolve(struct problem *problem, struct err *err)
                        "heads_q = %" PRId64 " is no multiple of heads_kv = %" PRId64
                        "; each key/value head serves a whole group of query heads",
                        problem->heads_q, problem->heads_kv);
-    if (operation_check(problem, err))
+    if (check_sizes(problem, err) || operation_check(problem, err) || check_elements(problem, err))
         return -1;
-    const double limit = 1e15, q = (double)problem->batch * (double)problem->heads_q;
-    if (q * (double)problem->n_q * (double)problem->n_kv > limit ||
-        q * (double)(problem->n_q + problem->n_kv) * (double)(problem->d_k + problem->d_v) > limit)
-        return err_set(err, "the problem is too large: more than %g scores or elements", limit);
-    if (problem->bias == BIAS_BOOL && q * (double)problem->n_q > PROBLEM_MAX_MASK_ROWS)
-        return err_set(err, "a boolean mask for more than %d rows (batch x heads_q x n_q)",
-                       PROBLEM_MAX_MASK_ROWS);
     return check_lengths(problem, err);
 }
 
@@ -482,11 +503,15 @@ double problem_flops(const struct problem *problem)
 struct problem_sizes problem_sizes(const struct problem *problem)
 {
     if (problem->op != OP_ATTENTION)
-        return (struct problem_sizes){.o = problem->batch * problem->n_q * problem->d_model};
-    const int64_t q_rows = problem->batch * problem->heads_q * problem->n_q;
-    const int64_t kv_rows = problem->batch * problem->heads_kv * problem->n_kv;
-    return (struct problem_sizes){q_rows * problem->d_k, kv_rows * problem->d_k,
-                                  kv_rows * problem->d_v, q_rows * problem->d_v};
+        return (struct problem_sizes){
+            .o = size_times(size_times(problem->batch, problem->n_q), problem->d_model)};
+    const int64_t q_rows =
+        size_times(size_times(problem->batch, problem->heads_q), problem->n_q);
+    const int64_t kv_rows =
+        size_times(size_times(problem->batch, problem->heads_kv), problem->n_kv);
+    return (struct problem_sizes){
+        size_times(q_rows, problem->d_k), size_times(kv_rows, problem->d_k),
+        size_times(kv_rows, problem->d_v), size_times(q_rows, problem->d_v)};
 }
 
 int64_t problem_columns(const struct problem *problem)
@@ -496,7 +521,8 @@ int64_t problem_columns(const struct problem *problem)
 
 int64_t problem_scores(const struct problem *problem)
 {
-    return problem->batch * problem->heads_q * problem->n_q * problem->n_kv;
+    return size_times(size_times(problem->batch, problem->heads_q),
+                      size_times(problem->n_q, problem->n_kv));
 }
 
 double problem_bytes(const struct problem *problem)
@@ -504,7 +530,7 @@ double problem_bytes(const struct problem *problem)
     if (problem->op != OP_ATTENTION)
         return operation_bytes(problem);
     const struct problem_sizes sizes = problem_sizes(problem);
-    double bytes = (double)(sizes.q + sizes.k + sizes.v + sizes.o) *
+    double bytes = (double)size_plus(size_plus(sizes.q, sizes.k), size_plus(sizes.v, sizes.o)) *
                    (double)dtype_bytes((enum dtype)problem->dtype);
     if (problem->bias == BIAS_FLOAT || problem->bias == BIAS_BOOL)
         bytes += (double)problem_bias_dims(problem).count * (problem->bias == BIAS_FLOAT ? 4 : 1);

@@ -1,0 +1,133 @@
+#include "problem/filter.h"
+
+#include "util/checked.h"
+#include "util/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- limits ---------------------------------------------------------------------------------- */
+
+/* Past a bracket expression that begins at `at`; "]" first in it and classes ("[:digit:]") do not
+ * end it. */
+static const char *skip_set(const char *at)
+{
+    ++at;
+    at += *at == '^';
+    at += *at == ']';
+    for (; *at && *at != ']'; ++at)
+        if (*at == '[' && (at[1] == ':' || at[1] == '.' || at[1] == '=')) {
+            const char *end = strchr(at + 2, at[1]);
+            at = end && end[1] == ']' ? end + 1 : at;
+        }
+    return *at ? at + 1 : at;
+}
+
+/* The larger number of "{m,n}", at least 1. */
+static int64_t count_of(const char *at)
+{
+    int64_t low = strtol(at + 1, NULL, 10), high = low;
+    const size_t length = strcspn(at, "},");
+    if (at[length] == ',')
+        high = strtol(at + length + 1, NULL, 10);
+    low = low > high ? low : high;
+    return low > 1 ? low : 1;
+}
+
+static int check_limits(const char *text, struct err *err)
+{
+    int64_t operators = 0, counts = 1;
+    int depth = 0;
+    const size_t length = strlen(text);
+    if (length > FILTER_LENGTH_MAX)
+        return err_set(err, "longer than %d letters", FILTER_LENGTH_MAX);
+    for (const char *at = text; *at;) {
+        if (*at == '\\' && at[1] >= '1' && at[1] <= '9')
+            return err_set(err, "\\%c: back references are not supported", at[1]);
+        if (*at == '\\') {
+            at += at[1] ? 2 : 1;
+        } else if (*at == '[') {
+            at = skip_set(at);
+        } else {
+            depth += (*at == '(') - (*at == ')');
+            if (depth > FILTER_DEPTH_MAX)
+                return err_set(err, "nested more than %d deep", FILTER_DEPTH_MAX);
+            if (*at == '{')
+                counts = size_times(counts, count_of(at));
+            operators += strchr("*+?{|(", *at) != NULL;
+            ++at;
+        }
+    }
+    return size_times(operators, counts) > FILTER_OPERATORS_MAX ||
+                   size_times((int64_t)length, counts) > FILTER_EXPANDED_MAX
+               ? err_set(err, "too many of * + ? | ( ), or counts ({m,n}) that are too large")
+               : 0;
+}
+
+/* ---- matching -------------------------------------------------------------------------------- */
+
+int filter_compile(struct filter *filter, const char *text, struct err *err)
+{
+    char why[128];
+    *filter = (struct filter){.text = NULL};
+    if (!text)
+        return 0;
+    if (check_limits(text, err))
+        return err_prefix(err, "--filter '%.100s'", text);
+    const int status = regcomp(&filter->regex, text, REG_EXTENDED | REG_NOSUB);
+    if (status) {
+        regerror(status, &filter->regex, why, sizeof why);
+        return err_set(err, "--filter '%.100s': %s", text, why);
+    }
+    filter->text = text;
+    return 0;
+}
+
+bool filter_matches(const struct filter *filter, const char *id, const char *variant)
+{
+    if (!filter->text)
+        return true;
+    struct text subject = {0};
+    text_print(&subject, "%s %s", id, variant);
+    const bool matches = regexec(&filter->regex, text_get(&subject), 0, NULL, 0) == 0;
+    text_free(&subject);
+    return matches;
+}
+
+void filter_free(struct filter *filter)
+{
+    if (filter->text)
+        regfree(&filter->regex);
+    filter->text = NULL;
+}
+
+/* ---- what was meant -------------------------------------------------------------------------- */
+
+enum { LETTERS_MAX = 256 };
+
+/* The letters that the expression asks for as they are. */
+static size_t plain_letters(const char *filter, char letters[LETTERS_MAX])
+{
+    size_t count = 0;
+    for (const char *at = filter; *at && count < LETTERS_MAX - 1; ++at) {
+        if (*at == '\\' && at[1])
+            letters[count++] = *++at;
+        else if (!strchr("^$.[]()*+?{}|\\", *at))
+            letters[count++] = *at;
+    }
+    letters[count] = '\0';
+    return count;
+}
+
+int filter_likeness(const char *filter, const char *subject)
+{
+    char letters[LETTERS_MAX];
+    int run[LETTERS_MAX + 1] = {0}, best = 0; /* run[i]: common letters that end at i, here */
+    const size_t count = plain_letters(filter, letters);
+    for (size_t s = 0; subject[s] && s < LETTERS_MAX; ++s)
+        for (size_t i = count; i-- > 0;) {
+            run[i + 1] = letters[i] == subject[s] ? run[i] + 1 : 0;
+            best = run[i + 1] > best ? run[i + 1] : best;
+        }
+    return best;
+}

@@ -1,0 +1,36 @@
+/* --filter: which cells run, by a POSIX extended regular expression over "id variant".
+ *
+ * The expression must come from the command line, never from a file: the library's compiler
+ * recurses into it and expands what is counted. Limits keep both small enough for a stack of 128
+ * KiB: its length, the depth of its brackets, its operators times its counts ({m,n}). Back
+ * references, whose search may take exponential time, are refused. */
+#ifndef ATTNBENCH_PROBLEM_FILTER_H
+#define ATTNBENCH_PROBLEM_FILTER_H
+
+#include "util/err.h"
+
+#include <regex.h>
+#include <stdbool.h>
+
+enum {
+    FILTER_LENGTH_MAX = 16384, /* an id with 1024 lengths fits in, each letter escaped */
+    FILTER_DEPTH_MAX = 16,
+    FILTER_OPERATORS_MAX = 256, /* * + ? { | and brackets, times the product of all counts */
+    FILTER_EXPANDED_MAX = 65536 /* length times the product of all counts */
+};
+
+/* Zero-initialised: lets everything through. */
+struct filter {
+    const char *text; /* NULL: there is none */
+    regex_t regex;
+};
+
+/* text: borrowed; NULL: no filter. */
+int filter_compile(struct filter *filter, const char *text, struct err *err);
+bool filter_matches(const struct filter *filter, const char *id, const char *variant);
+void filter_free(struct filter *filter);
+
+/* For a filter that matches nothing: how many letters in a row it shares with this subject. */
+int filter_likeness(const char *filter, const char *subject);
+
+#endif
