@@ -5,6 +5,7 @@
 #include "util/cache.h"
 #include "util/file.h"
 #include "util/lock.h"
+#include "util/standard.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +33,7 @@ int setup_suites(struct setup *setup, const struct options *options)
     for (int i = 0; i < options->arg_count; ++i) {
         const char *path = suite_path(&setup->arena, options->args[i], &err);
         struct text text = {0};
-        if (!path || file_read(path, SUITE_BYTES_MAX, &text, &err)) {
+        if (!path || file_read_named(path, SUITE_BYTES_MAX, &text, &err)) {
             text_free(&text);
             return fail(EXIT_BAD_INPUT, &err);
         }
@@ -209,7 +210,7 @@ static int given_tunings(struct setup *setup, const char *path)
 {
     struct err err;
     struct text text = {0};
-    int result = file_read(path, TUNING_BYTES_MAX, &text, &err);
+    int result = file_read_named(path, TUNING_BYTES_MAX, &text, &err);
     const struct tuning_document document = {.file_name = path,
                                              .text = text_get(&text),
                                              .length = text.length,
@@ -271,6 +272,7 @@ int setup_plan(struct setup *setup, const struct options *options)
                                          .device_count = setup->device_count,
                                          .only_variants = options->variants,
                                          .filter = options->filter,
+                                         .selection = setup->selection,
                                          .tunings = &setup->tunings,
                                          .host_bytes = setup->host_bytes ? setup->host_bytes
                                                        : pages > 0 && page > 0
@@ -330,7 +332,7 @@ int read_results(const char *path, struct results *results, struct err *err)
 {
     struct text text = {0};
     *results = (struct results){0};
-    int result = file_read(path, RESULTS_BYTES_MAX, &text, err);
+    int result = file_read_named(path, RESULTS_BYTES_MAX, &text, err);
     if (result == 0)
         result = results_load(results, path, text_get(&text), text.length, err);
     text_free(&text);
@@ -346,11 +348,8 @@ int load_results(const char *path, struct results *results)
 int write_output(const char *path, const char *text, size_t length)
 {
     struct err err;
-    if (!path) {
-        if (fwrite(text, 1, length, stdout) == length && fflush(stdout) == 0)
-            return EXIT_OK;
-        err_set(&err, "cannot write to standard output");
-        return fail(EXIT_IO, &err);
-    }
-    return file_replace(path, text, length, &err) ? fail(EXIT_IO, &err) : EXIT_OK;
+    if (path)
+        return file_write(path, text, length, &err) ? fail(EXIT_IO, &err) : EXIT_OK;
+    standard_write(text, length);
+    return standard_lost(&err) ? EXIT_IO : EXIT_OK; /* main says so */
 }

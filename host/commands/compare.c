@@ -141,6 +141,8 @@ int command_compare(const struct options *options)
     struct results results[2];
     struct side sides[2] = {{0}};
     int loaded = 0, status = check_arguments(options);
+    if (status == EXIT_OK)
+        status = check_output(options, options->out, PLACE_ANY, "--out");
     if (status == EXIT_OK && options->variants)
         status = split_variants(options->variants, &sides[0], &sides[1], &arena);
     while (status == EXIT_OK && loaded < options->arg_count) {

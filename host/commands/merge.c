@@ -7,6 +7,7 @@
 
 #include "commands/common.h"
 #include "commands/shard.h"
+#include "util/standard.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -129,8 +130,11 @@ static bool rebuild(struct setup *setup, const struct results *results)
     struct options options;
     struct err err;
     const struct text_list *argv = &results->run.argv;
-    if (options_parse(&options, command_find("run"), argv->count, argv->values, &err))
-        return false;
+    if (options_parse(&options, command_find("run"), argv->count, argv->values, &setup->arena,
+                      &err) ||
+        (options.filter && !results->run.selection))
+        return false; /* an expression in a file is never compiled */
+    setup->selection = options.filter ? results->run.selection : NULL;
     setup->host_bytes = results->run.host_memory_bytes;
     return setup_suites(setup, &options) == EXIT_OK && setup_kernels(setup, &options) == EXIT_OK &&
            rebuild_devices(setup, results) == EXIT_OK && setup_plan(setup, &options) == EXIT_OK &&
@@ -149,8 +153,9 @@ static void find_whole(const struct merge *merge, int64_t count, bool *whole)
     }
 }
 
-/* By the plan: lists the missing cells on stdout, and whole[s] of the shards that lack none. */
-static void list_missing(const struct merge *merge, struct setup *setup, int64_t count, bool *whole)
+/* By the plan: lists the missing cells, and whole[s] of the shards that lack none. */
+static void list_missing(const struct merge *merge, struct setup *setup, int64_t count, bool *whole,
+                         struct text *out)
 {
     if (count)
         setup_shares(setup, count);
@@ -160,14 +165,14 @@ static void list_missing(const struct merge *merge, struct setup *setup, int64_t
         const struct cell *cell = &setup->plan.cells[c];
         if (merge_has(merge, cell->id, cell->variant->name, cell->device + 1))
             continue;
-        printf("missing %s@%s", cell->id, cell->variant->name);
+        text_print(out, "missing %s@%s", cell->id, cell->variant->name);
         if (setup->device_count > 1)
-            printf("@%s", setup->devices[cell->device].id);
+            text_print(out, "@%s", setup->devices[cell->device].id);
         if (count) {
-            printf(" shard %d/%lld", setup->shards.of_cell[c] + 1, (long long)count);
+            text_print(out, " shard %d/%lld", setup->shards.of_cell[c] + 1, (long long)count);
             whole[setup->shards.of_cell[c]] = false;
         }
-        printf("\n");
+        text_add(out, "\n");
     }
 }
 
@@ -222,19 +227,31 @@ static void print_commands(const struct merge *merge, int64_t count, const bool 
     fprintf(stderr, "and merge again, with the new files\n");
 }
 
-static void tell_missing(const struct merge *merge)
+/* Words go to stdout, unless that is where the file goes. */
+static void tell(const struct options *options, const struct text *words)
+{
+    struct place place;
+    if (place_find(&place, options->out, PLACE_ANY, NULL) == 0 && place.kind == PLACE_STDOUT)
+        fputs(text_get(words), stderr);
+    else
+        standard_write(text_get(words), words->length);
+}
+
+static void tell_missing(const struct merge *merge, const struct options *options)
 {
     struct setup setup = {0};
     const int64_t count = shard_count(merge);
     bool *whole = arena_array(&setup.arena, (size_t)count, sizeof *whole);
     if (rebuild(&setup, &merge->results)) {
-        list_missing(merge, &setup, count, whole);
+        struct text list = {0};
+        list_missing(merge, &setup, count, whole, &list);
+        tell(options, &list);
+        text_free(&list);
     } else {
         fprintf(stderr, "attnbench: the missing cells cannot be named: this command line does not "
                         "give the same plan here (its suites, kernels, tunings or memory)\n");
         find_whole(merge, count, whole);
     }
-    fflush(stdout);
     print_commands(merge, count, whole);
     setup_free(&setup);
 }
@@ -263,15 +280,18 @@ static int finish(const struct merge *merge, const struct options *options)
     const struct run_header *run = &merge->results.run;
     const bool whole = (int64_t)merge->covered_count == run->planned_cells;
     if (!whole)
-        tell_missing(merge);
+        tell_missing(merge, options);
     if (!options->quiet) {
-        printf("%zu of %lld cells, %zu rows of %d runs on %d devices", merge->covered_count,
-               (long long)run->planned_cells, merge->record_count, run->part_count,
-               merge->results.device_count);
+        struct text words = {0};
+        text_print(&words, "%zu of %lld cells, %zu rows of %d runs on %d devices",
+                   merge->covered_count, (long long)run->planned_cells, merge->record_count,
+                   run->part_count, merge->results.device_count);
         if (merge->repeats)
-            printf("; %lld measured again, %lld of these disagree", (long long)merge->repeats,
-                   (long long)merge->disagreements);
-        printf("\nresults: %s\n", options->out);
+            text_print(&words, "; %lld measured again, %lld of these disagree",
+                       (long long)merge->repeats, (long long)merge->disagreements);
+        text_print(&words, "\nresults: %s\n", options->out);
+        tell(options, &words);
+        text_free(&words);
     }
     return exit_status(merge);
 }
@@ -286,7 +306,9 @@ int command_merge(const struct options *options)
         err_set(&err, "'merge' needs --out FILE; see attnbench merge --help");
         return fail(EXIT_USAGE, &err);
     }
-    int status = add_all(&merge, options, &arena);
+    int status = check_output(options, options->out, PLACE_ANY, "--out");
+    if (status == EXIT_OK)
+        status = add_all(&merge, options, &arena);
     if (status == EXIT_OK && merge_write(&merge, options->out, report, NULL, &bad_input, &err))
         status = fail(bad_input ? EXIT_BAD_INPUT : EXIT_IO, &err);
     if (status == EXIT_OK)

@@ -285,10 +285,11 @@ static int parse_option(struct options *options, const struct command *command, 
 }
 
 int options_parse(struct options *options, const struct command *command, int argc,
-                  const char *const *argv, struct err *err)
+                  const char *const *argv, struct arena *arena, struct err *err)
 {
     bool only_args = false;
     *options = (struct options){.seed = 1, .quarantine = 3, .head = -1, .threshold = 0.03};
+    options->args = arena_array(arena, (size_t)argc + 1, sizeof *options->args);
     for (int i = 1; i < argc; ++i) {
         const char *arg = argv[i];
         bool used_next = false;

@@ -32,7 +32,7 @@ struct options {
     double threshold;                             /* 0.03: 3 % */
     int64_t seed, quarantine, head, batch, ranks; /* head -1: all */
     bool json, quiet, help, no_lock, no_program_cache, no_tuning, retune, no_quirks, go_on, fom;
-    const char *args[ARGS_LIMIT]; /* the command's own arguments: suites or files */
+    const char **args; /* the command's own arguments: suites or files */
     int arg_count;
 };
 
@@ -46,9 +46,10 @@ struct command {
 extern const struct command commands[]; /* ends with a NULL name */
 const struct command *command_find(const char *name);
 
-/* argv[0] is the command's name. -1 with a message and a suggestion. */
+/* argv[0] is the command's name; what it points to must outlive the options, and so must the arena.
+ * -1 with a message and a suggestion. */
 int options_parse(struct options *options, const struct command *command, int argc,
-                  const char *const *argv, struct err *err);
+                  const char *const *argv, struct arena *arena, struct err *err);
 
 /* An option as its documentation needs it. */
 struct option_text {

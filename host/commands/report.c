@@ -82,7 +82,8 @@ int command_report(const struct options *options)
         return fail(EXIT_USAGE, &err);
     struct arena arena = {0};
     struct results *results = arena_array(&arena, (size_t)options->arg_count, sizeof *results);
-    int status = EXIT_OK;
+    int status =
+        check_output(options, options->out, format->append ? PLACE_FILE : PLACE_ANY, "--out");
     for (int i = 0; i < options->arg_count && status == EXIT_OK; ++i)
         status = load_results(options->args[i], &results[i]);
     if (status == EXIT_OK)

@@ -94,6 +94,31 @@ bool filter_matches(const struct filter *filter, const char *id, const char *var
     return matches;
 }
 
+void filter_take(struct filter *filter, const char *selection)
+{
+    *filter = (struct filter){.selection = selection, .low = 0, .high = -1};
+}
+
+/* "0-3,8": the next range; one that is no range is never reached. */
+static void take_range(struct filter *filter)
+{
+    char *end = NULL;
+    filter->low = filter->high = strtoll(filter->selection, &end, 10);
+    if (*end == '-')
+        filter->high = strtoll(end + 1, &end, 10);
+    filter->selection = end + strcspn(end, ",");
+    filter->selection += *filter->selection == ',';
+}
+
+bool filter_passes(struct filter *filter, int64_t number, const char *id, const char *variant)
+{
+    if (!filter->selection)
+        return filter_matches(filter, id, variant);
+    while (filter->high < number && *filter->selection)
+        take_range(filter);
+    return number >= filter->low && number <= filter->high;
+}
+
 void filter_free(struct filter *filter)
 {
     if (filter->text)

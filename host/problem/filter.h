@@ -11,6 +11,7 @@
 
 #include <regex.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 enum {
     FILTER_LENGTH_MAX = 16384, /* an id with 1024 lengths fits in, each letter escaped */
@@ -21,12 +22,19 @@ enum {
 
 /* Zero-initialised: lets everything through. */
 struct filter {
-    const char *text; /* NULL: there is none */
+    const char *text; /* of the expression; NULL: there is none */
     regex_t regex;
+    const char *selection; /* what is left of one, behind the range low ... high; NULL: there is none */
+    int64_t low, high;
 };
 
 /* text: borrowed; NULL: no filter. */
 int filter_compile(struct filter *filter, const char *text, struct err *err);
+/* Instead: what an earlier run's filter let through, as ranges of the plan's cells ("0-3,8"). */
+void filter_take(struct filter *filter, const char *selection);
+/* Does it let the cell of this number through? Numbers rise from call to call. */
+bool filter_passes(struct filter *filter, int64_t number, const char *id, const char *variant);
+/* By the expression alone. */
 bool filter_matches(const struct filter *filter, const char *id, const char *variant);
 void filter_free(struct filter *filter);
 

@@ -2,6 +2,7 @@
 
 #include "problem/compose.h"
 #include "problem/filter.h"
+#include "problem/plan_entries.h"
 #include "util/sha256.h"
 #include "util/text.h"
 
@@ -10,87 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
-/* A problem of the suites, with the sweeps that ask for it. */
-struct entry {
-    const char *id;
-    struct problem problem;
-    const struct suite *suite;
-    const char **sweeps;
-    const struct sweep **sources;
-    int sweep_count;
-};
-
-struct entries {
-    struct entry *items;
-    int count, capacity;
-    int *table; /* open addressing: index + 1 into items, 0 free */
-    size_t table_size;
-};
-
-static int *slot(struct entries *entries, const char *id)
-{
-    size_t i = text_hash(id) & (entries->table_size - 1);
-    while (entries->table[i] && strcmp(entries->items[entries->table[i] - 1].id, id) != 0)
-        i = (i + 1) & (entries->table_size - 1);
-    return &entries->table[i];
-}
-
-static void grow(struct entries *entries, struct arena *arena)
-{
-    const int capacity = entries->capacity ? entries->capacity * 2 : 256;
-    entries->items = arena_grow(arena, entries->items, (size_t)entries->count, (size_t)capacity,
-                                sizeof *entries->items);
-    entries->capacity = capacity;
-    entries->table_size = (size_t)capacity * 4;
-    entries->table = arena_array(arena, entries->table_size, sizeof *entries->table);
-    for (int i = 0; i < entries->count; ++i)
-        *slot(entries, entries->items[i].id) = i + 1;
-}
-
-/* sweep: NULL for a problem that was given by itself. */
-static void add_problem(struct entries *entries, const struct suite *suite,
-                        const struct sweep *sweep, const struct problem *problem,
-                        struct arena *arena)
-{
-    if (entries->count == entries->capacity)
-        grow(entries, arena);
-    const char *id = problem_id(problem, arena);
-    int *at = slot(entries, id);
-    if (!*at) {
-        entries->items[entries->count++] =
-            (struct entry){.id = id, .problem = *problem, .suite = suite};
-        *at = entries->count;
-    }
-    struct entry *entry = &entries->items[*at - 1];
-    const size_t n = (size_t)entry->sweep_count;
-    entry->sweeps = arena_grow(arena, entry->sweeps, n, n + 1, sizeof *entry->sweeps);
-    entry->sources = arena_grow(arena, entry->sources, n, n + 1, sizeof *entry->sources);
-    entry->sweeps[n] = arena_print(arena, "%s/%s", suite->name, sweep ? sweep->name : "problem");
-    entry->sources[n] = sweep;
-    ++entry->sweep_count;
-}
-
-static int collect(struct entries *entries, const struct plan_request *request, struct arena *arena,
-                   struct err *err)
-{
-    if (request->problem) {
-        add_problem(entries, &request->suites[0], NULL, request->problem, arena);
-        return 0;
-    }
-    for (int s = 0; s < request->suite_count; ++s)
-        for (int w = 0; w < request->suites[s].sweep_count; ++w) {
-            const struct suite *suite = &request->suites[s];
-            const struct sweep *sweep = &suite->sweeps[w];
-            for (int k = 0; k < sweep_count(sweep); ++k) {
-                struct problem problem;
-                if (sweep_problem(suite, sweep, k, &problem, arena, err))
-                    return -1;
-                add_problem(entries, suite, sweep, &problem, arena);
-            }
-        }
-    return 0;
-}
 
 /* ---- which variants -------------------------------------------------------------------------- */
 
@@ -162,7 +82,7 @@ static bool is_listed(const char *list, const char *name)
 }
 
 /* --variants names exactly what to run; without it each sweep says. */
-static bool is_wanted(const struct plan_request *request, const struct entry *entry,
+static bool is_wanted(const struct plan_request *request, const struct plan_entry *entry,
                       const char *name)
 {
     if (request->only_variants)
@@ -257,8 +177,8 @@ static void decide(struct cell *cell, const struct plan_request *request, struct
 }
 
 static void add_cell(struct plan *plan, const struct plan_request *request,
-                     const struct entry *entry, const struct variant *variant, int device,
-                     int group, const struct filter *filter)
+                     const struct plan_entry *entry, const struct variant *variant, int device,
+                     int group, struct filter *filter)
 {
     struct cell *cell = &plan->cells[plan->count++];
     *cell = (struct cell){.id = entry->id,
@@ -272,15 +192,17 @@ static void add_cell(struct plan *plan, const struct plan_request *request,
                           .flops = problem_flops(&entry->problem),
                           .bytes = problem_bytes(&entry->problem)};
     decide(cell, request, &plan->arena);
-    if (cell->fate == CELL_RUN && !filter_matches(filter, cell->id, variant->name)) {
+    if (!filter_passes(filter, plan->count - 1, cell->id, variant->name) &&
+        cell->fate == CELL_RUN) {
         cell->fate = CELL_SKIPPED;
+        cell->filtered = true;
         cell->reason = arena_print(&plan->arena, "does not match --filter %s", request->filter);
     }
 }
 
 /* ---- how many -------------------------------------------------------------------------------- */
 
-static bool has_cell(const struct plan_request *request, const struct entry *entry, int variant)
+static bool has_cell(const struct plan_request *request, const struct plan_entry *entry, int variant)
 {
     return is_wanted(request, entry, request->variants[variant].name) &&
            compose_computes(request->variants, request->variant_count, &request->variants[variant],
@@ -288,7 +210,7 @@ static bool has_cell(const struct plan_request *request, const struct entry *ent
 }
 
 /* The cells whose names have most in common with the filter, as "id variant" in quotes. */
-static void add_nearest(const struct plan_request *request, const struct entries *entries,
+static void add_nearest(const struct plan_request *request, const struct plan_entries *entries,
                         struct text *out)
 {
     enum { NEAREST = 3, LOOKED_AT = 20000 };
@@ -319,7 +241,7 @@ static void add_nearest(const struct plan_request *request, const struct entries
     }
 }
 
-static int matches_nothing(const struct plan_request *request, const struct entries *entries,
+static int matches_nothing(const struct plan_request *request, const struct plan_entries *entries,
                            int64_t cells, struct err *err)
 {
     struct text nearest = {0};
@@ -332,7 +254,7 @@ static int matches_nothing(const struct plan_request *request, const struct entr
 
 /* The limit is for what was asked for, not for what there is; filtered cells are skipped rows, for
  * which there is memory for a while longer. */
-static int count_cells(const struct plan_request *request, const struct entries *entries,
+static int count_cells(const struct plan_request *request, const struct plan_entries *entries,
                        const struct filter *filter, int64_t *count, struct err *err)
 {
     int64_t matching = 0;
@@ -356,7 +278,7 @@ static int count_cells(const struct plan_request *request, const struct entries 
 }
 
 static int add_cells(struct plan *plan, const struct plan_request *request,
-                     const struct entries *entries, const struct filter *filter, struct err *err)
+                     const struct plan_entries *entries, struct filter *filter, struct err *err)
 {
     int64_t count = 0;
     int group = 0;
@@ -399,13 +321,15 @@ int plan_build(struct plan *plan, const struct plan_request *request, struct err
 {
     *plan = (struct plan){.devices = request->devices, .device_count = request->device_count};
     struct arena scratch = {0};
-    struct entries entries = {0};
+    struct plan_entries entries = {0};
     struct filter filter = {.text = NULL};
     int result = check_only_variants(request, &scratch, err);
-    if (result == 0)
+    if (request->selection)
+        filter_take(&filter, request->selection);
+    else if (result == 0)
         result = filter_compile(&filter, request->filter, err);
     if (result == 0)
-        result = collect(&entries, request, &plan->arena, err);
+        result = plan_entries_collect(&entries, request, &plan->arena, err);
     if (result == 0)
         result = add_cells(plan, request, &entries, &filter, err);
     if (result == 0)
@@ -415,6 +339,24 @@ int plan_build(struct plan *plan, const struct plan_request *request, struct err
     if (result)
         plan_free(plan);
     return result;
+}
+
+const char *plan_selection(const struct plan *plan, struct arena *arena)
+{
+    struct text ranges = {0};
+    for (int c = 0; c < plan->count; ++c) {
+        const int first = c;
+        if (plan->cells[c].filtered)
+            continue;
+        while (c + 1 < plan->count && !plan->cells[c + 1].filtered)
+            ++c;
+        text_print(&ranges, "%s%d", ranges.length ? "," : "", first);
+        if (c > first)
+            text_print(&ranges, "-%d", c);
+    }
+    const char *copy = arena_copy(arena, text_get(&ranges));
+    text_free(&ranges);
+    return copy;
 }
 
 void plan_free(struct plan *plan)

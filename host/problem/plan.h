@@ -28,6 +28,7 @@ struct cell {
     const char **sweeps;      /* "suite/sweep", at least one */
     int sweep_count;
     enum cell_fate fate;
+    bool filtered;             /* skipped by the filter */
     const char *reason;        /* when it will not run */
     const struct suite *suite; /* the first that asked for it: its rules of measuring apply */
     double flops, bytes;
@@ -55,6 +56,9 @@ struct plan_request {
     const struct problem *problem; /* instead of the sweeps' problems; suites[0] gives the rules */
     const char *only_variants;     /* "naive,fused", or NULL for all */
     const char *filter; /* see filter.h; from the command line, never from a file; or NULL */
+    /* What plan_selection said of a plan with this filter: used instead of compiling it, where it
+     * comes from a file; or NULL. */
+    const char *selection;
     const struct tunings *tunings; /* used before the variants' defaults; NULL: none */
     int64_t host_bytes;            /* memory of the host for the reference; 0: unknown */
 };
@@ -67,5 +71,8 @@ int plan_check_suites(const struct plan_request *request, struct err *err);
  * points to must outlive the plan. */
 int plan_build(struct plan *plan, const struct plan_request *request, struct err *err);
 void plan_free(struct plan *plan);
+
+/* Which cells the filter has let through, as ranges of their numbers from 0: "0-3,8". */
+const char *plan_selection(const struct plan *plan, struct arena *arena);
 
 #endif

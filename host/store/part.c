@@ -2,11 +2,11 @@
 
 #include "store/fields.h"
 #include "store/journal.h"
+#include "util/file.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { LINE_BYTES_MAX = 64 << 20 };
 
@@ -238,15 +238,8 @@ int part_open_stream(struct part_reader *reader, FILE *file, const char *path, s
 
 int part_open(struct part_reader *reader, const char *path, struct err *err)
 {
-    FILE *file = fopen(path, "re");
-    struct stat status;
-    if (!file)
-        return err_set(err, "cannot read '%s': %s", path, strerror(errno));
-    if (fstat(fileno(file), &status) || !S_ISREG(status.st_mode)) {
-        fclose(file);
-        return err_set(err, "cannot read '%s': it is no file", path);
-    }
-    return part_open_stream(reader, file, path, err);
+    FILE *file = file_open_stream(path, err); /* it is read twice, which a pipe cannot be */
+    return file ? part_open_stream(reader, file, path, err) : -1;
 }
 
 static int read_row(struct part_reader *reader, struct row *row, struct arena *arena,

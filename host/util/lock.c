@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,9 +29,14 @@ static void sign(int fd)
 int lock_take(const char *path, void (*waiting)(void *context, long holder), void *context,
               const volatile sig_atomic_t *stop, struct err *err)
 {
-    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    struct stat status;
+    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
     if (fd < 0)
         return err_set(err, "cannot open '%s': %s", path, strerror(errno));
+    if (fstat(fd, &status) || !S_ISREG(status.st_mode)) {
+        close(fd);
+        return err_set(err, "cannot open '%s': it is no file", path);
+    }
     bool told = false;
     while (flock(fd, LOCK_EX | LOCK_NB)) {
         if (errno == EINTR)

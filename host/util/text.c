@@ -40,19 +40,25 @@ void text_add(struct text *text, const char *more)
     text_add_bytes(text, more, strlen(more));
 }
 
+void text_print_list(struct text *text, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    const int length = vsnprintf(NULL, 0, format, args);
+    if (length >= 0) {
+        reserve(text, (size_t)length + 1);
+        vsnprintf(text->data + text->length, (size_t)length + 1, format, again);
+        text->length += (size_t)length;
+    }
+    va_end(again);
+}
+
 void text_print(struct text *text, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    const int length = vsnprintf(NULL, 0, format, args);
+    text_print_list(text, format, args);
     va_end(args);
-    if (length < 0)
-        return;
-    reserve(text, (size_t)length + 1);
-    va_start(args, format);
-    vsnprintf(text->data + text->length, (size_t)length + 1, format, args);
-    va_end(args);
-    text->length += (size_t)length;
 }
 
 void text_free(struct text *text)
@@ -107,28 +113,31 @@ bool text_is_identifier(const char *text)
 
 enum { NAME_MAX_LETTERS = 48 };
 
-/* Edits, with a swap of neighbours as one: "optimal string alignment". */
+/* Edits, with a swap of neighbours as one: "optimal string alignment". Three rows of its table are
+ * kept, row i in d[i % 3]. */
 static size_t distance(const char *a, const char *b)
 {
     const size_t n = strlen(a), m = strlen(b);
-    size_t d[NAME_MAX_LETTERS + 1][NAME_MAX_LETTERS + 1];
-    for (size_t i = 0; i <= n; ++i)
-        d[i][0] = i;
+    size_t d[3][NAME_MAX_LETTERS + 1];
     for (size_t j = 0; j <= m; ++j)
         d[0][j] = j;
-    for (size_t i = 1; i <= n; ++i)
+    for (size_t i = 1; i <= n; ++i) {
+        size_t *row = d[i % 3];
+        const size_t *above = d[(i + 2) % 3], *two_above = d[(i + 1) % 3];
+        row[0] = i;
         for (size_t j = 1; j <= m; ++j) {
-            size_t best = d[i - 1][j - 1] + (lower(a[i - 1]) != lower(b[j - 1]));
-            if (d[i - 1][j] + 1 < best)
-                best = d[i - 1][j] + 1;
-            if (d[i][j - 1] + 1 < best)
-                best = d[i][j - 1] + 1;
+            size_t best = above[j - 1] + (lower(a[i - 1]) != lower(b[j - 1]));
+            if (above[j] + 1 < best)
+                best = above[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-                d[i - 2][j - 2] + 1 < best)
-                best = d[i - 2][j - 2] + 1;
-            d[i][j] = best;
+                two_above[j - 2] + 1 < best)
+                best = two_above[j - 2] + 1;
+            row[j] = best;
         }
-    return d[n][m];
+    }
+    return d[n % 3][m];
 }
 
 const char *text_nearest(const char *typo, const char *const *names, size_t count)

@@ -2,6 +2,7 @@
 #ifndef ATTNBENCH_UTIL_TEXT_H
 #define ATTNBENCH_UTIL_TEXT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +16,8 @@ struct text {
 void text_add(struct text *text, const char *more);
 void text_add_bytes(struct text *text, const void *bytes, size_t count);
 void text_print(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_print_list(struct text *text, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 void text_free(struct text *text);
 /* The content, never NULL. */
 const char *text_get(const struct text *text);

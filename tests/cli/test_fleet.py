@@ -446,7 +446,7 @@ class Jobs(FleetTest):
 
     def test_scripts_are_shell_and_quote_what_they_are_given(self):
         for kind in ["slurm", "mpi"]:
-            text = self.emit(kind, "--filter", "n_q=8,.*'; $(touch bad)").stdout
+            text = self.emit(kind, "--filter", "n_q=8,.*|'; $(touch bad)").stdout
             self.assertTrue(text.startswith("#!/bin/"), text)
             self.write("job.sh", text)
             subprocess.run(["bash", "-n", "job.sh"], cwd=self.folder, check=True)
@@ -454,7 +454,7 @@ class Jobs(FleetTest):
             shown = subprocess.run(["bash", "-c", f"printf '%s\\n' {words.split(' >>')[0]}"],
                                    cwd=self.folder, check=True, capture_output=True,
                                    text=True).stdout.splitlines()
-            self.assertIn("--filter=n_q=8,.*'; $(touch bad)", shown)
+            self.assertIn("--filter=n_q=8,.*|'; $(touch bad)", shown)
             self.assertIn("--continue", shown)
         self.assertFalse((self.folder / "bad").exists())
         self.assertIn("--array=1-16", self.emit("slurm").stdout)
