@@ -62,22 +62,66 @@ static int by_text(const void *left, const void *right)
     return strcmp(*(const char *const *)left, *(const char *const *)right);
 }
 
-static int add_all(struct merge *merge, const struct options *options, struct arena *arena)
+static int find_paths(struct paths *paths, const struct options *options)
 {
-    struct paths paths = {.arena = arena};
     struct err err;
-    bool foreign = false;
     for (int i = 0; i < options->arg_count; ++i)
-        add_paths(&paths, options->args[i]);
-    if (!paths.count) {
+        add_paths(paths, options->args[i]);
+    if (!paths->count) {
         err_set(&err, "no .json and no .journal in '%s'", options->args[0]);
         return fail(EXIT_BAD_INPUT, &err);
     }
-    qsort(paths.items, (size_t)paths.count, sizeof *paths.items, by_text);
-    for (int i = 0; i < paths.count; ++i)
-        if (merge_add(merge, paths.items[i], &foreign, &err))
+    qsort(paths->items, (size_t)paths->count, sizeof *paths->items, by_text);
+    return EXIT_OK;
+}
+
+static int add_all(struct merge *merge, const struct paths *paths)
+{
+    struct err err;
+    bool foreign = false;
+    for (int i = 0; i < paths->count; ++i)
+        if (merge_add(merge, paths->items[i], &foreign, &err))
             return fail(foreign ? EXIT_USAGE : EXIT_BAD_INPUT, &err);
     return EXIT_OK;
+}
+
+/* What `attnbench check` refuses is told of, and taken out of the paths. */
+static void leave_out(const struct merge *merge, struct paths *paths)
+{
+    paths->count = 0;
+    for (int i = 0; i < merge->input_count; ++i) {
+        const struct merge_input *input = &merge->inputs[i];
+        struct err err;
+        if (!input->broken) {
+            add_path(paths, arena_copy(paths->arena, input->path));
+            continue;
+        }
+        err_set(&err,
+                "'%.400s' is left out: it breaks %d rule%s of attnbench check, the first: %.600s; "
+                "run that part again, or put the file that was written by run in its place",
+                input->path, input->broken, input->broken == 1 ? "" : "s", input->why);
+        (void)fail(EXIT_INCOMPLETE, &err);
+    }
+}
+
+/* Merges the parts, or those of them that can be believed. */
+static int merge_all(struct merge *merge, struct paths *paths, const char *out, bool *left_out)
+{
+    struct err err;
+    bool bad_input = false;
+    int status = add_all(merge, paths);
+    const int result =
+        status == EXIT_OK ? merge_write(merge, out, report, NULL, &bad_input, &err) : 0;
+    if (result == MERGE_BROKEN) {
+        *left_out = true;
+        leave_out(merge, paths);
+        merge_free(merge);
+        if (paths->count)
+            return merge_all(merge, paths, out, left_out);
+        err_set(&err, "no part is left; '%.400s' is not written", out);
+        return fail(EXIT_INCOMPLETE, &err);
+    }
+    return result == 0 ? status : fail(bad_input ? EXIT_BAD_INPUT : EXIT_IO, &err);
 }
 
 /* ---- what is missing ------------------------------------------------------------------------- */
@@ -300,19 +344,22 @@ int command_merge(const struct options *options)
 {
     struct merge merge = {0};
     struct arena arena = {0};
+    struct paths paths = {.arena = &arena};
     struct err err;
-    bool bad_input = false;
+    bool left_out = false;
     if (!options->out) {
         err_set(&err, "'merge' needs --out FILE; see attnbench merge --help");
         return fail(EXIT_USAGE, &err);
     }
     int status = check_output(options, options->out, PLACE_ANY, "--out");
     if (status == EXIT_OK)
-        status = add_all(&merge, options, &arena);
-    if (status == EXIT_OK && merge_write(&merge, options->out, report, NULL, &bad_input, &err))
-        status = fail(bad_input ? EXIT_BAD_INPUT : EXIT_IO, &err);
+        status = find_paths(&paths, options);
+    if (status == EXIT_OK)
+        status = merge_all(&merge, &paths, options->out, &left_out);
     if (status == EXIT_OK)
         status = finish(&merge, options);
+    if (status == EXIT_OK && left_out)
+        status = EXIT_INCOMPLETE;
     merge_free(&merge);
     arena_free(&arena);
     return status;

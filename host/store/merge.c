@@ -356,22 +356,24 @@ int merge_write(struct merge *merge, const char *out, merge_report *report, void
                 bool *bad_input, struct err *err)
 {
     struct file_writer writer;
-    *bad_input = false;
-    if (file_begin(&writer, out, err))
-        return -1;
     FILE *spool = file_open_spool(out, err);
-    if (!spool) {
-        (void)file_end(&writer, false, NULL);
+    *bad_input = false;
+    if (!spool)
         return -1;
-    }
     int result = merge_read_rows(merge, spool, report, context, err);
     *bad_input = result != 0 && !ferror(spool);
+    if (result == 0 && merge->broken)
+        result = MERGE_BROKEN;
+    if (result == 0)
+        result = file_begin(&writer, out, err);
     if (result == 0) {
         finish_header(merge);
         result = merge_write_rows(merge, spool, writer.file, report, context, err);
+        if (file_end(&writer, result == 0, result ? NULL : err))
+            result = -1;
     }
     fclose(spool);
-    return file_end(&writer, result == 0, result ? NULL : err) || result ? -1 : 0;
+    return result;
 }
 
 int64_t merge_part_rows(const struct merge *merge, int part)

@@ -130,16 +130,19 @@ static int read_rest(struct part_reader *reader, struct results *into, int64_t r
     text_free(&whole);
     if (result)
         return -1;
-    const cJSON *summary = NULL;
+    struct results tail = {.row_count = 0};
     int64_t cells = 0;
     if (into)
         result = results_header_from_json(into, &json, RESULTS_FORMAT, err);
-    else if (json_node(&json, json.root, "summary", true, cJSON_Object, &summary, err) ||
-             json_int(&json, summary, "cells", true, 0, INT32_MAX, &cells, err))
-        result = -1;
-    else if (cells != rows)
-        result = json_fail(&json, summary, err, "cells is %lld, but there are %lld rows",
-                           (long long)cells, (long long)rows);
+    else
+        result = results_tail_from_json(&tail, &json, err);
+    for (int i = 0; i < ROW_STATUSES; ++i)
+        cells += reader->counts[i] = tail.counts[i];
+    if (result == 0 && !into && cells != rows)
+        result = json_fail(&json, cJSON_GetObjectItemCaseSensitive(json.root, "summary"), err,
+                           "cells is %lld, but there are %lld rows", (long long)cells,
+                           (long long)rows);
+    arena_free(&tail.arena);
     json_free(&json);
     return result;
 }

@@ -19,6 +19,7 @@ struct part_reader {
     char *buffer;           /* of getline */
     size_t buffer_bytes;
     int line_number;
+    int64_t counts[ROW_STATUSES]; /* a results file's summary: known at its end */
     int64_t rows;
 };
 

@@ -332,6 +332,11 @@ static int load_summary(struct results *results, const struct json *json, struct
                                     (long long)cells, (long long)sum);
 }
 
+int results_tail_from_json(struct results *results, const struct json *json, struct err *err)
+{
+    return load_scaling(results, json, err) || load_summary(results, json, err) ? -1 : 0;
+}
+
 int results_load(struct results *results, const char *file_name, const char *text, size_t length,
                  struct err *err)
 {
@@ -341,8 +346,7 @@ int results_load(struct results *results, const char *file_name, const char *tex
         return -1;
     const int result = results_header_from_json(results, &json, RESULTS_FORMAT, err) ||
                                load_rows(results, &json, err) ||
-                               load_scaling(results, &json, err) ||
-                               load_summary(results, &json, err)
+                               results_tail_from_json(results, &json, err)
                            ? -1
                            : 0;
     json_free(&json);
