@@ -1,6 +1,7 @@
 /* attnbench: dispatches to the commands in host/commands/. */
 #include "commands/options.h"
 #include "util/json.h"
+#include "util/limits.h"
 #include "util/standard.h"
 
 #include <stdio.h>
@@ -66,8 +67,8 @@ static int run(int argc, char **argv, struct arena *arena)
 static int end(int status)
 {
     struct err err;
-    const bool told = status != EXIT_OK && status != EXIT_WRONG && status != EXIT_INCOMPLETE &&
-                      status != EXIT_IO;
+    const bool told =
+        status != EXIT_OK && status != EXIT_WRONG && status != EXIT_INCOMPLETE && status != EXIT_IO;
     if (!standard_lost(&err) || told)
         return status;
     return usage_error(err.message), EXIT_IO;
@@ -78,6 +79,7 @@ int main(int argc, char **argv)
     struct arena arena = {0};
     standard_open();
     json_begin();
+    limits_threads();
     const int status = end(run(argc, argv, &arena));
     arena_free(&arena);
     return status;

@@ -4,6 +4,7 @@
 #include "commands/shard.h"
 #include "util/cache.h"
 #include "util/file.h"
+#include "util/limits.h"
 #include "util/lock.h"
 #include "util/standard.h"
 
@@ -111,14 +112,18 @@ static const char *lookup(const char *name)
 
 int setup_devices(struct setup *setup, const struct options *options)
 {
+    enum { DESCRIPTORS = 12, DRIVER_DESCRIPTORS = 24 }; /* pipes, files; and what drivers open */
     struct err err;
     const char *wanted = options->device ? options->device : getenv("ATTNBENCH_DEVICE");
     if (wanted && !*wanted)
         wanted = NULL;
+    const bool scripted = wanted && text_starts(wanted, "null");
+    if (limits_descriptors(scripted ? DESCRIPTORS : DRIVER_DESCRIPTORS, &err))
+        return fail(EXIT_IO, &err);
     if (options->no_program_cache)
         setenv("ATTNBENCH_PROGRAM_CACHE", "off", 1); /* the workers inherit it */
     setup->supervisor.program = program_path(&setup->arena);
-    setup->supervisor.backend = wanted && text_starts(wanted, "null") ? "null" : "opencl";
+    setup->supervisor.backend = scripted ? "null" : "opencl";
     setup->supervisor.kernels_dir = options->kernels;
     const double deadline_s = setup->suite_count ? setup->suites[0].deadlines.enumerate_s : 30;
     if (supervisor_enumerate(&setup->supervisor, deadline_s, &setup->arena, &setup->found,

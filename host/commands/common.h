@@ -30,7 +30,7 @@ struct setup {
     struct tunings tunings;
     struct plan plan;
     const char *selection; /* of an earlier run's filter, used instead of the expression; or NULL */
-    int64_t host_bytes; /* memory that the plan counts with; 0: this machine's */
+    int64_t host_bytes;    /* memory that the plan counts with; 0: this machine's */
     struct shard shard;
     struct shards shards;         /* of the plan, when there is a shard */
     struct supervisor supervisor; /* program, backend and kernels_dir are set by setup_devices */
@@ -81,9 +81,9 @@ int fail(int status, const struct err *err);
 int read_results(const char *path, struct results *results, struct err *err);
 int load_results(const char *path, struct results *results);
 
-/* outputs.c. Before anything runs: can the file that `option` names be written, and is it none of the
- * command's inputs: its arguments, what is read in folders among them, --tuning, --kernels? NULL:
- * there is nothing to check. */
+/* outputs.c. Before anything runs: can the file that `option` names be written, and is it none of
+ * the command's inputs: its arguments, what is read in folders among them, --tuning, --kernels?
+ * NULL: there is nothing to check. */
 int check_output(const struct options *options, const char *name, enum place_needs needs,
                  const char *option);
 

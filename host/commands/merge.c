@@ -7,6 +7,7 @@
 
 #include "commands/common.h"
 #include "commands/shard.h"
+#include "util/limits.h"
 #include "util/standard.h"
 
 #include <dirent.h>
@@ -351,7 +352,10 @@ int command_merge(const struct options *options)
         err_set(&err, "'merge' needs --out FILE; see attnbench merge --help");
         return fail(EXIT_USAGE, &err);
     }
-    int status = check_output(options, options->out, PLACE_ANY, "--out");
+    enum { DESCRIPTORS = 8 };
+    int status = limits_descriptors(DESCRIPTORS, &err)
+                     ? fail(EXIT_IO, &err)
+                     : check_output(options, options->out, PLACE_ANY, "--out");
     if (status == EXIT_OK)
         status = find_paths(&paths, options);
     if (status == EXIT_OK)

@@ -17,7 +17,8 @@ static void add(struct inputs *inputs, const char *path)
 {
     if (inputs->count == inputs->capacity) {
         const size_t count = (size_t)inputs->count, more = count ? 2 * count : 64;
-        inputs->items = arena_grow(inputs->arena, inputs->items, count, more, sizeof *inputs->items);
+        inputs->items =
+            arena_grow(inputs->arena, inputs->items, count, more, sizeof *inputs->items);
         inputs->capacity = (int)more;
     }
     inputs->items[inputs->count++] = path;

@@ -302,7 +302,8 @@ int command_run(const struct options *given)
         if (!state.out)
             state.out = shard_path(&state.setup, options.out ? options.out : default_out(&state));
         state.journal_path = arena_print(&state.setup.arena, "%s.journal", state.out);
-        status = check_output(&options, state.out, PLACE_FILE, options.resume ? "--resume" : "--out");
+        status =
+            check_output(&options, state.out, PLACE_FILE, options.resume ? "--resume" : "--out");
     }
     if (status == EXIT_OK && options.go_on)
         status = resume_find(&state, &options, &old, &valid_bytes, &finished);

@@ -24,7 +24,8 @@ enum {
 struct filter {
     const char *text; /* of the expression; NULL: there is none */
     regex_t regex;
-    const char *selection; /* what is left of one, behind the range low ... high; NULL: there is none */
+    const char
+        *selection; /* what is left of one, behind the range low ... high; NULL: there is none */
     int64_t low, high;
 };
 

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 /* ---- which variants -------------------------------------------------------------------------- */
 
 static const struct variant *find_variant(const struct plan_request *request, const char *name)
@@ -202,7 +201,8 @@ static void add_cell(struct plan *plan, const struct plan_request *request,
 
 /* ---- how many -------------------------------------------------------------------------------- */
 
-static bool has_cell(const struct plan_request *request, const struct plan_entry *entry, int variant)
+static bool has_cell(const struct plan_request *request, const struct plan_entry *entry,
+                     int variant)
 {
     return is_wanted(request, entry, request->variants[variant].name) &&
            compose_computes(request->variants, request->variant_count, &request->variants[variant],

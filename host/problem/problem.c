@@ -505,8 +505,7 @@ struct problem_sizes problem_sizes(const struct problem *problem)
     if (problem->op != OP_ATTENTION)
         return (struct problem_sizes){
             .o = size_times(size_times(problem->batch, problem->n_q), problem->d_model)};
-    const int64_t q_rows =
-        size_times(size_times(problem->batch, problem->heads_q), problem->n_q);
+    const int64_t q_rows = size_times(size_times(problem->batch, problem->heads_q), problem->n_q);
     const int64_t kv_rows =
         size_times(size_times(problem->batch, problem->heads_kv), problem->n_kv);
     return (struct problem_sizes){

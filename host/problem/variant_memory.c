@@ -46,9 +46,9 @@ int variant_memory(const struct variant *variant, const struct problem *problem,
         add_bytes(&memory->inputs_bytes, memory,
                   size_times(operation_tensor_size(problem, t, NULL), bytes));
     if (problem->bias == BIAS_FLOAT || problem->bias == BIAS_BOOL)
-        add_bytes(&memory->inputs_bytes, memory,
-                  size_times(problem_bias_dims(problem).count,
-                             problem->bias == BIAS_FLOAT ? 4 : 1));
+        add_bytes(
+            &memory->inputs_bytes, memory,
+            size_times(problem_bias_dims(problem).count, problem->bias == BIAS_FLOAT ? 4 : 1));
     add_bytes(&memory->output_bytes, memory, size_times(sizes.o, bytes));
     for (int i = 0; i < variant->scratch_count; ++i) {
         int64_t size = 0;

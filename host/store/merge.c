@@ -229,8 +229,8 @@ static void add_run(struct merge *merge, const struct run_header *run)
                                    .host_memory_bytes = run->host_memory_bytes};
         const char *const from[] = {run->git_commit, run->host_name, run->host_os, run->host_cpu,
                                     run->selection};
-        const char **const to[] = {&all->git_commit, &all->host_name, &all->host_os,
-                                   &all->host_cpu, &all->selection};
+        const char **const to[] = {&all->git_commit, &all->host_name, &all->host_os, &all->host_cpu,
+                                   &all->selection};
         for (size_t i = 0; i < sizeof from / sizeof *from; ++i)
             *to[i] = from[i] ? arena_copy(arena, from[i]) : NULL;
         all->shard.plan_cells = all->planned_cells;

@@ -139,9 +139,9 @@ static int read_rest(struct part_reader *reader, struct results *into, int64_t r
     for (int i = 0; i < ROW_STATUSES; ++i)
         cells += reader->counts[i] = tail.counts[i];
     if (result == 0 && !into && cells != rows)
-        result = json_fail(&json, cJSON_GetObjectItemCaseSensitive(json.root, "summary"), err,
-                           "cells is %lld, but there are %lld rows", (long long)cells,
-                           (long long)rows);
+        result =
+            json_fail(&json, cJSON_GetObjectItemCaseSensitive(json.root, "summary"), err,
+                      "cells is %lld, but there are %lld rows", (long long)cells, (long long)rows);
     arena_free(&tail.arena);
     json_free(&json);
     return result;

@@ -39,9 +39,9 @@ void part_check_row(struct part_check *check, const struct results *header, cons
         check->keys = arena_need(realloc(check->keys, check->capacity * sizeof *check->keys));
     }
     const uint64_t run = row->part.run ? text_hash(row->part.run) : 0;
-    check->keys[check->count++] = (struct row_key){
-        hash(row->cell, row->variant, row->device, run),
-        hash(row->cell, row->variant, "", (uint64_t)slot_of(header, row->device))};
+    check->keys[check->count++] =
+        (struct row_key){hash(row->cell, row->variant, row->device, run),
+                         hash(row->cell, row->variant, "", (uint64_t)slot_of(header, row->device))};
 }
 
 static int by_row(const void *left, const void *right)

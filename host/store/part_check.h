@@ -13,7 +13,7 @@ struct row_key {
 };
 
 struct part_check {
-    int broken;      /* rules, so far */
+    int broken;       /* rules, so far */
     struct err first; /* the first of them; when there is one */
     int64_t counts[ROW_STATUSES];
     bool with_digest, without_digest;

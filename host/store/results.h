@@ -42,8 +42,9 @@ struct run_header {
     const char *tool_version, *git_commit;
     uint64_t seed;
     const char *plan_id;
-    int64_t planned_cells;                 /* rows that a finished run has */
-    const char *selection; /* with --filter: the cells that it lets through, as plan_selection says */
+    int64_t planned_cells; /* rows that a finished run has */
+    const char
+        *selection; /* with --filter: the cells that it lets through, as plan_selection says */
     const char *suite_name, *suite_sha256; /* several suites: names and hashes joined by "+" */
     const char *host_name, *host_os, *host_cpu;
     int64_t host_cpus, host_memory_bytes;

@@ -91,13 +91,14 @@ static int read_all(const char *path, enum input input, size_t max_bytes, struct
     const size_t before = content->length;
     while (result == 0) {
         char chunk[8192];
-        const ssize_t got = waits ? read_some(fd, chunk, sizeof chunk, &until)
-                                  : read(fd, chunk, sizeof chunk);
+        const ssize_t got =
+            waits ? read_some(fd, chunk, sizeof chunk, &until) : read(fd, chunk, sizeof chunk);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0 && errno == ETIMEDOUT)
-            result = err_set(err, "cannot read '%.1000s': nobody has opened it for writing within "
-                                  "%g s",
+            result = err_set(err,
+                             "cannot read '%.1000s': nobody has opened it for writing within "
+                             "%g s",
                              path, writer_deadline_s);
         else if (got < 0)
             result = cannot_read(path, strerror(errno), err);
@@ -247,10 +248,10 @@ int file_begin(struct file_writer *writer, const char *path, struct err *err)
     *writer = (struct file_writer){.path = path};
     if (place_find(&writer->place, path, PLACE_ANY, err))
         return -1;
-    const int fd = writer->place.kind == PLACE_STDOUT   ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
-                   : writer->place.kind == PLACE_STREAM ? place_open_stream(path, err)
-                                                        : place_open_temporary(&writer->place,
-                                                                               writer->temporary, err);
+    const int fd = writer->place.kind == PLACE_STDOUT ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
+                   : writer->place.kind == PLACE_STREAM
+                       ? place_open_stream(path, err)
+                       : place_open_temporary(&writer->place, writer->temporary, err);
     if (fd < 0)
         return writer->place.kind == PLACE_STDOUT
                    ? err_set(err, "cannot write to standard output: %s", strerror(errno))

@@ -17,7 +17,8 @@
  * instead of leaving something out. */
 void json_begin(void);
 
-/* How deep brackets may nest in what is read. All that reads it goes into its depth, on the stack. */
+/* How deep brackets may nest in what is read. All that reads it goes into its depth, on the stack.
+ */
 enum { JSON_DEPTH_MAX = 48 };
 
 /* A line of a conversation as a tree; NULL: it is not valid, or nested too deeply. */

@@ -71,8 +71,9 @@ static bool is_standard_output(const struct stat *status)
 
 static int refuse_stream(const char *name, const char *why, struct err *err)
 {
-    (void)err_set(err, "'%.1000s' cannot be the output: %s, and a file is needed, which is "
-                       "brought up to date",
+    (void)err_set(err,
+                  "'%.1000s' cannot be the output: %s, and a file is needed, which is "
+                  "brought up to date",
                   name, why);
     return PLACE_REFUSED;
 }
@@ -102,10 +103,9 @@ int place_find(struct place *place, const char *name, enum place_needs needs, st
         return follow(name, place->path, err);
     }
     if (needs == PLACE_FILE)
-        return refuse_stream(name,
-                             place->kind == PLACE_STREAM ? place_odd(status.st_mode)
-                                                         : "it is standard output",
-                             err);
+        return refuse_stream(
+            name, place->kind == PLACE_STREAM ? place_odd(status.st_mode) : "it is standard output",
+            err);
     return 0;
 }
 

@@ -1,5 +1,7 @@
 #include "util/text.h"
 
+#include "util/fold.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -190,21 +192,15 @@ int text_decode(const char *text, uint32_t *code)
     return length;
 }
 
-static bool is_bidi_control(uint32_t c)
-{
-    return c == 0x61c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
-           (c >= 0x2066 && c <= 0x2069);
-}
-
 void text_add_printable(struct text *text, const char *foreign, bool multiline)
 {
     for (const char *s = foreign; *s;) {
         uint32_t code = 0;
         const int length = text_decode(s, &code);
         const bool layout = multiline && (code == '\n' || code == '\t');
-        const bool control = code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 ||
-                             code == 0x2029 || code == 0xfeff;
-        if (length && (layout || (!control && !is_bidi_control(code))))
+        const bool control =
+            code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029;
+        if (length && (layout || (!control && !fold_is_deceptive(code))))
             text_add_bytes(text, s, (size_t)length);
         else
             text_add(text, "?");

@@ -43,7 +43,8 @@ size_t text_hash(const char *text);
 int text_decode(const char *text, uint32_t *code);
 
 /* Adds `foreign` (a device name, a build log, a file's content) with control characters, invalid
- * UTF-8 and bidirectional overrides replaced by '?'; newlines and tabs too, unless `multiline`. */
+ * UTF-8, bidirectional overrides and other invisible characters replaced by '?'; newlines and tabs
+ * too, unless `multiline`. */
 void text_add_printable(struct text *text, const char *foreign, bool multiline);
 
 /* "1.50 GiB", "512 B". */

@@ -69,9 +69,8 @@ struct estimate *estimate_new(const struct plan *plan)
             ++r;
         if (r < estimate->count)
             continue;
-        estimate->rates =
-            arena_need(realloc(estimate->rates,
-                               (size_t)(estimate->count + 1) * sizeof *estimate->rates));
+        estimate->rates = arena_need(
+            realloc(estimate->rates, (size_t)(estimate->count + 1) * sizeof *estimate->rates));
         estimate->rates[estimate->count++] = (struct rate){
             .device = cell->device, .variant = cell->variant->name, .op = cell->problem.op};
     }
