@@ -208,7 +208,7 @@ static int replace(const char *name, const struct place *place, const void *byte
                    bool durably, struct err *err)
 {
     char temporary[PLACE_PATH_BYTES];
-    const int fd = place_open_temporary(place, temporary, err);
+    const int fd = place_open_temporary(place, name, temporary, err);
     if (fd < 0)
         return -1;
     int result = file_write_all(fd, bytes, count, err);
@@ -251,7 +251,7 @@ int file_begin(struct file_writer *writer, const char *path, struct err *err)
     const int fd = writer->place.kind == PLACE_STDOUT ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3)
                    : writer->place.kind == PLACE_STREAM
                        ? place_open_stream(path, err)
-                       : place_open_temporary(&writer->place, writer->temporary, err);
+                       : place_open_temporary(&writer->place, path, writer->temporary, err);
     if (fd < 0)
         return writer->place.kind == PLACE_STDOUT
                    ? err_set(err, "cannot write to standard output: %s", strerror(errno))
@@ -296,7 +296,7 @@ FILE *file_open_spool(const char *path, struct err *err)
         snprintf(place.path, sizeof place.path, "%s/attnbench",
                  folder && *folder ? folder : "/tmp");
     }
-    const int fd = place_open_temporary(&place, temporary, err);
+    const int fd = place_open_temporary(&place, path, temporary, err);
     FILE *file = fd < 0 ? NULL : fdopen(fd, "w+");
     if (fd >= 0)
         unlink(temporary); /* it goes with the process, however that ends */

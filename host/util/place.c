@@ -61,12 +61,14 @@ static int follow(const char *name, char path[PLACE_PATH_BYTES], struct err *err
     return 0;
 }
 
-/* Another name of the file that the shell has opened as standard output ("/dev/stdout"). */
+/* Another name of what the shell has opened as standard output ("/dev/stdout"). Devices that take
+ * from everybody are not meant: /dev/null may stand behind both. */
 static bool is_standard_output(const struct stat *status)
 {
     struct stat output;
-    return S_ISREG(status->st_mode) && fstat(STDOUT_FILENO, &output) == 0 &&
-           output.st_dev == status->st_dev && output.st_ino == status->st_ino;
+    return (!S_ISCHR(status->st_mode) || isatty(STDOUT_FILENO)) &&
+           fstat(STDOUT_FILENO, &output) == 0 && output.st_dev == status->st_dev &&
+           output.st_ino == status->st_ino;
 }
 
 static int refuse_stream(const char *name, const char *why, struct err *err)
@@ -128,14 +130,14 @@ int place_open_stream(const char *name, struct err *err)
     return fd;
 }
 
-int place_open_temporary(const struct place *place, char temporary[PLACE_PATH_BYTES],
-                         struct err *err)
+int place_open_temporary(const struct place *place, const char *name,
+                         char temporary[PLACE_PATH_BYTES], struct err *err)
 {
     const int length = snprintf(temporary, PLACE_PATH_BYTES, "%s" FILE_TEMPORARY, place->path);
     if (length < 0 || length >= PLACE_PATH_BYTES)
-        return cannot_write(place->path, "the path is too long", err);
+        return cannot_write(name, "the path is too long", err);
     const int fd = mkostemp(temporary, O_CLOEXEC);
-    return fd < 0 ? cannot_write(place->path, strerror(errno), err) : fd;
+    return fd < 0 ? cannot_write(name, strerror(errno), err) : fd;
 }
 
 /* ---- before work begins ---------------------------------------------------------------------- */
@@ -145,7 +147,7 @@ static int probe(const struct place *place, const char *name, struct err *err)
     static const char zeros[PROBE_BYTES];
     char temporary[PLACE_PATH_BYTES];
     struct err why;
-    const int fd = place_open_temporary(place, temporary, err);
+    const int fd = place_open_temporary(place, name, temporary, err);
     if (fd < 0)
         return -1;
     int result = file_write_all(fd, zeros, sizeof zeros, &why)

@@ -1,7 +1,7 @@
 /* Where an output goes: what stands, or may be made, under the name that was given.
  *
  * The one place that decides it, for every file that is written:
- * - "-" is standard output, and so is another name of the file that standard output is
+ * - "-" is standard output, and so is another name of what that is ("/dev/stdout")
  * - a pipe or a character device is written to and stays what it is
  * - a symbolic link stays; the file it leads to is replaced, or made
  * - a folder, a socket, a block device and a write-protected file are refused. */
@@ -40,9 +40,10 @@ int place_check(const char *name, enum place_needs needs, const char *option,
 /* Opens a stream for writing. A pipe that nobody reads is waited for, but not for ever. */
 int place_open_stream(const char *name, struct err *err);
 
-/* A new file beside place->path; `temporary` becomes its path. The caller renames or unlinks it. */
-int place_open_temporary(const struct place *place, char temporary[PLACE_PATH_BYTES],
-                         struct err *err);
+/* A new file beside place->path; `temporary` becomes its path. The caller renames or unlinks it.
+ * name: as it was given, for messages. */
+int place_open_temporary(const struct place *place, const char *name,
+                         char temporary[PLACE_PATH_BYTES], struct err *err);
 
 /* What keeps something that is no file from being one: "it is a pipe"; NULL for a regular file. */
 const char *place_odd(mode_t mode);
