@@ -1,6 +1,5 @@
 """How each command is called with each option that names a file: what tests over all commands, all
 options and all kinds of files share. `OUT` and `IN` stand for the file that is tried."""
-import json
 import os
 import pathlib
 import socket
@@ -45,7 +44,7 @@ INPUTS = {
 # Options of kind "folder" and what is read in the folder.
 FOLDERS = {
     ("verify", "-"): (["verify", IN, "--device", "null", "--variants", "naive"], "case",
-                      ["case.json", "q.npy", "k.npy", "v.npy", "expect.npy"]),
+                      ["case.json", "q.npy", "k.npy", "v.npy"]),
     ("inspect", "-"): (["inspect", IN, "--device", "null"], "case",
                        ["case.json", "q.npy", "k.npy", "v.npy", "tokens.txt"]),
     ("merge", "-"): (["merge", IN, "--out", "m.json"], "parts", ["1.json", "x.journal"]),
@@ -153,7 +152,3 @@ class Ways(ProgramTest):
     def release(self, path):
         """Ends a reader or writer that still waits for the other end."""
         os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
-
-
-def as_json(content):
-    return json.loads(content)
