@@ -54,13 +54,13 @@ static int check_limits(const char *text, struct err *err)
                 return err_set(err, "nested more than %d deep", FILTER_DEPTH_MAX);
             if (*at == '{')
                 counts = size_times(counts, count_of(at));
-            operators += strchr("*+?{|(", *at) != NULL;
+            operators += strchr("*+?{|(^$", *at) != NULL;
             ++at;
         }
     }
     return size_times(operators, counts) > FILTER_OPERATORS_MAX ||
                    size_times((int64_t)length, counts) > FILTER_EXPANDED_MAX
-               ? err_set(err, "too many of * + ? | ( ), or counts ({m,n}) that are too large")
+               ? err_set(err, "too many of * + ? | ^ $ ( ), or counts ({m,n}) that are too large")
                : 0;
 }
 

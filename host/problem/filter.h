@@ -16,7 +16,7 @@
 enum {
     FILTER_LENGTH_MAX = 16384, /* an id with 1024 lengths fits in, each letter escaped */
     FILTER_DEPTH_MAX = 16,
-    FILTER_OPERATORS_MAX = 256, /* * + ? { | and brackets, times the product of all counts */
+    FILTER_OPERATORS_MAX = 256, /* * + ? { | ^ $ and brackets, times the product of all counts */
     FILTER_EXPANDED_MAX = 65536 /* length times the product of all counts */
 };
 

@@ -10,7 +10,7 @@ from harness import OK, SOURCE, ProgramTest, make_suite, npy
 OUT, IN = "OUT", "IN"
 RUN = ["run", "s.json", "--device", "null", "--peaks", "none", "--quiet"]
 VERIFY = ["verify", "case", "--device", "null", "--variants", "naive"]
-TUNE = ["tune", "s.json", "--device", "null", "--quiet", "--variants", "fused_tiled", "--budget", "1s"]
+TUNE = ["tune", "s.json", "--device", "null", "--quiet", "--variants", "fused_tiled"]
 
 # (command, option): command lines; whether only a regular file will do; whether the file that was
 # there is replaced (a database grows, a tuning file is added to)
