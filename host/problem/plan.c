@@ -188,8 +188,8 @@ static void add_cell(struct plan *plan, const struct plan_request *request,
                           .sweeps = entry->sweeps,
                           .sweep_count = entry->sweep_count,
                           .suite = entry->suite,
-                          .flops = problem_flops(&entry->problem),
-                          .bytes = problem_bytes(&entry->problem)};
+                          .flops = entry->flops,
+                          .bytes = entry->bytes};
     decide(cell, request, &plan->arena);
     if (!filter_passes(filter, plan->count - 1, cell->id, variant->name) &&
         cell->fate == CELL_RUN) {

@@ -34,8 +34,11 @@ static void add_problem(struct plan_entries *entries, const struct suite *suite,
     const char *id = problem_id(problem, arena);
     int *at = slot(entries, id);
     if (!*at) {
-        entries->items[entries->count++] =
-            (struct plan_entry){.id = id, .problem = *problem, .suite = suite};
+        entries->items[entries->count++] = (struct plan_entry){.id = id,
+                                                               .problem = *problem,
+                                                               .flops = problem_flops(problem),
+                                                               .bytes = problem_bytes(problem),
+                                                               .suite = suite};
         *at = entries->count;
     }
     struct plan_entry *entry = &entries->items[*at - 1];

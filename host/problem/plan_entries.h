@@ -8,6 +8,7 @@
 struct plan_entry {
     const char *id;
     struct problem problem;
+    double flops, bytes; /* counting what a mask keeps takes its time: once a problem */
     const struct suite *suite;
     const char **sweeps;
     const struct sweep **sources;
