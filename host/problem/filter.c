@@ -104,7 +104,9 @@ static void take_range(struct filter *filter)
 {
     char *end = NULL;
     filter->low = filter->high = strtoll(filter->selection, &end, 10);
-    if (*end == '-')
+    if (end == filter->selection)
+        filter->high = -1;
+    else if (*end == '-')
         filter->high = strtoll(end + 1, &end, 10);
     filter->selection = end + strcspn(end, ",");
     filter->selection += *filter->selection == ',';

@@ -135,6 +135,25 @@ static void end_check(struct merge *merge, struct merge_input *input, struct par
     }
 }
 
+/* From the part, where it is `read`, to the temporary file; `line`: memory to print it in. */
+static int keep_row(struct merge *merge, const struct merge_input *input, struct row *row,
+                    const struct text *read, struct text *line, FILE *spool, int64_t *offset,
+                    struct err *err)
+{
+    struct merge_record record;
+    if (take_row(merge, input, row, &record, err))
+        return -1;
+    line->length = 0;
+    text_add(line, "    ");
+    if (row_relabel(row, read, line)) {
+        text_add(line, "\n");
+    } else {
+        line->length = 0;
+        results_print_row(row, true, line);
+    }
+    return spool_row(merge, &record, line, spool, offset, err);
+}
+
 static int read_input(struct merge *merge, struct merge_input *input, FILE *spool, int64_t *offset,
                       bool *torn, struct err *err)
 {
@@ -147,23 +166,12 @@ static int read_input(struct merge *merge, struct merge_input *input, FILE *spoo
     do {
         struct arena arena = {0};
         struct row row;
-        struct merge_record record;
         found = part_next(&reader, &row, &arena, err);
         if (found == 1)
             part_check_row(&check, &reader.header, &row);
-        if (found == 1 && take_row(merge, input, &row, &record, err))
-            found = -1;
-        if (found == 1) {
-            line.length = 0;
-            text_add(&line, "    ");
-            if (row_relabel(&row, &reader.line, &line)) {
-                text_add(&line, "\n");
-            } else {
-                line.length = 0;
-                results_print_row(&row, true, &line);
-            }
-            found = spool_row(merge, &record, &line, spool, offset, err) ? -1 : 1;
-        }
+        /* Once it is known not to be merged the rest is only counted. */
+        if (found == 1 && !check.broken)
+            found = keep_row(merge, input, &row, &reader.line, &line, spool, offset, err) ? -1 : 1;
         arena_free(&arena);
     } while (found == 1);
     *torn = found == 0 && reader.torn;
