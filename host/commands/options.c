@@ -93,8 +93,9 @@ static const struct option {
     {"seed", "S", WHOLE, AT(seed), "run tune",
      "seed of the inputs (and of tune's search), 0 to 2^53; default 1"},
     {"out", "FILE", STRING, AT(out), "run tune report merge",
-     "where to write; run's default is DEVICE--SUITE--TIME.json, and in its FILE {shard} becomes "
-     "3-of-16; tune's default is a file that run reads"},
+     "where to write, - is standard output for report and merge; run's default is "
+     "DEVICE--SUITE--TIME.json, and in its FILE {shard} becomes 3-of-16; tune's default is a file "
+     "that run reads"},
     {"out", "FILE", STRING, AT(out), "compare check", "where to write; default: standard output"},
     {"threshold", "P%", PERCENT, AT(threshold), "compare",
      "the smallest change worth a verdict; default 3%"},

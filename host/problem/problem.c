@@ -97,7 +97,7 @@ enum { SHORTHAND_COUNT = sizeof shorthands / sizeof *shorthands };
 static const struct key *find_key(const char *name)
 {
     for (size_t i = 0; i < KEY_COUNT; ++i)
-        if (strcmp(keys[i].name, name) == 0)
+        if (keys[i].name[0] == name[0] && strcmp(keys[i].name, name) == 0) /* plans ask often */
             return &keys[i];
     return NULL;
 }
@@ -115,6 +115,15 @@ static int64_t *integer(const struct problem *problem, const struct key *key)
 static double *real(const struct problem *problem, const struct key *key)
 {
     return (double *)((char *)(uintptr_t)problem + key->offset);
+}
+
+static bool is_default(const struct problem *problem, const struct key *key)
+{
+    if (key->type == KEY_LENGTHS)
+        return !problem->kv_lengths;
+    if (key->type == KEY_DOUBLE)
+        return *real(problem, key) == 0;
+    return *integer(problem, key) == key->standard;
 }
 
 struct problem problem_default(void)
@@ -290,8 +299,7 @@ static int check_lengths(const struct problem *problem, struct err *err)
 static int check_keys(const struct problem *problem, struct err *err)
 {
     for (size_t i = 0; i < KEY_COUNT; ++i)
-        if (keys[i].ops && !(keys[i].ops & 1U << problem->op) &&
-            !problem_is_default(problem, keys[i].name))
+        if (keys[i].ops && !(keys[i].ops & 1U << problem->op) && !is_default(problem, &keys[i]))
             return err_set(err, "\"%s\" is no key of the operation %s", keys[i].name,
                            op_names[problem->op]);
     return 0;
@@ -348,13 +356,7 @@ int problem_resolve(struct problem *problem, struct err *err)
 bool problem_is_default(const struct problem *problem, const char *name)
 {
     const struct key *key = find_key(name);
-    if (!key)
-        return true;
-    if (key->type == KEY_LENGTHS)
-        return !problem->kv_lengths;
-    if (key->type == KEY_DOUBLE)
-        return *real(problem, key) == 0;
-    return *integer(problem, key) == key->standard;
+    return !key || is_default(problem, key);
 }
 
 cJSON *problem_to_json(const struct problem *problem)
@@ -362,7 +364,7 @@ cJSON *problem_to_json(const struct problem *problem)
     cJSON *object = cJSON_CreateObject();
     for (size_t i = 0; i < KEY_COUNT; ++i) {
         const struct key *key = &keys[i];
-        if (problem_is_default(problem, key->name) && key->offset != AT(op))
+        if (is_default(problem, key) && key->offset != AT(op))
             continue;
         switch (key->type) {
         case KEY_INT:
@@ -408,7 +410,7 @@ char *problem_id(const struct problem *problem, struct arena *arena)
     const char *comma = "";
     for (size_t i = 1; i < KEY_COUNT; ++i) {
         const struct key *key = &keys[i];
-        if (problem_is_default(problem, key->name))
+        if (is_default(problem, key))
             continue;
         text_print(&id, "%s%s=", comma, key->name);
         comma = ",";

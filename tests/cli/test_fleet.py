@@ -353,7 +353,7 @@ class Merging(FleetTest):
                  "reason": bare.replace('"reason":null', '"reason":"none"', 1),
                  "device": bare.replace('"device":"null-0"', '"device":"other"', 1),
                  "id": bare.replace('"cell":"attention(', '"cell":"attention(d_k=9,', 1),
-                 "samples": re.sub(r'"samples_s":\[[^\]]*\]', '"samples_s":[-1]', bare, count=1),
+                 "samples": re.sub(r'"samples_s":\[[^\]]*\]', '"samples_s":[1e-9]', bare, count=1),
                  "twice": bare.replace(rows[-1], rows[0].rstrip(",")),
                  "planned": re.sub(r'"planned_cells": *(\d+)', '"planned_cells":9', bare, count=1)}
         for what, text in edits.items():

@@ -114,6 +114,20 @@ class Sizes(ProgramTest):
                 self.assertIn("too large", result.stderr)
         self.assertFalse((self.folder / "o.json.journal").exists())
 
+    def test_the_limit_of_a_plan_counts_what_was_asked_for(self):
+        """bug: variants that no sweep wants counted, so that 96,100 cells were refused"""
+        axes = {"n": {"from": 1, "to": 250, "step": 1}, "heads": {"from": 1, "to": 250, "step": 1}}
+        many = make_suite({"n": axes}, variants=["naive"])
+        self.write("s.json", many)
+        result = self.attnbench("plan", "s.json", "--device", "null", status=OK)
+        self.assertIn("\n62500 cells", result.stdout)
+        del many["sweeps"][0]["variants"]
+        suites = [f"s{number}.json" for number in range(3)]
+        for number, name in enumerate(suites):
+            self.write(name, {**many, "name": name, "defaults": {"d_k": number + 1}})
+        result = self.attnbench("plan", *suites, "--device", "null", status=USAGE)
+        self.assertRegex(result.stderr, r"the plan has 1\d{6} cells, more than 1000000")
+
     def test_cases(self):
         (self.folder / "case").mkdir()
         for tensor in ("q", "k", "v"):
