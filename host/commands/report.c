@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* One of: of a single file, of several together, into a file that grows. */
 static const struct format {
@@ -51,7 +52,10 @@ static int append(const struct format *format, const struct results *results,
 {
     struct err err;
     int added = 0;
+    const bool is_new = access(options->out, F_OK) != 0;
     const int status = format->append(results, options->arg_count, options->out, &added, &err);
+    if (status && is_new)
+        unlink(options->out); /* nothing is in it */
     if (status)
         return fail(status == REPORT_REFUSED ? EXIT_BAD_INPUT : EXIT_IO, &err);
     err_set(&err, "%s: %d run%s added, %d there already", options->out, added,

@@ -23,43 +23,82 @@ static const char *skip_set(const char *at)
     return *at ? at + 1 : at;
 }
 
-/* The larger number of "{m,n}", at least 1. */
+/* What the library makes of a part of the expression: it writes out what is repeated. */
+struct weight {
+    int64_t letters, operators;
+};
+
+static struct weight sum(struct weight a, struct weight b)
+{
+    return (struct weight){size_plus(a.letters, b.letters), size_plus(a.operators, b.operators)};
+}
+
+static struct weight repeated(struct weight part, int64_t times)
+{
+    return (struct weight){size_times(part.letters, times),
+                           size_plus(size_times(part.operators, times), 1)};
+}
+
+/* How often "{m,n}" writes out what it stands behind, at least once. */
 static int64_t count_of(const char *at)
 {
-    int64_t low = strtol(at + 1, NULL, 10), high = low;
     const size_t length = strcspn(at, "},");
-    if (at[length] == ',')
-        high = strtol(at + length + 1, NULL, 10);
-    low = low > high ? low : high;
-    return low > 1 ? low : 1;
+    int64_t times = strtol(at + 1, NULL, 10);
+    if (at[length] == ',') {
+        const int64_t high = strtol(at + length + 1, NULL, 10);
+        times = high > times ? high : size_plus(times, 1); /* "{m,}": m, and any number */
+    }
+    return times > 1 ? times : 1;
+}
+
+/* Applies the operators behind a part; "a+" is written "aa*", so that "a+++" doubles thrice. */
+static const char *take_operators(const char *at, struct weight *part)
+{
+    for (; *at && strchr("*+?{", *at); ++at)
+        *part = repeated(*part, *at == '+' ? 2 : *at == '{' ? count_of(at) : 1);
+    return at;
+}
+
+/* Past a letter, an escape, a bracket expression or an anchor. */
+static const char *take_atom(const char *at, struct weight *atom)
+{
+    *atom = (struct weight){1, *at == '^' || *at == '$' || *at == '|'};
+    if (*at == '[')
+        return skip_set(at);
+    return at + (*at == '\\' && at[1] ? 2 : 1);
 }
 
 static int check_limits(const char *text, struct err *err)
 {
-    int64_t operators = 0, counts = 1;
+    struct weight weights[FILTER_DEPTH_MAX + 1] = {{0, 0}}; /* of what is open */
     int depth = 0;
-    const size_t length = strlen(text);
-    if (length > FILTER_LENGTH_MAX)
+    if (strlen(text) > FILTER_LENGTH_MAX)
         return err_set(err, "longer than %d letters", FILTER_LENGTH_MAX);
     for (const char *at = text; *at;) {
+        struct weight part = {1, 1};
         if (*at == '\\' && at[1] >= '1' && at[1] <= '9')
             return err_set(err, "\\%c: back references are not supported", at[1]);
-        if (*at == '\\') {
-            at += at[1] ? 2 : 1;
-        } else if (*at == '[') {
-            at = skip_set(at);
-        } else {
-            depth += (*at == '(') - (*at == ')');
-            if (depth > FILTER_DEPTH_MAX)
+        if (*at == '(') {
+            if (++depth > FILTER_DEPTH_MAX)
                 return err_set(err, "nested more than %d deep", FILTER_DEPTH_MAX);
-            if (*at == '{')
-                counts = size_times(counts, count_of(at));
-            operators += strchr("*+?{|(^$", *at) != NULL;
+            weights[depth] = part;
             ++at;
+            continue;
         }
+        if (*at == ')' && depth > 0) {
+            part = weights[depth--];
+            ++at;
+        } else {
+            at = take_atom(at, &part);
+        }
+        at = take_operators(at, &part);
+        weights[depth] = sum(weights[depth], part);
     }
-    return size_times(operators, counts) > FILTER_OPERATORS_MAX ||
-                   size_times((int64_t)length, counts) > FILTER_EXPANDED_MAX
+    while (depth > 0) { /* what was not closed, and will be refused for it */
+        weights[depth - 1] = sum(weights[depth - 1], weights[depth]);
+        --depth;
+    }
+    return weights[0].operators > FILTER_OPERATORS_MAX || weights[0].letters > FILTER_EXPANDED_MAX
                ? err_set(err, "too many of * + ? | ^ $ ( ), or counts ({m,n}) that are too large")
                : 0;
 }

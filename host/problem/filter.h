@@ -1,8 +1,9 @@
 /* --filter: which cells run, by a POSIX extended regular expression over "id variant".
  *
  * The expression must come from the command line, never from a file: the library's compiler
- * recurses into it and expands what is counted. Limits keep both small enough for a stack of 128
- * KiB: its length, the depth of its brackets, its operators times its counts ({m,n}). Back
+ * recurses into it and writes out what is repeated (each "+" doubles what it stands behind). Limits
+ * keep both small enough for a stack of 128 KiB: on its length, the depth of its brackets, and the
+ * letters and operators that it becomes. Back
  * references, whose search may take exponential time, are refused. */
 #ifndef ATTNBENCH_PROBLEM_FILTER_H
 #define ATTNBENCH_PROBLEM_FILTER_H
@@ -16,8 +17,8 @@
 enum {
     FILTER_LENGTH_MAX = 16384, /* an id with 1024 lengths fits in, each letter escaped */
     FILTER_DEPTH_MAX = 16,
-    FILTER_OPERATORS_MAX = 256, /* * + ? { | ^ $ and brackets, times the product of all counts */
-    FILTER_EXPANDED_MAX = 65536 /* length times the product of all counts */
+    FILTER_OPERATORS_MAX = 256, /* * + ? { | ^ $ and brackets, once written out */
+    FILTER_EXPANDED_MAX = 32768 /* letters, once written out */
 };
 
 /* Zero-initialised: lets everything through. */
