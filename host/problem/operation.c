@@ -286,6 +286,8 @@ bool operation_value(const struct problem *problem, const char *name, double *va
 {
     static const double gates[] = {[RNN_ELMAN] = 1, [RNN_GRU] = 3, [RNN_LSTM] = 4};
     const double fraction = problem->rope_fraction > 0 ? problem->rope_fraction : 1;
+    if (!strchr("lgr", name[0])) /* plans ask often, mostly for others */
+        return false;
     if (strcmp(name, "layers") == 0)
         *value = stacked(problem);
     else if (strcmp(name, "gates") == 0)

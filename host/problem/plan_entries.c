@@ -61,7 +61,8 @@ int plan_entries_collect(struct plan_entries *entries, const struct plan_request
         for (int w = 0; w < request->suites[s].sweep_count; ++w) {
             const struct suite *suite = &request->suites[s];
             const struct sweep *sweep = &suite->sweeps[w];
-            for (int k = 0; k < sweep_count(sweep); ++k) {
+            const int count = sweep_count(sweep);
+            for (int k = 0; k < count; ++k) {
                 struct problem problem;
                 if (sweep_problem(suite, sweep, k, &problem, arena, err))
                     return -1;
