@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from harness import BAD_INPUT, OK, USAGE, main, make_suite
-from ways import FOLDERS, INPUTS, RUN, Ways
+from ways import FOLDERS, INPUTS, RUN, SLOW_S, Ways
 
 ODD = ["missing", "folder", "socket", "device", "lost link", "loop", "behind a file", "empty", "zeros",
        "long name"]
@@ -44,10 +44,10 @@ class Inputs(Ways):
 
     def refused(self, line, name, statuses=(BAD_INPUT,)):
         began = time.monotonic()
-        result = self.call(*self.put(line, IN=name), timeout=20)
+        result = self.call(*self.put(line, IN=name), timeout=60)
         self.assertIn(result.returncode, statuses, result.stderr)
         self.assertIn(str(name)[-40:], result.stderr)
-        self.assertLess(time.monotonic() - began, 5)
+        self.assertLess(time.monotonic() - began, SLOW_S)
         return result
 
     def test_every_input_of_the_table_is_tried(self):
@@ -75,7 +75,7 @@ class Inputs(Ways):
                 os.mkfifo(self.folder / name)
                 if may_be_pipe:
                     self.feed(self.folder / name, (self.folder / example).read_bytes())
-                    self.call(*self.put(line, IN=name), status=OK, timeout=20)
+                    self.call(*self.put(line, IN=name), status=OK, timeout=60)
                 else:
                     self.refused(line, name)
                 (self.folder / "o.json").unlink(missing_ok=True)
@@ -93,7 +93,7 @@ class Inputs(Ways):
                                      for word in line)
                     result = subprocess.run(["bash", "-c", f"'{self.command()[0]}' {words}"],
                                             cwd=self.folder, env=self.environment(**self.quiet),
-                                            capture_output=True, text=True, timeout=30)
+                                            capture_output=True, text=True, timeout=60)
                     self.assertEqual(result.returncode, OK, result.stderr)
 
     def test_a_pipe_that_nobody_writes(self):
@@ -132,8 +132,8 @@ class Inputs(Ways):
                         else:
                             self.make(kind, str((copy / name).relative_to(self.folder)))
                         began = time.monotonic()
-                        result = self.call(*self.put(line, IN=copy), timeout=20)
-                        self.assertLess(time.monotonic() - began, 5)
+                        result = self.call(*self.put(line, IN=copy), timeout=60)
+                        self.assertLess(time.monotonic() - began, SLOW_S)
                         self.assertIn(result.returncode, (BAD_INPUT, USAGE), result.stderr)
                         self.assertRegex(result.stderr, rf"{name}|no variant")
                         (self.folder / "o.json.journal").unlink(missing_ok=True)
@@ -159,9 +159,9 @@ class Inputs(Ways):
                     else:
                         self.make(kind, str(path.relative_to(self.folder)))
                     began = time.monotonic()
-                    result = self.call(*line, timeout=30)
+                    result = self.call(*line, timeout=60)
                     self.assertEqual(result.returncode, OK, result.stderr)
-                    self.assertLess(time.monotonic() - began, 5)
+                    self.assertLess(time.monotonic() - began, SLOW_S)
                     if kind in ("pipe", "folder", "socket"):
                         self.assertIn(path.name, result.stderr)
             if path.is_dir():
@@ -177,7 +177,7 @@ class Inputs(Ways):
                     os.mkfifo(self.folder / name)
                 else:
                     name = self.make(kind, name)
-                self.call(*RUN, "--out", "o.json", status=OK, timeout=20,
+                self.call(*RUN, "--out", "o.json", status=OK, timeout=60,
                           ATTNBENCH_CACHE_DIR=str(self.folder / name))
 
     def test_deep_brackets(self):

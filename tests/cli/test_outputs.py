@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from harness import BAD_INPUT, INCOMPLETE, IO, OK, USAGE, main
-from ways import OUT, OUTPUTS, Ways
+from ways import OUT, OUTPUTS, SLOW_S, Ways
 
 LINES = [(key, line, only_file) for key, lines in OUTPUTS.items() for line, only_file in lines]
 
@@ -39,7 +39,7 @@ class Outputs(Ways):
         before, began = self.names(), time.monotonic()
         result = self.call(*self.put(line, OUT=name))
         self.assertIn(result.returncode, statuses, result.stderr)
-        self.assertLess(time.monotonic() - began, 5)
+        self.assertLess(time.monotonic() - began, SLOW_S)
         self.assertIn(os.path.basename(str(name).rstrip("/")) or "''", result.stderr)
         self.assertEqual(self.names() - before, set(left))
         return result
@@ -115,7 +115,7 @@ class Outputs(Ways):
                     LINES, pool.map(one, range(len(LINES)))):
                 with self.subTest(" ".join(line)):
                     self.assertTrue(stat.S_ISFIFO(mode))
-                    self.assertLess(seconds, 12)  # 3 s, and seven others beside it
+                    self.assertLess(seconds, 4 * SLOW_S)  # 3 s, and seven others beside it
                     if line[0] == "verify":  # the row says it: what was checked stays checked
                         self.assertIn(result.returncode, (IO, INCOMPLETE), result.stderr)
                     else:

@@ -16,12 +16,11 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 from harness import IO, OK, USAGE, main, make_suite  # noqa: E402
-from ways import LINES, MORE_LINES, RUN, Ways  # noqa: E402
+from ways import LINES, MORE_LINES, RUN, SLOW_S, Ways  # noqa: E402
 
 HELP = [[name, "--help"] for name in LINES]
 ALL = list(LINES.values()) + MORE_LINES + HELP
 KIB, MIB = 1 << 10, 1 << 20
-SLOW_S = 5
 
 
 class Process(Ways):
