@@ -64,7 +64,7 @@ static bool ends_with(const struct text *text, const char *end)
  * "://", "mailto:", "www.", a mail address, "@name", "#1", "GH-1". */
 static bool makes_link(const struct text *before, const char *at)
 {
-    const char last = before->length ? before->data[before->length - 1] : ' ';
+    const bool in_word = before->length && is_word(before->data[before->length - 1]);
     const bool digit_next = isdigit((unsigned char)at[1]) != 0;
     const char *name = at + 1;
     switch (*at) {
@@ -75,8 +75,7 @@ static bool makes_link(const struct text *before, const char *at)
         return ends_with(before, "www");
     case '@': /* of a device on a node (gpu-0@node07) nothing is made */
         name += strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
-        return is_word(at[1]) &&
-               (!is_word(last) || (*name == '.' && is_word(name[1])) || *name == '/');
+        return is_word(at[1]) && (!in_word || (*name == '.' && is_word(name[1])) || *name == '/');
     case '#':
         return digit_next;
     case '-':

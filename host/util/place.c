@@ -82,17 +82,15 @@ static int refuse_stream(const char *name, const char *why, struct err *err)
 
 int place_find(struct place *place, const char *name, enum place_needs needs, struct err *err)
 {
-    struct stat status;
+    struct stat status = {.st_mode = 0};
+    const bool dash = strcmp(name, "-") == 0;
     *place = (struct place){.kind = PLACE_REGULAR};
     if (!*name)
         return err_set(err, "expected the name of a file, found ''"), PLACE_REFUSED;
-    if (strcmp(name, "-") == 0)
-        place->kind = PLACE_STDOUT;
-    else if (stat(name, &status)) {
-        if (errno != ENOENT)
-            return cannot_write(name, strerror(errno), err);
-        return follow(name, place->path, err);
-    } else if (is_standard_output(&status)) {
+    if (!dash && stat(name, &status))
+        return errno == ENOENT ? follow(name, place->path, err)
+                               : cannot_write(name, strerror(errno), err);
+    if (dash || is_standard_output(&status)) {
         place->kind = PLACE_STDOUT;
     } else if (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)) {
         place->kind = PLACE_STREAM;
