@@ -1,5 +1,8 @@
 /* attnbench: dispatches to the commands in host/commands/. */
 #include "commands/options.h"
+#include "util/json.h"
+#include "util/limits.h"
+#include "util/standard.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -33,12 +36,12 @@ static int show(void (*help)(const struct command *, struct text *), const struc
         help(command, &text);
     else
         program_help(&text);
-    fputs(text_get(&text), stdout);
+    standard_write(text_get(&text), text.length);
     text_free(&text);
     return EXIT_OK;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv, struct arena *arena)
 {
     struct options options;
     struct err err;
@@ -53,10 +56,32 @@ int main(int argc, char **argv)
     const struct command *command = command_find(asks_version ? "version" : argv[1]);
     if (!command)
         return unknown_command(argv[1]);
-    if (options_parse(&options, command, argc - 1, (const char *const *)argv + 1, &err))
+    if (options_parse(&options, command, argc - 1, (const char *const *)argv + 1, arena, &err))
         return usage_error(err.message);
     if (options.help)
         return show(options_help, command);
     options_default(&options, command);
     return command->run(&options);
+}
+
+/* Output that was lost is a failure of its own, unless the command has failed before it had any. */
+static int end(int status)
+{
+    struct err err;
+    const bool told =
+        status != EXIT_OK && status != EXIT_WRONG && status != EXIT_INCOMPLETE && status != EXIT_IO;
+    if (!standard_lost(&err) || told)
+        return status;
+    return usage_error(err.message), EXIT_IO;
+}
+
+int main(int argc, char **argv)
+{
+    struct arena arena = {0};
+    standard_open();
+    json_begin();
+    limits_threads();
+    const int status = end(run(argc, argv, &arena));
+    arena_free(&arena);
+    return status;
 }

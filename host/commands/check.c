@@ -3,6 +3,7 @@
 #include "report/junit.h"
 #include "store/journal.h"
 #include "util/file.h"
+#include "util/standard.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -56,7 +57,7 @@ static int read_journal(struct finding *finding, struct results *results, struct
     bool torn = false;
     size_t valid_bytes = 0;
     *results = (struct results){0};
-    int result = file_read(finding->path, JOURNAL_BYTES_MAX, &text, err);
+    int result = file_read_named(finding->path, JOURNAL_BYTES_MAX, &text, err);
     if (result == 0)
         result = journal_read(results, finding->path, text_get(&text), text.length, &torn,
                               &valid_bytes, err);
@@ -89,10 +90,10 @@ static int check_file(const char *path, bool quiet, struct text *suites)
     if (suites)
         junit_check(path, status == EXIT_OK ? &results : NULL, &list, suites);
     else if (!quiet && !broken && results.run.finished_utc)
-        printf("%s: valid, %d rows\n", finding.shown, results.row_count);
+        standard_print("%s: valid, %d rows\n", finding.shown, results.row_count);
     else if (!quiet && !broken)
-        printf("%s: valid, but unfinished: %d rows of %lld\n", finding.shown, results.row_count,
-               (long long)results.run.planned_cells);
+        standard_print("%s: valid, but unfinished: %d rows of %lld\n", finding.shown,
+                       results.row_count, (long long)results.run.planned_cells);
     if (status == EXIT_OK) {
         if (broken)
             fprintf(stderr, "%s: %d rule%s broken\n", finding.shown, broken,
@@ -116,6 +117,9 @@ int command_check(const struct options *options)
         err_set(&err, "--out needs --format junit");
     if (*err.message)
         return fail(EXIT_USAGE, &err);
+    status = check_output(options, options->out, PLACE_ANY, "--out");
+    if (status != EXIT_OK)
+        return status;
     for (int i = 0; i < options->arg_count; ++i) {
         const int one = check_file(options->args[i], options->quiet, junit ? &suites : NULL);
         status = one != EXIT_OK ? one : status;

@@ -5,7 +5,9 @@
 #include "util/cache.h"
 #include "util/clock.h"
 #include "util/file.h"
+#include "util/limits.h"
 #include "util/lock.h"
+#include "util/standard.h"
 #include "worker/drivers.h"
 
 #include <stdio.h>
@@ -58,7 +60,7 @@ int setup_suites(struct setup *setup, const struct options *options)
     for (int i = 0; i < options->arg_count; ++i) {
         const char *path = suite_path(&setup->arena, options->args[i], &err);
         struct text text = {0};
-        if (!path || file_read(path, SUITE_BYTES_MAX, &text, &err)) {
+        if (!path || file_read_named(path, SUITE_BYTES_MAX, &text, &err)) {
             text_free(&text);
             return fail(EXIT_BAD_INPUT, &err);
         }
@@ -134,14 +136,18 @@ static const char *lookup(const char *name)
 
 int setup_devices(struct setup *setup, const struct options *options)
 {
+    enum { DESCRIPTORS = 12, DRIVER_DESCRIPTORS = 24 }; /* pipes, files; and what drivers open */
     struct err err;
     const char *wanted = options->device ? options->device : getenv("ATTNBENCH_DEVICE");
     if (wanted && !*wanted)
         wanted = NULL;
+    const bool scripted = wanted && text_starts(wanted, "null");
+    if (limits_descriptors(scripted ? DESCRIPTORS : DRIVER_DESCRIPTORS, &err))
+        return fail(EXIT_IO, &err);
     if (options->no_program_cache)
         setenv("ATTNBENCH_PROGRAM_CACHE", "off", 1); /* the workers inherit it */
     setup->supervisor.program = program_path(&setup->arena);
-    setup->supervisor.backend = wanted && text_starts(wanted, "null") ? "null" : "opencl";
+    setup->supervisor.backend = scripted ? "null" : "opencl";
     setup->supervisor.kernels_dir = options->kernels;
     const double deadline_s = setup->suite_count ? setup->suites[0].deadlines.enumerate_s : 30;
     if (drivers_enumerate(&setup->supervisor, deadline_s, &setup->arena, &setup->found,
@@ -236,7 +242,7 @@ static int given_tunings(struct setup *setup, const char *path)
 {
     struct err err;
     struct text text = {0};
-    int result = file_read(path, TUNING_BYTES_MAX, &text, &err);
+    int result = file_read_named(path, TUNING_BYTES_MAX, &text, &err);
     const struct tuning_document document = {.file_name = path,
                                              .text = text_get(&text),
                                              .length = text.length,
@@ -303,6 +309,7 @@ int setup_plan(struct setup *setup, const struct options *options)
                                          .device_count = setup->device_count,
                                          .only_variants = options->variants,
                                          .filter = options->filter,
+                                         .selection = setup->selection,
                                          .tunings = &setup->tunings,
                                          .host_bytes = setup->host_bytes ? setup->host_bytes
                                                        : pages > 0 && page > 0
@@ -362,7 +369,7 @@ int read_results(const char *path, struct results *results, struct err *err)
 {
     struct text text = {0};
     *results = (struct results){0};
-    int result = file_read(path, RESULTS_BYTES_MAX, &text, err);
+    int result = file_read_named(path, RESULTS_BYTES_MAX, &text, err);
     if (result == 0)
         result = results_load(results, path, text_get(&text), text.length, err);
     text_free(&text);
@@ -378,11 +385,8 @@ int load_results(const char *path, struct results *results)
 int write_output(const char *path, const char *text, size_t length)
 {
     struct err err;
-    if (!path) {
-        if (fwrite(text, 1, length, stdout) == length && fflush(stdout) == 0 && !ferror(stdout))
-            return EXIT_OK;
-        err_set(&err, "cannot write to standard output");
-        return fail(EXIT_IO, &err);
-    }
-    return file_replace(path, text, length, &err) ? fail(EXIT_IO, &err) : EXIT_OK;
+    if (path)
+        return file_write(path, text, length, &err) ? fail(EXIT_IO, &err) : EXIT_OK;
+    standard_write(text, length);
+    return standard_lost(&err) ? EXIT_IO : EXIT_OK; /* main says so */
 }

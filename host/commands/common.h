@@ -8,6 +8,7 @@
 #include "store/kernels.h"
 #include "store/results.h"
 #include "store/test_case.h"
+#include "util/place.h"
 #include "worker/supervisor.h"
 
 /* Which part of the plan; see shard.h. */
@@ -28,7 +29,8 @@ struct setup {
     bool all_devices;
     struct tunings tunings;
     struct plan plan;
-    int64_t host_bytes; /* memory that the plan counts with; 0: this machine's */
+    const char *selection; /* of an earlier run's filter, used instead of the expression; or NULL */
+    int64_t host_bytes;    /* memory that the plan counts with; 0: this machine's */
     struct shard shard;
     struct shards shards;         /* of the plan, when there is a shard */
     double waited_s;              /* for devices in use */
@@ -82,7 +84,13 @@ int fail(int status, const struct err *err);
 int read_results(const char *path, struct results *results, struct err *err);
 int load_results(const char *path, struct results *results);
 
-/* Writes to stdout, or atomically to a file. */
+/* outputs.c. Before anything runs: can the file that `option` names be written, and is it none of
+ * the command's inputs: its arguments, what is read in folders among them, --tuning, --kernels?
+ * NULL: there is nothing to check. */
+int check_output(const struct options *options, const char *name, enum place_needs needs,
+                 const char *option);
+
+/* Writes to stdout (NULL, "-"), into a pipe or device, or atomically to a file. */
 int write_output(const char *path, const char *text, size_t length);
 
 #endif

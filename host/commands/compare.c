@@ -226,6 +226,8 @@ int command_compare(const struct options *options)
     struct side sides[2] = {{0}};
     int loaded = 0, status = check_arguments(options);
     const int count = list_files(options, files, FILES, &arena);
+    if (status == EXIT_OK)
+        status = check_output(options, options->out, PLACE_ANY, "--out");
     if (status == EXIT_OK && options->variants)
         status = split_variants(options->variants, sides, &arena);
     while (status == EXIT_OK && loaded < count) {

@@ -2,6 +2,7 @@
 #include "commands/common.h"
 #include "problem/quirk.h"
 #include "util/json.h"
+#include "util/standard.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +53,7 @@ int command_devices(const struct options *options)
     struct text out = {0};
     int status = setup_devices(&setup, options);
     if (status == EXIT_NO_DEVICE && options->json && !setup.found_count)
-        printf("{\"devices\": []}\n");
+        standard_print("{\"devices\": []}\n");
     if (status == EXIT_OK && options->peaks)
         setup_peaks(&setup, options->device ? setup.devices : setup.found,
                     options->device ? setup.device_count : setup.found_count, options->peaks, false,

@@ -228,6 +228,14 @@ static const char *name_of(const char *folder, struct arena *arena)
     return name;
 }
 
+/* Then the page is all that is written. */
+static bool page_is_output(const struct options *options)
+{
+    struct place place;
+    return options->out && place_find(&place, options->out, PLACE_ANY, NULL) == 0 &&
+           place.kind == PLACE_STDOUT;
+}
+
 static int show(const struct work *work, const struct options *options)
 {
     struct text out = {0};
@@ -237,7 +245,7 @@ static int show(const struct work *work, const struct options *options)
         status = write_output(options->out, text_get(&out), out.length);
         text_free(&out);
     }
-    if (status == EXIT_OK) {
+    if (status == EXIT_OK && !page_is_output(options)) {
         if (options->json)
             report_inspect_json(&work->inspection, &out);
         else
@@ -266,7 +274,9 @@ int command_inspect(const struct options *options)
     struct work work = {0};
     struct err err;
     const char *folder = case_path(&work.arena, options->args[0]);
-    int status = EXIT_OK;
+    int status = check_output(options, options->out, PLACE_ANY, "--out");
+    if (status != EXIT_OK)
+        return arena_free(&work.arena), status;
     if (test_case_load(&work.test_case, folder, &err) || need_attention(&work.test_case, &err) ||
         tokens_load(&work.inspection.queries, &work.inspection.keys, folder,
                     &work.test_case.problem, &work.arena, &err))

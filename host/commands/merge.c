@@ -7,6 +7,8 @@
 
 #include "commands/common.h"
 #include "commands/shard.h"
+#include "util/limits.h"
+#include "util/standard.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -61,22 +63,66 @@ static int by_text(const void *left, const void *right)
     return strcmp(*(const char *const *)left, *(const char *const *)right);
 }
 
-static int add_all(struct merge *merge, const struct options *options, struct arena *arena)
+static int find_paths(struct paths *paths, const struct options *options)
 {
-    struct paths paths = {.arena = arena};
     struct err err;
-    bool foreign = false;
     for (int i = 0; i < options->arg_count; ++i)
-        add_paths(&paths, options->args[i]);
-    if (!paths.count) {
+        add_paths(paths, options->args[i]);
+    if (!paths->count) {
         err_set(&err, "no .json and no .journal in '%s'", options->args[0]);
         return fail(EXIT_BAD_INPUT, &err);
     }
-    qsort(paths.items, (size_t)paths.count, sizeof *paths.items, by_text);
-    for (int i = 0; i < paths.count; ++i)
-        if (merge_add(merge, paths.items[i], &foreign, &err))
+    qsort(paths->items, (size_t)paths->count, sizeof *paths->items, by_text);
+    return EXIT_OK;
+}
+
+static int add_all(struct merge *merge, const struct paths *paths)
+{
+    struct err err;
+    bool foreign = false;
+    for (int i = 0; i < paths->count; ++i)
+        if (merge_add(merge, paths->items[i], &foreign, &err))
             return fail(foreign ? EXIT_USAGE : EXIT_BAD_INPUT, &err);
     return EXIT_OK;
+}
+
+/* What `attnbench check` refuses is told of, and taken out of the paths. */
+static void leave_out(const struct merge *merge, struct paths *paths)
+{
+    paths->count = 0;
+    for (int i = 0; i < merge->input_count; ++i) {
+        const struct merge_input *input = &merge->inputs[i];
+        struct err err;
+        if (!input->broken) {
+            add_path(paths, arena_copy(paths->arena, input->path));
+            continue;
+        }
+        err_set(&err,
+                "'%.400s' is left out: it breaks %d rule%s of attnbench check, the first: %.600s; "
+                "run that part again, or put the file that was written by run in its place",
+                input->path, input->broken, input->broken == 1 ? "" : "s", input->why);
+        (void)fail(EXIT_INCOMPLETE, &err);
+    }
+}
+
+/* Merges the parts, or those of them that can be believed. */
+static int merge_all(struct merge *merge, struct paths *paths, const char *out, bool *left_out)
+{
+    struct err err;
+    bool bad_input = false;
+    int status = add_all(merge, paths);
+    const int result =
+        status == EXIT_OK ? merge_write(merge, out, report, NULL, &bad_input, &err) : 0;
+    if (result == MERGE_BROKEN) {
+        *left_out = true;
+        leave_out(merge, paths);
+        merge_free(merge);
+        if (paths->count)
+            return merge_all(merge, paths, out, left_out);
+        err_set(&err, "no part is left; '%.400s' is not written", out);
+        return fail(EXIT_INCOMPLETE, &err);
+    }
+    return result == 0 ? status : fail(bad_input ? EXIT_BAD_INPUT : EXIT_IO, &err);
 }
 
 /* ---- what is missing ------------------------------------------------------------------------- */
@@ -129,8 +175,11 @@ static bool rebuild(struct setup *setup, const struct results *results)
     struct options options;
     struct err err;
     const struct text_list *argv = &results->run.argv;
-    if (options_parse(&options, command_find("run"), argv->count, argv->values, &err))
-        return false;
+    if (options_parse(&options, command_find("run"), argv->count, argv->values, &setup->arena,
+                      &err) ||
+        (options.filter && !results->run.selection))
+        return false; /* an expression in a file is never compiled */
+    setup->selection = options.filter ? results->run.selection : NULL;
     setup->host_bytes = results->run.host_memory_bytes;
     return setup_suites(setup, &options) == EXIT_OK && setup_kernels(setup, &options) == EXIT_OK &&
            rebuild_devices(setup, results) == EXIT_OK && setup_plan(setup, &options) == EXIT_OK &&
@@ -149,8 +198,9 @@ static void find_whole(const struct merge *merge, int64_t count, bool *whole)
     }
 }
 
-/* By the plan: lists the missing cells on stdout, and whole[s] of the shards that lack none. */
-static void list_missing(const struct merge *merge, struct setup *setup, int64_t count, bool *whole)
+/* By the plan: lists the missing cells, and whole[s] of the shards that lack none. */
+static void list_missing(const struct merge *merge, struct setup *setup, int64_t count, bool *whole,
+                         struct text *out)
 {
     if (count)
         setup_shares(setup, count);
@@ -160,14 +210,14 @@ static void list_missing(const struct merge *merge, struct setup *setup, int64_t
         const struct cell *cell = &setup->plan.cells[c];
         if (merge_has(merge, cell->id, cell->variant->name, cell->device + 1))
             continue;
-        printf("missing %s@%s", cell->id, cell->variant->name);
+        text_print(out, "missing %s@%s", cell->id, cell->variant->name);
         if (setup->device_count > 1)
-            printf("@%s", setup->devices[cell->device].id);
+            text_print(out, "@%s", setup->devices[cell->device].id);
         if (count) {
-            printf(" shard %d/%lld", setup->shards.of_cell[c] + 1, (long long)count);
+            text_print(out, " shard %d/%lld", setup->shards.of_cell[c] + 1, (long long)count);
             whole[setup->shards.of_cell[c]] = false;
         }
-        printf("\n");
+        text_add(out, "\n");
     }
 }
 
@@ -222,19 +272,31 @@ static void print_commands(const struct merge *merge, int64_t count, const bool 
     fprintf(stderr, "and merge again, with the new files\n");
 }
 
-static void tell_missing(const struct merge *merge)
+/* Words go to stdout, unless that is where the file goes. */
+static void tell(const struct options *options, const struct text *words)
+{
+    struct place place;
+    if (place_find(&place, options->out, PLACE_ANY, NULL) == 0 && place.kind == PLACE_STDOUT)
+        fputs(text_get(words), stderr);
+    else
+        standard_write(text_get(words), words->length);
+}
+
+static void tell_missing(const struct merge *merge, const struct options *options)
 {
     struct setup setup = {0};
     const int64_t count = shard_count(merge);
     bool *whole = arena_array(&setup.arena, (size_t)count, sizeof *whole);
     if (rebuild(&setup, &merge->results)) {
-        list_missing(merge, &setup, count, whole);
+        struct text list = {0};
+        list_missing(merge, &setup, count, whole, &list);
+        tell(options, &list);
+        text_free(&list);
     } else {
         fprintf(stderr, "attnbench: the missing cells cannot be named: this command line does not "
                         "give the same plan here (its suites, kernels, tunings or memory)\n");
         find_whole(merge, count, whole);
     }
-    fflush(stdout);
     print_commands(merge, count, whole);
     setup_free(&setup);
 }
@@ -263,15 +325,18 @@ static int finish(const struct merge *merge, const struct options *options)
     const struct run_header *run = &merge->results.run;
     const bool whole = (int64_t)merge->covered_count == run->planned_cells;
     if (!whole)
-        tell_missing(merge);
+        tell_missing(merge, options);
     if (!options->quiet) {
-        printf("%zu of %lld cells, %zu rows of %d runs on %d devices", merge->covered_count,
-               (long long)run->planned_cells, merge->record_count, run->part_count,
-               merge->results.device_count);
+        struct text words = {0};
+        text_print(&words, "%zu of %lld cells, %zu rows of %d runs on %d devices",
+                   merge->covered_count, (long long)run->planned_cells, merge->record_count,
+                   run->part_count, merge->results.device_count);
         if (merge->repeats)
-            printf("; %lld measured again, %lld of these disagree", (long long)merge->repeats,
-                   (long long)merge->disagreements);
-        printf("\nresults: %s\n", options->out);
+            text_print(&words, "; %lld measured again, %lld of these disagree",
+                       (long long)merge->repeats, (long long)merge->disagreements);
+        text_print(&words, "\nresults: %s\n", options->out);
+        tell(options, &words);
+        text_free(&words);
     }
     return exit_status(merge);
 }
@@ -280,17 +345,25 @@ int command_merge(const struct options *options)
 {
     struct merge merge = {0};
     struct arena arena = {0};
+    struct paths paths = {.arena = &arena};
     struct err err;
-    bool bad_input = false;
+    bool left_out = false;
     if (!options->out) {
         err_set(&err, "'merge' needs --out FILE; see attnbench merge --help");
         return fail(EXIT_USAGE, &err);
     }
-    int status = add_all(&merge, options, &arena);
-    if (status == EXIT_OK && merge_write(&merge, options->out, report, NULL, &bad_input, &err))
-        status = fail(bad_input ? EXIT_BAD_INPUT : EXIT_IO, &err);
+    enum { DESCRIPTORS = 8 };
+    int status = limits_descriptors(DESCRIPTORS, &err)
+                     ? fail(EXIT_IO, &err)
+                     : check_output(options, options->out, PLACE_ANY, "--out");
+    if (status == EXIT_OK)
+        status = find_paths(&paths, options);
+    if (status == EXIT_OK)
+        status = merge_all(&merge, &paths, options->out, &left_out);
     if (status == EXIT_OK)
         status = finish(&merge, options);
+    if (status == EXIT_OK && left_out)
+        status = EXIT_INCOMPLETE;
     merge_free(&merge);
     arena_free(&arena);
     return status;

@@ -106,8 +106,9 @@ static const struct option {
     {"seed", "S", WHOLE, AT(seed), "run tune",
      "seed of the inputs (and of tune's search), 0 to 2^53; default 1"},
     {"out", "FILE", STRING, AT(out), "run tune report merge",
-     "where to write; run's default is DEVICE--SUITE--TIME.json, and in its FILE {shard} becomes "
-     "3-of-16; tune's default is a file that run reads"},
+     "where to write, - is standard output for report and merge; run's default is "
+     "DEVICE--SUITE--TIME.json, and in its FILE {shard} becomes 3-of-16; tune's default is a file "
+     "that run reads"},
     {"out", "FILE", STRING, AT(out), "compare check", "where to write; default: standard output"},
     {"out", "FILE", STRING, AT(out), "verify",
      "write the JSON of --json to FILE; -: standard output"},
@@ -320,7 +321,7 @@ static int parse_option(struct options *options, const struct command *command, 
 }
 
 int options_parse(struct options *options, const struct command *command, int argc,
-                  const char *const *argv, struct err *err)
+                  const char *const *argv, struct arena *arena, struct err *err)
 {
     bool only_args = false;
     *options = (struct options){.seed = 1,
@@ -329,6 +330,7 @@ int options_parse(struct options *options, const struct command *command, int ar
                                 .threshold = 0.03,
                                 .wait_s = INFINITY,
                                 .require = 1};
+    options->args = arena_array(arena, (size_t)argc + 1, sizeof *options->args);
     for (int i = 1; i < argc; ++i) {
         const char *arg = argv[i];
         bool used_next = false;

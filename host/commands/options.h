@@ -37,7 +37,7 @@ struct options {
     int64_t require;                              /* cells */
     bool json, quiet, help, no_lock, no_program_cache, no_tuning, retune, no_quirks, go_on, fom,
         force, quick;
-    const char *args[ARGS_LIMIT]; /* the command's own arguments: suites or files */
+    const char **args; /* the command's own arguments: suites or files */
     int arg_count;
 };
 
@@ -51,9 +51,10 @@ struct command {
 extern const struct command commands[]; /* ends with a NULL name */
 const struct command *command_find(const char *name);
 
-/* argv[0] is the command's name. -1 with a message and a suggestion. */
+/* argv[0] is the command's name; what it points to must outlive the options, and so must the arena.
+ * -1 with a message and a suggestion. */
 int options_parse(struct options *options, const struct command *command, int argc,
-                  const char *const *argv, struct err *err);
+                  const char *const *argv, struct arena *arena, struct err *err);
 
 /* What the environment says where the command line does not: ATTNBENCH_KERNELS. A recorded command
  * line that is read again has said all that it had to. */

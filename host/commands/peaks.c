@@ -49,7 +49,9 @@ static bool load(const char *path, struct peaks *peaks, struct arena *arena)
     struct text text = {0};
     struct peaks found;
     struct err err;
-    if (file_read(path, CACHE_BYTES_MAX, &text, NULL)) {
+    if (file_read(path, CACHE_BYTES_MAX, &text, &err)) {
+        if (access(path, F_OK) == 0) /* there, but not to be read; that it is missing is no news */
+            fail(EXIT_OK, &err);
         text_free(&text);
         return false;
     }

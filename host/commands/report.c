@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* One of: of a single file, of several together, into a file that grows. */
 static const struct format {
@@ -52,7 +53,10 @@ static int append(const struct format *format, const struct results *results,
 {
     struct err err;
     int added = 0;
+    const bool is_new = access(options->out, F_OK) != 0;
     const int status = format->append(results, options->arg_count, options->out, &added, &err);
+    if (status && is_new)
+        unlink(options->out); /* nothing is in it */
     if (status)
         return fail(status == REPORT_REFUSED ? EXIT_BAD_INPUT : EXIT_IO, &err);
     err_set(&err, "%s: %d run%s added, %d there already", options->out, added,
@@ -103,7 +107,8 @@ int command_report(const struct options *options)
         return fail(EXIT_USAGE, &err);
     struct arena arena = {0};
     struct results *results = arena_array(&arena, (size_t)options->arg_count, sizeof *results);
-    int status = EXIT_OK;
+    int status =
+        check_output(options, options->out, format->append ? PLACE_FILE : PLACE_ANY, "--out");
     for (int i = 0; i < options->arg_count && status == EXIT_OK; ++i)
         status = results_read(&results[i], options->args[i]) == 0
                      ? EXIT_OK

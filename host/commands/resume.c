@@ -16,13 +16,42 @@ const char *resume_out(struct arena *arena, const char *path)
                : path;
 }
 
-int resume_argv(const struct results *old, const struct options *given, struct options *options,
-                struct err *err)
+static bool same(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* A pattern from a file is never compiled: what it let through stands beside it. Only journals of
+ * earlier versions need it on the command line again. */
+static int check_filter(const char *journal, const char *recorded, const char *given, bool known)
+{
+    struct text word = {0};
+    struct err err;
+    if (same(recorded, given) || (known && !given))
+        return EXIT_OK;
+    add_shell_word(&word, recorded ? recorded : "");
+    if (recorded)
+        err_set(&err, "--resume: %.800s was begun with another filter; give that, --filter %.800s",
+                journal, text_get(&word));
+    else
+        err_set(&err, "--resume: %.800s was begun without --filter; leave it out", journal);
+    text_free(&word);
+    return fail(EXIT_USAGE, &err);
+}
+
+int resume_argv(struct run_state *state, const struct results *old, const struct options *given,
+                struct options *options)
 {
     struct options recorded;
+    struct err err;
     if (options_parse(&recorded, command_find("run"), old->run.argv.count, old->run.argv.values,
-                      err))
-        return err_prefix(err, "the journal's command line");
+                      &state->setup.arena, &err)) {
+        err_prefix(&err, "the journal's command line");
+        return fail(EXIT_BAD_INPUT, &err);
+    }
+    const int status = check_filter(state->journal_path, recorded.filter, given->filter,
+                                    old->run.selection != NULL);
+    state->setup.selection = recorded.filter && !given->filter ? old->run.selection : NULL;
     recorded.resume = given->resume;
     recorded.quiet = given->quiet;
     recorded.progress = given->progress;
@@ -33,7 +62,7 @@ int resume_argv(const struct results *old, const struct options *given, struct o
     recorded.wait_s = given->wait_s;
     recorded.fom = given->fom;
     *options = recorded;
-    return 0;
+    return status;
 }
 
 int resume_read(struct run_state *state, struct results *old, size_t *valid_bytes)

@@ -101,6 +101,21 @@ static void begin_rows(struct run_state *state)
     results->device_count = state->setup.device_count;
 }
 
+/* On what does not work out the journal goes again: a journal says that there is something to go on
+ * with. */
+static int begin_results(struct run_state *state, bool is_new)
+{
+    struct err err;
+    file_remove_temporaries(state->out); /* the journal is ours, so nobody else writes it */
+    if (write_results(state, &err) == 0)
+        return EXIT_OK;
+    if (is_new) {
+        journal_close(&state->journal);
+        unlink(state->journal_path);
+    }
+    return fail(EXIT_IO, &err);
+}
+
 static int open_journal(struct run_state *state, const struct options *options, struct results *old,
                         size_t valid_bytes)
 {
@@ -119,8 +134,7 @@ static int open_journal(struct run_state *state, const struct options *options, 
     } else if (journal_create(&state->journal, state->journal_path, results, &err)) {
         return fail(EXIT_IO, &err);
     }
-    file_remove_temporaries(state->out); /* the journal is ours, so nobody else writes it */
-    return write_results(state, &err) ? fail(EXIT_IO, &err) : EXIT_OK;
+    return begin_results(state, !options->resume);
 }
 
 static int parse_modes(const struct options *options, struct setup *setup, enum check_mode *mode)
@@ -347,8 +361,8 @@ int command_run(const struct options *given)
         state.out = resume_out(&state.setup.arena, options.resume);
         state.journal_path = arena_print(&state.setup.arena, "%s.journal", state.out);
         status = resume_read(&state, &old, &valid_bytes);
-        if (status == EXIT_OK && !options.arg_count && resume_argv(&old, given, &options, &err))
-            status = fail(EXIT_BAD_INPUT, &err);
+        if (status == EXIT_OK && !options.arg_count)
+            status = resume_argv(&state, &old, given, &options);
     }
     if (status == EXIT_OK)
         status = prepare_setup(&state, &options);
@@ -360,6 +374,8 @@ int command_run(const struct options *given)
         if (!state.out)
             state.out = shard_path(&state.setup, options.out ? options.out : default_out(&state));
         state.journal_path = arena_print(&state.setup.arena, "%s.journal", state.out);
+        status =
+            check_output(&options, state.out, PLACE_FILE, options.resume ? "--resume" : "--out");
     }
     if (status == EXIT_OK && options.go_on)
         status = resume_find(&state, &options, &old, &valid_bytes, &finished);

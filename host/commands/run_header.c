@@ -4,7 +4,6 @@
 #include "util/file.h"
 #include "version.h"
 
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,13 +14,10 @@
 static const char *random_id(struct arena *arena)
 {
     unsigned char bytes[16] = {0};
-    const int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || read(fd, bytes, sizeof bytes) != sizeof bytes) {
+    if (getentropy(bytes, sizeof bytes)) {
         const uint64_t fallback[2] = {(uint64_t)time(NULL), (uint64_t)getpid()};
         memcpy(bytes, fallback, sizeof bytes);
     }
-    if (fd >= 0)
-        close(fd);
     struct text hex = {0};
     for (size_t i = 0; i < sizeof bytes; ++i)
         text_print(&hex, "%02x", bytes[i]);
@@ -169,6 +165,8 @@ void run_fill_header(struct run_state *state, const struct options *options)
                             .host_cpus = sysconf(_SC_NPROCESSORS_ONLN),
                             .host_memory_bytes = pages > 0 && page > 0 ? (int64_t)pages * page : 0};
     list_files(run, &state->setup, arena);
+    if (options->filter)
+        run->selection = plan_selection(&state->setup.plan, arena);
     for (int i = 0; i < ACTIVITIES; ++i)
         run->time_s[i] = NAN;
     if (state->setup.shard.count) {

@@ -37,8 +37,8 @@ const char *run_utc_now(struct arena *arena);
 /* What --resume was given, as the results file's path: it may also name the journal. */
 const char *resume_out(struct arena *arena, const char *path);
 /* A run without suites takes its command line from the journal. */
-int resume_argv(const struct results *old, const struct options *given, struct options *options,
-                struct err *err);
+int resume_argv(struct run_state *state, const struct results *old, const struct options *given,
+                struct options *options);
 int resume_read(struct run_state *state, struct results *old, size_t *valid_bytes);
 /* Is it of this plan, this shard of it and these devices? */
 int resume_check(const struct run_state *state, const struct results *old, const char *path);

@@ -371,6 +371,8 @@ int command_tune(const struct options *options)
         status = fail(EXIT_USAGE, &err);
     }
     if (status == EXIT_OK)
+        status = check_output(options, options->out, PLACE_FILE, "--out");
+    if (status == EXIT_OK)
         status = setup_plan(&state.setup, &defaults);
     if (status == EXIT_OK)
         status = tune(&state, options);

@@ -85,7 +85,8 @@ static void add_words(const struct variant *variant, const struct device_info *d
                       struct text *out)
 {
     text_print(out, "\n%s: %s\n", variant->name, variant->idea);
-    struct err reasons[FEATURES];
+    struct arena arena = {0};
+    struct err *reasons = arena_array(&arena, FEATURES, sizeof *reasons);
     bool told[FEATURES];
     for (int f = 0; f < FEATURES; ++f)
         told[f] = fits(variant, device, f, &reasons[f]);
@@ -100,6 +101,7 @@ static void add_words(const struct variant *variant, const struct device_info *d
             }
         text_print(out, ": %s\n", reasons[f].message);
     }
+    arena_free(&arena);
 }
 
 /* Operations beside attention, and what computes them. */

@@ -2,6 +2,7 @@
 #include "commands/common.h"
 #include "commands/suite_path.h"
 #include "util/json.h"
+#include "util/standard.h"
 #include "verify/operation_reference.h"
 
 #include <math.h>
@@ -38,12 +39,16 @@ static void add_line(struct verification *v, const char *variant, const char *st
     if (!v->list) {
         struct text safe = {0};
         text_add_printable(&safe, reason ? reason : "", false);
-        printf("%-12s %-16s %s", status, variant, v->folder);
+        struct text line = {0};
+        text_print(&line, "%-12s %-16s %s", status, variant, v->folder);
         if (against && isfinite(max_abs_err))
-            printf("  max |err| %.3g against %s", max_abs_err, against);
+            text_print(&line, "  max |err| %.3g against %s", max_abs_err, against);
         if (scales)
-            printf(", %.2g of the limit (%s)", row->check.err_over_tolerance, row->check.scale);
-        printf("%s%s\n", reason ? ": " : "", text_get(&safe));
+            text_print(&line, ", %.2g of the limit (%s)", row->check.err_over_tolerance,
+                       row->check.scale);
+        text_print(&line, "%s%s\n", reason ? ": " : "", text_get(&safe));
+        standard_write(text_get(&line), line.length);
+        text_free(&line);
         text_free(&safe);
         return;
     }
@@ -67,11 +72,10 @@ static void add_reference(struct verification *v, const struct test_case *test_c
 {
     const struct problem *p = &test_case->problem;
     const int64_t count = problem_sizes(p).o, row_count = count / problem_columns(p);
-    row_index *rows = malloc((size_t)row_count * sizeof *rows);
-    double *exact = malloc((size_t)count * sizeof *exact);
-    float *output = malloc((size_t)count * sizeof *output);
-    if (!rows || !exact || !output)
-        abort();
+    struct arena arena = {0};
+    row_index *rows = arena_array(&arena, (size_t)row_count, sizeof *rows);
+    double *exact = arena_array(&arena, (size_t)count, sizeof *exact);
+    float *output = arena_array(&arena, (size_t)count, sizeof *output);
     for (int64_t r = 0; r < row_count; ++r)
         rows[r] = r;
     if (p->op == OP_ATTENTION)
@@ -94,9 +98,7 @@ static void add_reference(struct verification *v, const struct test_case *test_c
     v->wrong += !close.close;
     add_line(v, "reference", close.close ? "ok" : "wrong", close.max_abs_err, "expect.npy", NULL,
              close.close ? NULL : reason.message);
-    free(rows);
-    free(exact);
-    free(output);
+    arena_free(&arena);
 }
 
 static int on_row(void *context, const struct cell *cell, const struct row *row, struct err *err)
@@ -147,13 +149,26 @@ static int run_case(struct setup *setup, const struct options *options, const ch
     return status;
 }
 
+static int check_weights(const struct options *options)
+{
+    struct place place;
+    struct err err;
+    if (!options->weights || place_find(&place, options->weights, PLACE_ANY, NULL) ||
+        place.kind != PLACE_STDOUT)
+        return check_output(options, options->weights, PLACE_ANY, "--weights");
+    err_set(&err, "--weights: standard output is for the verdicts; name a file or a pipe");
+    return fail(EXIT_USAGE, &err);
+}
+
 int command_verify(const struct options *options)
 {
     struct setup setup = {0};
     struct verification v = {0};
     cJSON *root = options->json || options->out ? cJSON_CreateObject() : NULL;
     cJSON *cases = root ? cJSON_AddArrayToObject(root, "cases") : NULL;
-    int status = setup_kernels(&setup, options);
+    int status = check_weights(options);
+    if (status == EXIT_OK)
+        status = setup_kernels(&setup, options);
     if (status == EXIT_OK)
         status = setup_devices(&setup, options);
     if (status == EXIT_OK)

@@ -175,7 +175,7 @@ static int find_all(struct arena *arena, struct found *found, struct failure *fa
 int opencl_enumerate(struct arena *arena, struct device_info **devices, int *count,
                      struct failure *failure)
 {
-    struct found found[DEVICES_MAX];
+    struct found *found = arena_array(arena, DEVICES_MAX, sizeof *found);
     const int n = find_all(arena, found, failure);
     if (n < 0)
         return -1;
@@ -189,7 +189,7 @@ int opencl_enumerate(struct arena *arena, struct device_info **devices, int *cou
 cl_device_id opencl_find_device(const char *id, struct failure *failure)
 {
     struct arena arena = {0};
-    struct found found[DEVICES_MAX] = {0};
+    struct found *found = arena_array(&arena, DEVICES_MAX, sizeof *found);
     const int n = find_all(&arena, found, failure);
     cl_device_id handle = NULL;
     for (int i = 0; i < n && !handle; ++i)

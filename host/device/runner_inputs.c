@@ -270,7 +270,8 @@ const struct attention_inputs *runner_inputs(const struct runner *runner, enum i
 int runner_inputs_intact(struct runner *runner, struct err *what, struct failure *failure)
 {
     struct binding all[BUFFERS_MAX];
-    const struct slot none = {.variant = &(const struct variant){0}};
+    static const struct variant no_variant;
+    const struct slot none = {.variant = &no_variant};
     for (int s = 0; s <= (runner->has_other ? INPUTS_OTHER : INPUTS_MAIN); ++s) {
         struct input_set now = runner->sets[s];
         const enum input_set_index used = runner->set;

@@ -212,6 +212,15 @@ static void add_passes(struct variant *whole, const struct variant *frame,
     }
 }
 
+bool compose_computes(const struct variant *variants, int count, const struct variant *variant,
+                      enum op op)
+{
+    if (variant->is_frame)
+        return false;
+    return variant_computes(variant, op) ||
+           (variant_computes(variant, OP_ATTENTION) && find_frame(variants, count, op));
+}
+
 const struct variant *compose_for(const struct variant *variants, int count,
                                   const struct variant *variant, const struct problem *problem,
                                   const struct device_info *device, struct arena *arena)
@@ -219,7 +228,7 @@ const struct variant *compose_for(const struct variant *variants, int count,
     const enum op op = (enum op)problem->op;
     const struct variant *frame = find_frame(variants, count, op);
     const bool needs_frame = !variant_computes(variant, op);
-    if (variant->is_frame || (needs_frame && (!frame || !variant_computes(variant, OP_ATTENTION))))
+    if (!compose_computes(variants, count, variant, op))
         return NULL;
     if (op == OP_ATTENTION)
         return variant;

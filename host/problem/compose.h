@@ -17,6 +17,10 @@ const struct variant *compose_for(const struct variant *variants, int count,
                                   const struct variant *variant, const struct problem *problem,
                                   const struct device_info *device, struct arena *arena);
 
+/* Would compose_for return something? */
+bool compose_computes(const struct variant *variants, int count, const struct variant *variant,
+                      enum op op);
+
 /* Does it compute the operation by itself? A frame does not. */
 bool variant_computes(const struct variant *variant, enum op op);
 

@@ -1,5 +1,6 @@
 /* Which keys a query sees, and how many: masks, windows, padding, boolean masks, ALiBi. */
 #include "problem/operation.h"
+#include "util/checked.h"
 
 #include <math.h>
 
@@ -61,7 +62,7 @@ struct bias_dims problem_bias_dims(const struct problem *problem)
     for (int d = 0; d < BIAS_DIMS; ++d) {
         dims.full[d] = shape[d] != '1';
         dims.size[d] = dims.full[d] ? sizes[d] : 1;
-        dims.count *= dims.size[d];
+        dims.count = size_times(dims.count, dims.size[d]);
     }
     return dims;
 }

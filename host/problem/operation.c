@@ -1,6 +1,7 @@
 #include "problem/operation.h"
 
 #include "problem/expr.h"
+#include "util/checked.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -78,7 +79,8 @@ static bool look_up(const void *context, const char *name, double *value)
 int64_t operation_tensor_size(const struct problem *problem, int index, int64_t dims[4])
 {
     const struct op_tensor *tensor = &tensors[index];
-    double present = 1, count = 1;
+    double present = 1;
+    int64_t count = 1;
     if (!(tensor->ops & 1U << problem->op) ||
         (tensor->when && expr_eval(tensor->when, look_up, problem, &present, NULL)) || present == 0)
         return 0;
@@ -86,11 +88,12 @@ int64_t operation_tensor_size(const struct problem *problem, int index, int64_t 
         double size = 1;
         if (tensor->dims[d] && expr_eval(tensor->dims[d], look_up, problem, &size, NULL))
             return 0; /* the table's expressions are right */
-        count *= size;
+        const int64_t whole = size < 0x1p62 ? (int64_t)size : SIZE_LIMIT;
+        count = size_times(count, whole);
         if (dims)
-            dims[d] = (int64_t)size;
+            dims[d] = whole;
     }
-    return (int64_t)count;
+    return count;
 }
 
 /* ---- the attention inside -------------------------------------------------------------------- */
@@ -283,6 +286,8 @@ bool operation_value(const struct problem *problem, const char *name, double *va
 {
     static const double gates[] = {[RNN_ELMAN] = 1, [RNN_GRU] = 3, [RNN_LSTM] = 4};
     const double fraction = problem->rope_fraction > 0 ? problem->rope_fraction : 1;
+    if (!strchr("lgr", name[0])) /* plans ask often, mostly for others */
+        return false;
     if (strcmp(name, "layers") == 0)
         *value = stacked(problem);
     else if (strcmp(name, "gates") == 0)

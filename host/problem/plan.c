@@ -1,96 +1,15 @@
 #include "problem/plan.h"
 
 #include "problem/compose.h"
+#include "problem/filter.h"
+#include "problem/plan_entries.h"
 #include "util/sha256.h"
 #include "util/text.h"
 
-#include <regex.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { PLAN_MAX_CELLS = 1000000 };
-
-/* A problem of the suites, with the sweeps that ask for it. */
-struct entry {
-    const char *id;
-    struct problem problem;
-    const struct suite *suite;
-    const char **sweeps;
-    const struct sweep **sources;
-    int sweep_count;
-};
-
-struct entries {
-    struct entry *items;
-    int count, capacity;
-    int *table; /* open addressing: index + 1 into items, 0 free */
-    size_t table_size;
-};
-
-static int *slot(struct entries *entries, const char *id)
-{
-    size_t i = text_hash(id) & (entries->table_size - 1);
-    while (entries->table[i] && strcmp(entries->items[entries->table[i] - 1].id, id) != 0)
-        i = (i + 1) & (entries->table_size - 1);
-    return &entries->table[i];
-}
-
-static void grow(struct entries *entries, struct arena *arena)
-{
-    const int capacity = entries->capacity ? entries->capacity * 2 : 256;
-    entries->items = arena_grow(arena, entries->items, (size_t)entries->count, (size_t)capacity,
-                                sizeof *entries->items);
-    entries->capacity = capacity;
-    entries->table_size = (size_t)capacity * 4;
-    entries->table = arena_array(arena, entries->table_size, sizeof *entries->table);
-    for (int i = 0; i < entries->count; ++i)
-        *slot(entries, entries->items[i].id) = i + 1;
-}
-
-/* sweep: NULL for a problem that was given by itself. */
-static void add_problem(struct entries *entries, const struct suite *suite,
-                        const struct sweep *sweep, const struct problem *problem,
-                        struct arena *arena)
-{
-    if (entries->count == entries->capacity)
-        grow(entries, arena);
-    const char *id = problem_id(problem, arena);
-    int *at = slot(entries, id);
-    if (!*at) {
-        entries->items[entries->count++] =
-            (struct entry){.id = id, .problem = *problem, .suite = suite};
-        *at = entries->count;
-    }
-    struct entry *entry = &entries->items[*at - 1];
-    const size_t n = (size_t)entry->sweep_count;
-    entry->sweeps = arena_grow(arena, entry->sweeps, n, n + 1, sizeof *entry->sweeps);
-    entry->sources = arena_grow(arena, entry->sources, n, n + 1, sizeof *entry->sources);
-    entry->sweeps[n] = arena_print(arena, "%s/%s", suite->name, sweep ? sweep->name : "problem");
-    entry->sources[n] = sweep;
-    ++entry->sweep_count;
-}
-
-static int collect(struct entries *entries, const struct plan_request *request, struct arena *arena,
-                   struct err *err)
-{
-    if (request->problem) {
-        add_problem(entries, &request->suites[0], NULL, request->problem, arena);
-        return 0;
-    }
-    for (int s = 0; s < request->suite_count; ++s)
-        for (int w = 0; w < request->suites[s].sweep_count; ++w) {
-            const struct suite *suite = &request->suites[s];
-            const struct sweep *sweep = &suite->sweeps[w];
-            for (int k = 0; k < sweep_count(sweep); ++k) {
-                struct problem problem;
-                if (sweep_problem(suite, sweep, k, &problem, arena, err))
-                    return -1;
-                add_problem(entries, suite, sweep, &problem, arena);
-            }
-        }
-    return 0;
-}
 
 /* ---- which variants -------------------------------------------------------------------------- */
 
@@ -164,7 +83,7 @@ static bool is_listed(const char *list, const char *name)
 }
 
 /* --variants names exactly what to run; without it each sweep says. */
-static bool is_wanted(const struct plan_request *request, const struct entry *entry,
+static bool is_wanted(const struct plan_request *request, const struct plan_entry *entry,
                       const char *name)
 {
     if (request->only_variants)
@@ -273,8 +192,8 @@ static void decide(struct cell *cell, const struct plan_request *request, struct
 }
 
 static void add_cell(struct plan *plan, const struct plan_request *request,
-                     const struct entry *entry, const struct variant *variant, int device,
-                     int group, const regex_t *filter)
+                     const struct plan_entry *entry, const struct variant *variant, int device,
+                     int group, struct filter *filter)
 {
     struct cell *cell = &plan->cells[plan->count++];
     *cell = (struct cell){.id = entry->id,
@@ -285,30 +204,107 @@ static void add_cell(struct plan *plan, const struct plan_request *request,
                           .sweeps = entry->sweeps,
                           .sweep_count = entry->sweep_count,
                           .suite = entry->suite,
-                          .flops = problem_flops(&entry->problem),
-                          .bytes = problem_bytes(&entry->problem)};
+                          .flops = entry->flops,
+                          .bytes = entry->bytes};
     decide(cell, request, &plan->arena);
-    struct text subject = {0};
-    text_print(&subject, "%s %s", cell->id, variant->name);
-    if (filter && cell->fate == CELL_RUN && regexec(filter, text_get(&subject), 0, NULL, 0)) {
+    if (!filter_passes(filter, plan->count - 1, cell->id, variant->name) &&
+        cell->fate == CELL_RUN) {
         cell->fate = CELL_SKIPPED;
+        cell->filtered = true;
         cell->reason = arena_print(&plan->arena, PLAN_LEFT_OUT " %s", request->filter);
     }
-    text_free(&subject);
+}
+
+/* ---- how many -------------------------------------------------------------------------------- */
+
+static bool has_cell(const struct plan_request *request, const struct plan_entry *entry,
+                     int variant)
+{
+    return is_wanted(request, entry, request->variants[variant].name) &&
+           compose_computes(request->variants, request->variant_count, &request->variants[variant],
+                            (enum op)entry->problem.op);
+}
+
+/* The cells whose names have most in common with the filter, as "id variant" in quotes. */
+static void add_nearest(const struct plan_request *request, const struct plan_entries *entries,
+                        struct text *out)
+{
+    enum { NEAREST = 3, LOOKED_AT = 20000 };
+    int best[NEAREST] = {0}, looked = 0;
+    struct text names[NEAREST] = {{0}};
+    for (int e = 0; e < entries->count; ++e)
+        for (int v = 0; v < request->variant_count && looked < LOOKED_AT; ++v) {
+            struct text name = {0};
+            if (!has_cell(request, &entries->items[e], v))
+                continue;
+            ++looked;
+            text_print(&name, "%s %s", entries->items[e].id, request->variants[v].name);
+            int likeness = filter_likeness(request->filter, text_get(&name)) + 1;
+            for (int i = 0; i < NEAREST; ++i)
+                if (likeness > best[i]) {
+                    const struct text worse = names[i];
+                    const int less = best[i];
+                    names[i] = name;
+                    best[i] = likeness;
+                    name = worse;
+                    likeness = less;
+                }
+            text_free(&name);
+        }
+    for (int i = 0; i < NEAREST && best[i]; ++i) {
+        text_print(out, "%s'%.300s'", i ? ", " : "", text_get(&names[i]));
+        text_free(&names[i]);
+    }
+}
+
+static int matches_nothing(const struct plan_request *request, const struct plan_entries *entries,
+                           int64_t cells, struct err *err)
+{
+    struct text nearest = {0};
+    add_nearest(request, entries, &nearest);
+    err_set(err, "--filter '%.100s' matches none of the plan's %" PRId64 " cells; nearest: %s",
+            request->filter, cells, text_get(&nearest));
+    text_free(&nearest);
+    return -1;
+}
+
+/* The limit is for what was asked for, not for what there is; filtered cells are skipped rows, for
+ * which there is memory for a while longer. */
+static int count_cells(const struct plan_request *request, const struct plan_entries *entries,
+                       const struct filter *filter, int64_t *count, struct err *err)
+{
+    int64_t matching = 0;
+    *count = 0;
+    for (int e = 0; e < entries->count; ++e)
+        for (int v = 0; v < request->variant_count; ++v)
+            if (has_cell(request, &entries->items[e], v)) {
+                *count += request->device_count;
+                matching += filter_matches(filter, entries->items[e].id, request->variants[v].name)
+                                ? request->device_count
+                                : 0;
+            }
+    if (matching > PLAN_CELLS_MAX || *count > PLAN_ROWS_MAX)
+        return err_set(err,
+                       "the plan has %" PRId64 " cells%s, more than %d; --variants and --set leave "
+                       "some out, or make several suites of it",
+                       matching > PLAN_CELLS_MAX ? matching : *count,
+                       matching > PLAN_CELLS_MAX ? "" : " with those that --filter skips",
+                       matching > PLAN_CELLS_MAX ? PLAN_CELLS_MAX : PLAN_ROWS_MAX);
+    return *count && !matching ? matches_nothing(request, entries, *count, err) : 0;
 }
 
 static int add_cells(struct plan *plan, const struct plan_request *request,
-                     const struct entries *entries, const regex_t *filter, struct err *err)
+                     const struct plan_entries *entries, struct filter *filter, struct err *err)
 {
-    const double most = (double)entries->count * request->variant_count * request->device_count;
-    if (most > PLAN_MAX_CELLS)
-        return err_set(err, "the plan has more than %d cells", PLAN_MAX_CELLS);
-    plan->cells = arena_array(&plan->arena, (size_t)most, sizeof *plan->cells);
+    int64_t count = 0;
     int group = 0;
+    if (count_cells(request, entries, filter, &count, err))
+        return -1;
+    plan->cells = arena_array(&plan->arena, (size_t)count, sizeof *plan->cells);
     for (int d = 0; d < request->device_count; ++d)
         for (int e = 0; e < entries->count; ++e, ++group)
             for (int v = 0; v < request->variant_count; ++v) {
-                if (!is_wanted(request, &entries->items[e], request->variants[v].name))
+                if (!has_cell(request, &entries->items[e], v))
                     continue;
                 const struct variant *variant =
                     compose_for(request->variants, request->variant_count, &request->variants[v],
@@ -340,30 +336,41 @@ static void identify(struct plan *plan)
 int plan_build(struct plan *plan, const struct plan_request *request, struct err *err)
 {
     *plan = (struct plan){.devices = request->devices, .device_count = request->device_count};
-    struct entries entries = {0};
-    regex_t filter;
-    bool have_filter = false;
+    struct plan_entries entries = {0};
+    struct filter filter = {.text = NULL};
     int result = plan_check_variants(request, err);
-    if (result == 0 && request->filter) {
-        const int status = regcomp(&filter, request->filter, REG_EXTENDED | REG_NOSUB);
-        char why[128];
-        if (status) {
-            regerror(status, &filter, why, sizeof why);
-            result = err_set(err, "--filter '%.100s': %s", request->filter, why);
-        }
-        have_filter = status == 0;
-    }
+    if (request->selection)
+        filter_take(&filter, request->selection);
+    else if (result == 0)
+        result = filter_compile(&filter, request->filter, err);
     if (result == 0)
-        result = collect(&entries, request, &plan->arena, err);
+        result = plan_entries_collect(&entries, request, &plan->arena, err);
     if (result == 0)
-        result = add_cells(plan, request, &entries, have_filter ? &filter : NULL, err);
+        result = add_cells(plan, request, &entries, &filter, err);
     if (result == 0)
         identify(plan);
-    if (have_filter)
-        regfree(&filter);
+    filter_free(&filter);
     if (result)
         plan_free(plan);
     return result;
+}
+
+const char *plan_selection(const struct plan *plan, struct arena *arena)
+{
+    struct text ranges = {0};
+    for (int c = 0; c < plan->count; ++c) {
+        const int first = c;
+        if (plan->cells[c].filtered)
+            continue;
+        while (c + 1 < plan->count && !plan->cells[c + 1].filtered)
+            ++c;
+        text_print(&ranges, "%s%d", ranges.length ? "," : "", first);
+        if (c > first)
+            text_print(&ranges, "-%d", c);
+    }
+    const char *copy = arena_copy(arena, text_get(&ranges));
+    text_free(&ranges);
+    return copy;
 }
 
 void plan_free(struct plan *plan)

@@ -11,6 +11,9 @@
 #include "problem/tunings.h"
 #include "problem/variant.h"
 
+/* Cells that were asked for, and all with those that --filter skips. */
+enum { PLAN_CELLS_MAX = 1000000, PLAN_ROWS_MAX = 4000000 };
+
 enum cell_fate { CELL_RUN, CELL_UNSUPPORTED, CELL_SKIPPED };
 
 struct cell {
@@ -25,6 +28,7 @@ struct cell {
     const char **sweeps;      /* "suite/sweep", at least one */
     int sweep_count;
     enum cell_fate fate;
+    bool filtered;             /* skipped by the filter */
     const char *reason;        /* when it will not run */
     const struct suite *suite; /* the first that asked for it: its rules of measuring apply */
     double flops, bytes;
@@ -53,7 +57,10 @@ struct plan_request {
     int device_count;
     const struct problem *problem; /* instead of the sweeps' problems; suites[0] gives the rules */
     const char *only_variants;     /* "naive,fused", or NULL for all */
-    const char *filter; /* POSIX extended regular expression over "id variant", or NULL */
+    const char *filter; /* see filter.h; from the command line, never from a file; or NULL */
+    /* What plan_selection said of a plan with this filter: used instead of compiling it, where it
+     * comes from a file; or NULL. */
+    const char *selection;
     const struct tunings *tunings; /* used before the variants' defaults; NULL: none */
     int64_t host_bytes;            /* memory of the host for the reference; 0: unknown */
 };
@@ -66,9 +73,13 @@ int plan_check_variants(const struct plan_request *request, struct err *err);
 /* Do the suites name only variants that there are? -1 with file, line and key path if not. */
 int plan_check_suites(const struct plan_request *request, struct err *err);
 
-/* -1: an unknown name in only_variants, a bad expression, or no cell at all. What the request
+/* -1: an unknown name in only_variants, a bad expression, one that matches nothing, too many cells
+ * or none at all. What the request
  * points to must outlive the plan. */
 int plan_build(struct plan *plan, const struct plan_request *request, struct err *err);
 void plan_free(struct plan *plan);
+
+/* Which cells the filter has let through, as ranges of their numbers from 0: "0-3,8". */
+const char *plan_selection(const struct plan *plan, struct arena *arena);
 
 #endif

@@ -1,6 +1,7 @@
 #include "problem/problem.h"
 
 #include "problem/operation.h"
+#include "util/checked.h"
 #include "util/json.h"
 #include "util/text.h"
 
@@ -96,7 +97,7 @@ enum { SHORTHAND_COUNT = sizeof shorthands / sizeof *shorthands };
 static const struct key *find_key(const char *name)
 {
     for (size_t i = 0; i < KEY_COUNT; ++i)
-        if (keys[i].name[0] == name[0] && strcmp(keys[i].name, name) == 0)
+        if (keys[i].name[0] == name[0] && strcmp(keys[i].name, name) == 0) /* plans ask often */
             return &keys[i];
     return NULL;
 }
@@ -114,6 +115,15 @@ static int64_t *integer(const struct problem *problem, const struct key *key)
 static double *real(const struct problem *problem, const struct key *key)
 {
     return (double *)((char *)(uintptr_t)problem + key->offset);
+}
+
+static bool is_default(const struct problem *problem, const struct key *key)
+{
+    if (key->type == KEY_LENGTHS)
+        return !problem->kv_lengths;
+    if (key->type == KEY_DOUBLE)
+        return *real(problem, key) == 0;
+    return *integer(problem, key) == key->standard;
 }
 
 struct problem problem_default(void)
@@ -289,10 +299,36 @@ static int check_lengths(const struct problem *problem, struct err *err)
 static int check_keys(const struct problem *problem, struct err *err)
 {
     for (size_t i = 0; i < KEY_COUNT; ++i)
-        if (keys[i].ops && !(keys[i].ops & 1U << problem->op) &&
-            !problem_is_default(problem, keys[i].name))
+        if (keys[i].ops && !(keys[i].ops & 1U << problem->op) && !is_default(problem, &keys[i]))
             return err_set(err, "\"%s\" is no key of the operation %s", keys[i].name,
                            op_names[problem->op]);
+    return 0;
+}
+
+/* What follows from other sizes has the limits of what is given: a problem is read again from its
+ * JSON. */
+static int check_sizes(const struct problem *problem, struct err *err)
+{
+    for (size_t i = 0; i < KEY_COUNT; ++i) {
+        const int64_t size = keys[i].type == KEY_INT ? *integer(problem, &keys[i]) : 0;
+        if (keys[i].type == KEY_INT && size != keys[i].standard && size > keys[i].high)
+            return err_set(err, "the problem is too large: %s is %" PRId64 ", above %" PRId64,
+                           keys[i].name, size, keys[i].high);
+    }
+    return 0;
+}
+
+static int check_elements(const struct problem *problem, struct err *err)
+{
+    const int64_t limit = INT64_C(1000000000000000);
+    const int64_t heads = size_times(problem->batch, problem->heads_q);
+    const int64_t rows = size_times(heads, problem->n_q + problem->n_kv);
+    if (problem_scores(problem) > limit || size_times(rows, problem->d_k + problem->d_v) > limit)
+        return err_set(err, "the problem is too large: more than %g scores or elements",
+                       (double)limit);
+    if (problem->bias == BIAS_BOOL && size_times(heads, problem->n_q) > PROBLEM_MAX_MASK_ROWS)
+        return err_set(err, "a boolean mask for more than %d rows (batch x heads_q x n_q)",
+                       PROBLEM_MAX_MASK_ROWS);
     return 0;
 }
 
@@ -312,28 +348,15 @@ int problem_resolve(struct problem *problem, struct err *err)
                        "heads_q = %" PRId64 " is no multiple of heads_kv = %" PRId64
                        "; each key/value head serves a whole group of query heads",
                        problem->heads_q, problem->heads_kv);
-    if (operation_check(problem, err))
+    if (check_sizes(problem, err) || operation_check(problem, err) || check_elements(problem, err))
         return -1;
-    const double limit = 1e15, q = (double)problem->batch * (double)problem->heads_q;
-    if (q * (double)problem->n_q * (double)problem->n_kv > limit ||
-        q * (double)(problem->n_q + problem->n_kv) * (double)(problem->d_k + problem->d_v) > limit)
-        return err_set(err, "the problem is too large: more than %g scores or elements", limit);
-    if (problem->bias == BIAS_BOOL && q * (double)problem->n_q > PROBLEM_MAX_MASK_ROWS)
-        return err_set(err, "a boolean mask for more than %d rows (batch x heads_q x n_q)",
-                       PROBLEM_MAX_MASK_ROWS);
     return check_lengths(problem, err);
 }
 
 bool problem_is_default(const struct problem *problem, const char *name)
 {
     const struct key *key = find_key(name);
-    if (!key)
-        return true;
-    if (key->type == KEY_LENGTHS)
-        return !problem->kv_lengths;
-    if (key->type == KEY_DOUBLE)
-        return *real(problem, key) == 0;
-    return *integer(problem, key) == key->standard;
+    return !key || is_default(problem, key);
 }
 
 cJSON *problem_to_json(const struct problem *problem)
@@ -341,7 +364,7 @@ cJSON *problem_to_json(const struct problem *problem)
     cJSON *object = cJSON_CreateObject();
     for (size_t i = 0; i < KEY_COUNT; ++i) {
         const struct key *key = &keys[i];
-        if (problem_is_default(problem, key->name) && key->offset != AT(op))
+        if (is_default(problem, key) && key->offset != AT(op))
             continue;
         switch (key->type) {
         case KEY_INT:
@@ -387,7 +410,7 @@ char *problem_id(const struct problem *problem, struct arena *arena)
     const char *comma = "";
     for (size_t i = 1; i < KEY_COUNT; ++i) {
         const struct key *key = &keys[i];
-        if (problem_is_default(problem, key->name))
+        if (is_default(problem, key))
             continue;
         text_print(&id, "%s%s=", comma, key->name);
         comma = ",";
@@ -482,11 +505,14 @@ double problem_flops(const struct problem *problem)
 struct problem_sizes problem_sizes(const struct problem *problem)
 {
     if (problem->op != OP_ATTENTION)
-        return (struct problem_sizes){.o = problem->batch * problem->n_q * problem->d_model};
-    const int64_t q_rows = problem->batch * problem->heads_q * problem->n_q;
-    const int64_t kv_rows = problem->batch * problem->heads_kv * problem->n_kv;
-    return (struct problem_sizes){q_rows * problem->d_k, kv_rows * problem->d_k,
-                                  kv_rows * problem->d_v, q_rows * problem->d_v};
+        return (struct problem_sizes){
+            .o = size_times(size_times(problem->batch, problem->n_q), problem->d_model)};
+    const int64_t q_rows = size_times(size_times(problem->batch, problem->heads_q), problem->n_q);
+    const int64_t kv_rows =
+        size_times(size_times(problem->batch, problem->heads_kv), problem->n_kv);
+    return (struct problem_sizes){
+        size_times(q_rows, problem->d_k), size_times(kv_rows, problem->d_k),
+        size_times(kv_rows, problem->d_v), size_times(q_rows, problem->d_v)};
 }
 
 int64_t problem_columns(const struct problem *problem)
@@ -496,7 +522,8 @@ int64_t problem_columns(const struct problem *problem)
 
 int64_t problem_scores(const struct problem *problem)
 {
-    return problem->batch * problem->heads_q * problem->n_q * problem->n_kv;
+    return size_times(size_times(problem->batch, problem->heads_q),
+                      size_times(problem->n_q, problem->n_kv));
 }
 
 double problem_bytes(const struct problem *problem)
@@ -504,7 +531,7 @@ double problem_bytes(const struct problem *problem)
     if (problem->op != OP_ATTENTION)
         return operation_bytes(problem);
     const struct problem_sizes sizes = problem_sizes(problem);
-    double bytes = (double)(sizes.q + sizes.k + sizes.v + sizes.o) *
+    double bytes = (double)size_plus(size_plus(sizes.q, sizes.k), size_plus(sizes.v, sizes.o)) *
                    (double)dtype_bytes((enum dtype)problem->dtype);
     if (problem->bias == BIAS_FLOAT || problem->bias == BIAS_BOOL)
         bytes += (double)problem_bias_dims(problem).count * (problem->bias == BIAS_FLOAT ? 4 : 1);

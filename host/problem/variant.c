@@ -108,27 +108,25 @@ static int list_allows(const cJSON *list, const char *key, const struct problem 
     problem_value(problem, key, &number);
     struct text choices = {0};
     const cJSON *item = NULL;
-    bool allowed = false;
+    cJSON_ArrayForEach(item, list)
+    {
+        if (name ? cJSON_IsString(item) && strcmp(item->valuestring, name) == 0
+                 : cJSON_IsNumber(item) && fabs(item->valuedouble - number) <= 0)
+            return 0;
+    }
     cJSON_ArrayForEach(item, list)
     {
         char shown[64];
         json_describe(item, shown, sizeof shown);
-        if (name ? cJSON_IsString(item) && strcmp(item->valuestring, name) == 0
-                 : cJSON_IsNumber(item) && fabs(item->valuedouble - number) <= 0)
-            allowed = true;
         text_print(&choices, "%s%s", choices.length ? ", " : "",
                    cJSON_IsString(item) ? item->valuestring : shown);
     }
-    if (!allowed) {
-        if (name)
-            err_set(reason, "%s=%s is not among what it supports: %s", key, name,
-                    text_get(&choices));
-        else
-            err_set(reason, "%s=%g is not among what it supports: %s", key, number,
-                    text_get(&choices));
-    }
+    if (name)
+        err_set(reason, "%s=%s is not among what it supports: %s", key, name, text_get(&choices));
+    else
+        err_set(reason, "%s=%g is not among what it supports: %s", key, number, text_get(&choices));
     text_free(&choices);
-    return allowed ? 0 : -1;
+    return -1;
 }
 
 static int range_allows(const cJSON *range, const char *key, const struct problem *problem,
@@ -179,8 +177,8 @@ static int problem_supported(const struct variant *variant, const struct problem
         } else if (cJSON_IsObject(rule)) {
             if (range_allows(rule, *key, problem, reason))
                 return -1;
-        } else if (!cJSON_IsTrue(rule) && !is_size_key(*key) && !is_mask_detail(*key) &&
-                   !problem_is_default(problem, *key)) {
+        } else if (!cJSON_IsTrue(rule) && !problem_is_default(problem, *key) &&
+                   !is_size_key(*key) && !is_mask_detail(*key)) {
             const char *name = problem_enum_name(problem, *key);
             return err_set(reason, "%s%s%s is not supported", *key, name ? "=" : "",
                            name ? name : "");

@@ -1,31 +1,34 @@
 /* What a variant needs for a problem: memory on the device, and options of its build. */
 #include "problem/variant.h"
+#include "util/checked.h"
 #include "util/text.h"
 
 #include <inttypes.h>
+
+/* Of one scratch buffer: SCRATCH_MAX of them can be added up. */
+static const int64_t bytes_max = INT64_C(1) << 58;
 
 int variant_scratch_bytes(const struct variant *variant, const struct scratch *scratch,
                           const struct problem *problem, const struct tuning *tuning,
                           int64_t *bytes, struct err *err)
 {
     const struct problem *part = variant_part_problem(variant, scratch->part, problem);
-    double elements = 1;
+    const int64_t bytes_each =
+        scratch->storage ? dtype_bytes((enum dtype)problem->dtype) : (int64_t)sizeof(float);
+    int64_t elements = 1;
     for (int d = 0; d < scratch->dim_count; ++d) {
         int64_t size = 0;
         if (variant_size(scratch->dims[d], part, tuning, &size, err))
             return err_prefix(err, "scratch.%s", scratch->name);
-        elements *= (double)size;
+        elements = size_times(elements, size);
     }
-    if (elements > 1e17)
-        return err_set(err, "scratch.%s: too large", scratch->name);
-    *bytes = (int64_t)elements *
-             (scratch->storage ? dtype_bytes((enum dtype)problem->dtype) : (int64_t)sizeof(float));
-    return 0;
+    *bytes = size_times(elements, bytes_each);
+    return *bytes > bytes_max ? err_set(err, "scratch.%s: too large", scratch->name) : 0;
 }
 
 static void add_bytes(int64_t *sum, struct memory *memory, int64_t bytes)
 {
-    *sum += bytes;
+    *sum = size_plus(*sum, bytes);
     if (bytes > memory->largest_bytes)
         memory->largest_bytes = bytes;
 }
@@ -38,20 +41,23 @@ int variant_memory(const struct variant *variant, const struct problem *problem,
     const int64_t tensors[] = {sizes.q, sizes.k, sizes.v};
     *memory = (struct memory){0};
     for (int i = 0; i < 3; ++i)
-        add_bytes(&memory->inputs_bytes, memory, tensors[i] * bytes);
+        add_bytes(&memory->inputs_bytes, memory, size_times(tensors[i], bytes));
     for (int t = 0; t < operation_tensor_count(); ++t)
-        add_bytes(&memory->inputs_bytes, memory, operation_tensor_size(problem, t, NULL) * bytes);
-    if (problem->bias == BIAS_FLOAT || problem->bias == BIAS_BOOL)
         add_bytes(&memory->inputs_bytes, memory,
-                  problem_bias_dims(problem).count * (problem->bias == BIAS_FLOAT ? 4 : 1));
-    add_bytes(&memory->output_bytes, memory, sizes.o * bytes);
+                  size_times(operation_tensor_size(problem, t, NULL), bytes));
+    if (problem->bias == BIAS_FLOAT || problem->bias == BIAS_BOOL)
+        add_bytes(
+            &memory->inputs_bytes, memory,
+            size_times(problem_bias_dims(problem).count, problem->bias == BIAS_FLOAT ? 4 : 1));
+    add_bytes(&memory->output_bytes, memory, size_times(sizes.o, bytes));
     for (int i = 0; i < variant->scratch_count; ++i) {
         int64_t size = 0;
         if (variant_scratch_bytes(variant, &variant->scratch[i], problem, tuning, &size, err))
             return -1;
         add_bytes(&memory->scratch_bytes, memory, size);
     }
-    memory->total_bytes = memory->inputs_bytes + memory->output_bytes + memory->scratch_bytes;
+    memory->total_bytes =
+        size_plus(size_plus(memory->inputs_bytes, memory->output_bytes), memory->scratch_bytes);
     return 0;
 }
 

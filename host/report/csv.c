@@ -1,5 +1,6 @@
 #include "report/report.h"
 #include "report/words.h"
+#include "util/fold.h"
 
 #include <math.h>
 #include <string.h>
@@ -7,12 +8,14 @@
 /* What a spreadsheet holds in a cell, nearly; a row's samples are shorter. */
 enum { VALUE_BYTES = 32000 };
 
-/* A spreadsheet runs a text that begins like a formula; a number may keep its sign. */
+/* A spreadsheet runs a text that begins like a formula, behind spaces of any kind and in full-width
+ * signs, too; a number may keep its sign. */
 static bool is_formula(const char *value)
 {
     double number;
-    value += strspn(value, " \t\r\n");
-    return *value && strchr("=+-@", *value) && !text_to_double(value, &number);
+    const char *rest = value;
+    const uint32_t first = fold_first(value, &rest);
+    return first && first < 0x80 && strchr("=+-@", (int)first) && !text_to_double(rest, &number);
 }
 
 /* Most values are numbers and short names, which nothing has to be done about. */

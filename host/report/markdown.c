@@ -24,7 +24,7 @@ enum {
 static void add_html(struct text *out, const char *foreign, size_t max_bytes)
 {
     struct text line = {0};
-    words_line(&line, foreign, max_bytes);
+    words_unlink(&line, foreign, max_bytes);
     for (const char *c = text_get(&line); *c; ++c)
         if (strchr("&<>\"'\\`*_{}[]|~$#!", *c))
             text_print(out, "&#%d;", *c);

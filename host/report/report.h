@@ -12,7 +12,7 @@ void report_markdown(const struct results *results, struct text *out);
 /* RFC 4180, one line a row, one column a field of the row table, then the ends of its interval and
  * what says which run and device it was, so that files can be put together. What is unknown is
  * empty, what is longer than a spreadsheet's cell cut. Text that a spreadsheet would take for a
- * formula (= + - @ tab) gets a leading apostrophe.
+ * formula (= + - @, behind spaces of any kind or in full-width signs) gets a leading apostrophe.
  */
 void report_csv(const struct results *results, int count, struct text *out);
 

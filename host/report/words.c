@@ -44,10 +44,66 @@ void words_name(struct text *out, const struct results *results, const struct ro
     text_free(&line);
 }
 
+static bool is_word(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
+}
+
+static bool ends_with(const struct text *text, const char *end)
+{
+    const size_t length = strlen(end);
+    if (text->length < length)
+        return false;
+    for (size_t i = 0; i < length; ++i)
+        if (tolower((unsigned char)text->data[text->length - length + i]) != end[i])
+            return false;
+    return true;
+}
+
+/* Is the character at `at` the one that makes a link of what is around it? before: the text so far.
+ * "://", "mailto:", "www.", a mail address, "@name", "#1", "GH-1". */
+static bool makes_link(const struct text *before, const char *at)
+{
+    const bool in_word = before->length && is_word(before->data[before->length - 1]);
+    const bool digit_next = isdigit((unsigned char)at[1]) != 0;
+    const char *name = at + 1;
+    switch (*at) {
+    case ':':
+        return (at[1] == '/' && at[2] == '/') || ends_with(before, "mailto") ||
+               ends_with(before, "xmpp");
+    case '.':
+        return ends_with(before, "www");
+    case '@': /* of a device on a node (gpu-0@node07) nothing is made */
+        name += strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
+        return is_word(at[1]) && (!in_word || (*name == '.' && is_word(name[1])) || *name == '/');
+    case '#':
+        return digit_next;
+    case '-':
+        return digit_next && ends_with(before, "gh");
+    default:
+        return false;
+    }
+}
+
+void words_unlink(struct text *out, const char *foreign, size_t max_bytes)
+{
+    struct text line = {0}, whole = {0};
+    words_line(&line, foreign, max_bytes);
+    for (const char *c = text_get(&line); *c; ++c) {
+        if (makes_link(&whole, c))
+            text_print(&whole, "[%c]", *c);
+        else
+            text_add_bytes(&whole, c, 1);
+    }
+    text_add(out, text_get(&whole));
+    text_free(&line);
+    text_free(&whole);
+}
+
 void words_markdown(struct text *out, const char *foreign, size_t max_bytes)
 {
     struct text line = {0};
-    words_line(&line, foreign, max_bytes);
+    words_unlink(&line, foreign, max_bytes);
     for (const char *c = text_get(&line); *c; ++c) {
         if (*c == '&')
             text_add(out, "&amp;");

@@ -10,7 +10,11 @@ void words_line(struct text *out, const char *foreign, size_t max_bytes);
 /* "attention(...)/fused", and "/pocl-cpu-0" where the file has several devices: a row's name in
  * other tools. At most 1000 bytes (Bencher takes 1024): what is longer ends in a hash of it. */
 void words_name(struct text *out, const struct results *results, const struct row *row);
-/* The same, so that it stays text in Markdown: no markup, no HTML, no table cell of its own. */
+/* The same, with what renderers make links of defused: "http[:]//", "www[.]", "[@]name", "[#]1".
+ * Neither a backslash nor an entity would do, since links are looked for in what is shown. */
+void words_unlink(struct text *out, const char *foreign, size_t max_bytes);
+/* The same, so that it stays text in Markdown: no markup, no HTML, no link, no table cell of its
+ * own. */
 void words_markdown(struct text *out, const char *foreign, size_t max_bytes);
 
 /* The same for HTML and XML, in text and in attributes. What XML 1.0 forbids becomes '?'. */

@@ -67,9 +67,14 @@ int journal_create(struct journal *journal, const char *path, const struct resul
 
 int journal_reopen(struct journal *journal, const char *path, size_t valid_bytes, struct err *err)
 {
-    *journal = (struct journal){open(path, O_WRONLY | O_APPEND | O_CLOEXEC), path};
+    struct stat status;
+    *journal = (struct journal){open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NONBLOCK), path};
     if (journal->fd < 0)
         return err_set(err, "cannot open journal '%s': %s", path, strerror(errno));
+    if (fstat(journal->fd, &status) || !S_ISREG(status.st_mode)) {
+        journal_close(journal);
+        return err_set(err, "cannot open journal '%s': it is no file", path);
+    }
     if (lock(journal, err) == 0) {
         if (ftruncate(journal->fd, (off_t)valid_bytes) == 0)
             return 0;

@@ -227,9 +227,10 @@ static void add_run(struct merge *merge, const struct run_header *run)
                                    .argv = argv,
                                    .host_cpus = run->host_cpus,
                                    .host_memory_bytes = run->host_memory_bytes};
-        const char *const from[] = {run->git_commit, run->host_name, run->host_os, run->host_cpu};
-        const char **const to[] = {&all->git_commit, &all->host_name, &all->host_os,
-                                   &all->host_cpu};
+        const char *const from[] = {run->git_commit, run->host_name, run->host_os, run->host_cpu,
+                                    run->selection};
+        const char **const to[] = {&all->git_commit, &all->host_name, &all->host_os, &all->host_cpu,
+                                   &all->selection};
         for (size_t i = 0; i < sizeof from / sizeof *from; ++i)
             *to[i] = from[i] ? arena_copy(arena, from[i]) : NULL;
         all->shard.plan_cells = all->planned_cells;
@@ -239,6 +240,8 @@ static void add_run(struct merge *merge, const struct run_header *run)
         merge->device_option = device ? arena_copy(arena, device) : NULL;
         return;
     }
+    if (run->selection && (!all->selection || strcmp(run->selection, all->selection) < 0))
+        all->selection = arena_copy(arena, run->selection);
     if (compare_lists(&argv, &all->argv) < 0)
         all->argv = argv;
     if (!same_text(device, merge->device_option))
@@ -352,22 +355,25 @@ static void finish_header(struct merge *merge)
 int merge_write(struct merge *merge, const char *out, merge_report *report, void *context,
                 bool *bad_input, struct err *err)
 {
-    struct file_writer writer, spool;
+    struct file_writer writer;
+    FILE *spool = file_open_spool(out, err);
     *bad_input = false;
-    if (file_begin(&writer, out, err))
+    if (!spool)
         return -1;
-    if (file_begin(&spool, out, err)) {
-        (void)file_end(&writer, false, NULL);
-        return -1;
-    }
-    int result = merge_read_rows(merge, spool.file, report, context, err);
-    *bad_input = result != 0 && !ferror(spool.file);
+    int result = merge_read_rows(merge, spool, report, context, err);
+    *bad_input = result != 0 && !ferror(spool);
+    if (result == 0 && merge->broken)
+        result = MERGE_BROKEN;
+    if (result == 0)
+        result = file_begin(&writer, out, err);
     if (result == 0) {
         finish_header(merge);
-        result = merge_write_rows(merge, spool.file, writer.file, report, context, err);
+        result = merge_write_rows(merge, spool, writer.file, report, context, err);
+        if (file_end(&writer, result == 0, result ? NULL : err))
+            result = -1;
     }
-    (void)file_end(&spool, false, NULL);
-    return file_end(&writer, result == 0, result ? NULL : err) || result ? -1 : 0;
+    fclose(spool);
+    return result;
 }
 
 int64_t merge_part_rows(const struct merge *merge, int part)

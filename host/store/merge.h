@@ -38,6 +38,8 @@ struct merge_cell {
 struct merge_input {
     const char *path;
     const char *run; /* its id; NULL: it is a merged file, whose rows tell */
+    int broken;      /* rules, when it was read; then it must not be merged */
+    const char *why; /* the first of them */
     int *devices;    /* numbers by its own order */
     const char **device_ids;
     int device_count;
@@ -61,6 +63,7 @@ struct merge {
     int64_t *covered; /* what of the plan has a row: keys, sorted; see merge_has */
     size_t covered_count;
     int64_t repeats, disagreements;
+    bool broken; /* a part breaks rules */
 };
 
 /* Something to be told that is no failure: a torn journal, a cell that disagrees. */
@@ -70,7 +73,10 @@ typedef void merge_report(void *context, const char *message);
  * plan, version or command line than the first (*foreign true). */
 int merge_add(struct merge *merge, const char *path, bool *foreign, struct err *err);
 
-/* Reads all rows and writes the file. *bad_input: what failed was a part, not writing. */
+/* Reads all rows and writes the file. *bad_input: what failed was a part, not writing.
+ * MERGE_BROKEN: parts break rules of results_check (inputs[i].broken); nothing is written, and the
+ * others can be merged afresh. */
+enum { MERGE_BROKEN = -2 };
 int merge_write(struct merge *merge, const char *out, merge_report *report, void *context,
                 bool *bad_input, struct err *err);
 

@@ -155,11 +155,7 @@ static int by_number(const void *left, const void *right)
 static void note_covered(struct merge *merge)
 {
     const size_t count = merge->record_count;
-    int64_t *keys = calloc(count + 1, sizeof *keys);
-    if (!keys) {
-        fprintf(stderr, "attnbench: out of memory: %zu rows\n", count);
-        exit(6);
-    }
+    int64_t *keys = arena_need(calloc(count + 1, sizeof *keys));
     for (size_t i = 0; i < count; ++i) {
         const struct merge_record *record = &merge->records[i];
         keys[i] =

@@ -1,6 +1,7 @@
 /* The rows of a merge: from the parts to a temporary file. */
 #include "store/merge.h"
 #include "store/part.h"
+#include "store/part_check.h"
 
 #include <errno.h>
 #include <math.h>
@@ -47,12 +48,7 @@ static struct merge_record *new_record(struct merge *merge)
 {
     if (merge->record_count == merge->record_capacity) {
         const size_t more = merge->record_capacity ? 2 * merge->record_capacity : 1024;
-        void *records = realloc(merge->records, more * sizeof *merge->records);
-        if (!records) {
-            fprintf(stderr, "attnbench: out of memory: %zu rows\n", more);
-            exit(6);
-        }
-        merge->records = records;
+        merge->records = arena_need(realloc(merge->records, more * sizeof *merge->records));
         merge->record_capacity = more;
     }
     return &merge->records[merge->record_count++];
@@ -125,10 +121,44 @@ static int spool_row(struct merge *merge, struct merge_record *record, const str
     return result;
 }
 
-static int read_input(struct merge *merge, const struct merge_input *input, FILE *spool,
-                      int64_t *offset, bool *torn, struct err *err)
+static void end_check(struct merge *merge, struct merge_input *input, struct part_check *check,
+                      const struct part_reader *reader)
+{
+    part_check_end(check, reader);
+    input->broken = check->broken;
+    if (check->broken) {
+#pragma omp critical(merge_tables)
+        {
+            merge->broken = true;
+            input->why = arena_copy(&merge->arena, check->first.message);
+        }
+    }
+}
+
+/* From the part, where it is `read`, to the temporary file; `line`: memory to print it in. */
+static int keep_row(struct merge *merge, const struct merge_input *input, struct row *row,
+                    const struct text *read, struct text *line, FILE *spool, int64_t *offset,
+                    struct err *err)
+{
+    struct merge_record record;
+    if (take_row(merge, input, row, &record, err))
+        return -1;
+    line->length = 0;
+    text_add(line, "    ");
+    if (row_relabel(row, read, line)) {
+        text_add(line, "\n");
+    } else {
+        line->length = 0;
+        results_print_row(row, true, line);
+    }
+    return spool_row(merge, &record, line, spool, offset, err);
+}
+
+static int read_input(struct merge *merge, struct merge_input *input, FILE *spool, int64_t *offset,
+                      bool *torn, struct err *err)
 {
     struct part_reader reader;
+    struct part_check check = {.broken = 0};
     struct text line = {0};
     int found = part_open(&reader, input->path, err);
     if (found)
@@ -136,24 +166,16 @@ static int read_input(struct merge *merge, const struct merge_input *input, FILE
     do {
         struct arena arena = {0};
         struct row row;
-        struct merge_record record;
         found = part_next(&reader, &row, &arena, err);
-        if (found == 1 && take_row(merge, input, &row, &record, err))
-            found = -1;
-        if (found == 1) {
-            line.length = 0;
-            text_add(&line, "    ");
-            if (row_relabel(&row, &reader.line, &line)) {
-                text_add(&line, "\n");
-            } else {
-                line.length = 0;
-                results_print_row(&row, true, &line);
-            }
-            found = spool_row(merge, &record, &line, spool, offset, err) ? -1 : 1;
-        }
+        if (found == 1)
+            part_check_row(&check, &reader.header, &row);
+        /* Once it is known not to be merged the rest is only counted. */
+        if (found == 1 && !check.broken)
+            found = keep_row(merge, input, &row, &reader.line, &line, spool, offset, err) ? -1 : 1;
         arena_free(&arena);
     } while (found == 1);
     *torn = found == 0 && reader.torn;
+    end_check(merge, input, &check, &reader);
     text_free(&line);
     part_close(&reader);
     return found;

@@ -13,7 +13,7 @@ static const double repeat_threshold = 0.03;
 /* Without its newline. */
 static int fetch(FILE *spool, const struct merge_record *record, struct text *line, struct err *err)
 {
-    char chunk[16384];
+    char chunk[4096];
     line->length = 0;
     for (int64_t done = 0, got; done < record->length - 1; done += got) {
         const size_t left = (size_t)(record->length - 1 - done);

@@ -280,7 +280,7 @@ int npy_write(const char *path, const float *values, const int64_t *shape, int r
                                          (unsigned char)(bits >> 16), (unsigned char)(bits >> 24)};
         text_add_bytes(&file, little, sizeof little);
     }
-    const int result = file_replace(path, file.data, file.length, err);
+    const int result = file_write(path, file.data, file.length, err);
     text_free(&header);
     text_free(&file);
     return result;

@@ -2,11 +2,11 @@
 
 #include "store/fields.h"
 #include "store/journal.h"
+#include "util/file.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { LINE_BYTES_MAX = 64 << 20 };
 
@@ -141,18 +141,19 @@ static int read_rest(struct part_reader *reader, struct results *into, int64_t r
     text_free(&whole);
     if (result)
         return -1;
-    const cJSON *summary = NULL;
+    struct results own = {.row_count = 0}, *tail = reader->tail ? reader->tail : &own;
     int64_t cells = 0;
     if (into)
         result = results_header_from_json(into, &json, RESULTS_FORMAT, err);
-    else if (reader->tail)
-        result = results_tail_from_json(reader->tail, &json, err);
-    else if (json_node(&json, json.root, "summary", true, cJSON_Object, &summary, err) ||
-             json_int(&json, summary, "cells", true, 0, INT32_MAX, &cells, err))
-        result = -1;
-    else if (cells != rows)
-        result = json_fail(&json, summary, err, "cells is %lld, but there are %lld rows",
-                           (long long)cells, (long long)rows);
+    else
+        result = results_tail_from_json(tail, &json, err);
+    for (int i = 0; i < ROW_STATUSES; ++i)
+        cells += reader->counts[i] = tail->counts[i];
+    if (result == 0 && !into && cells != rows)
+        result =
+            json_fail(&json, cJSON_GetObjectItemCaseSensitive(json.root, "summary"), err,
+                      "cells is %lld, but there are %lld rows", (long long)cells, (long long)rows);
+    arena_free(&own.arena);
     json_free(&json);
     return result;
 }
@@ -257,15 +258,8 @@ int part_open_stream(struct part_reader *reader, FILE *file, const char *path, s
 
 int part_open(struct part_reader *reader, const char *path, struct err *err)
 {
-    FILE *file = fopen(path, "re");
-    struct stat status;
-    if (!file)
-        return err_set(err, "cannot read '%s': %s", path, strerror(errno));
-    if (fstat(fileno(file), &status) || !S_ISREG(status.st_mode)) {
-        fclose(file);
-        return err_set(err, "cannot read '%s': it is no file", path);
-    }
-    return part_open_stream(reader, file, path, err);
+    FILE *file = file_open_stream(path, err); /* it is read twice, which a pipe cannot be */
+    return file ? part_open_stream(reader, file, path, err) : -1;
 }
 
 static int read_row(struct part_reader *reader, struct row *row, struct arena *arena,

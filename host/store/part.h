@@ -19,6 +19,7 @@ struct part_reader {
     char *buffer;           /* of getline */
     size_t buffer_bytes;
     int line_number;
+    int64_t counts[ROW_STATUSES]; /* a results file's summary: known at its end */
     int64_t rows;
     /* For results_read: rows without looking at their digests, strings of a pool, and where what
      * stands behind the rows goes to. */

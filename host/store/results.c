@@ -109,6 +109,8 @@ static cJSON *run_to_json(const struct run_header *run)
         fields_add(parts, NULL, fields_to_json(part_fields, PART_FIELDS, run->parts + i));
     if (parts)
         fields_add(object, "parts", parts);
+    if (run->selection)
+        fields_add(object, "selection", cJSON_CreateString(run->selection));
     return object;
 }
 
@@ -276,8 +278,11 @@ static int read_parts(struct run_header *run, const struct json *json, const cJS
                       struct arena *arena, struct err *err)
 {
     const cJSON *list = NULL, *item = NULL;
-    if (json_node(json, node, "parts", false, cJSON_Array, &list, err))
+    const char *selection = NULL;
+    if (json_node(json, node, "parts", false, cJSON_Array, &list, err) ||
+        json_string(json, node, "selection", false, &selection, err))
         return -1;
+    run->selection = selection ? arena_copy(arena, selection) : NULL;
     struct run_part *parts = arena_array(arena, (size_t)cJSON_GetArraySize(list), sizeof *parts);
     run->parts = parts;
     cJSON_ArrayForEach(item, list)

@@ -42,7 +42,9 @@ struct run_header {
     const char *tool_version, *git_commit;
     uint64_t seed;
     const char *plan_id;
-    int64_t planned_cells;                 /* rows that a finished run has */
+    int64_t planned_cells; /* rows that a finished run has */
+    const char
+        *selection; /* with --filter: the cells that it lets through, as plan_selection says */
     const char *suite_name, *suite_sha256; /* several suites: names and hashes joined by "+" */
     const char *host_name, *host_os, *host_cpu;
     int64_t host_cpus, host_memory_bytes;
@@ -104,9 +106,8 @@ void results_print_row(const struct row *row, bool last, struct text *out);
 void results_print_fits(const struct results *results, bool first, struct text *out);
 void results_print_tail(const struct results *results, struct text *out);
 
-/* What stands behind the rows: fits and counts. */
+/* What stands behind the rows: `scaling` and `counts`. */
 int results_tail_from_json(struct results *results, const struct json *json, struct err *err);
-
 /* Reads and validates: format, version, types, known status names. On failure there is nothing to
  * free. */
 int results_load(struct results *results, const char *file_name, const char *text, size_t length,
@@ -126,6 +127,9 @@ void results_free(struct results *results);
  * problem, times and the device's peaks say. */
 typedef void results_report(void *context, const char *message);
 int results_check(const struct results *results, results_report *report, void *context);
+/* Those of one row, of a file whose header and devices these are. */
+int results_check_row(const struct results *results, const struct row *row, results_report *report,
+                      void *context);
 /* What breaks no rule but should be looked at: rows faster than the device's measured roofs.
  * Returns their number. */
 int results_warn(const struct results *results, results_report *report, void *context);

@@ -248,6 +248,29 @@ static void check_counts(struct checker *checker, const struct results *results)
                      row_status_name((enum row_status)i), results->counts[i], counts[i]);
 }
 
+static void check_row(struct checker *checker, const struct results *results, const struct row *row,
+                      struct arena *arena)
+{
+    check_identity(checker, results, row, arena);
+    check_reason(checker, row);
+    if (row->status == ROW_OK)
+        check_ok(checker, row);
+    if (row->time.samples_s.count > 0) {
+        check_times(checker, row);
+        check_rates(checker, row, find_device(results, row->device));
+    }
+}
+
+int results_check_row(const struct results *results, const struct row *row, results_report *report,
+                      void *context)
+{
+    struct checker checker = {report, context, 0};
+    struct arena arena = {0};
+    check_row(&checker, results, row, &arena);
+    arena_free(&arena);
+    return checker.broken;
+}
+
 int results_check(const struct results *results, results_report *report, void *context)
 {
     struct checker checker = {report, context, 0};
@@ -255,17 +278,8 @@ int results_check(const struct results *results, results_report *report, void *c
     check_counts(&checker, results);
     check_twice(&checker, results, &arena);
     check_digests(&checker, results);
-    for (int i = 0; i < results->row_count; ++i) {
-        const struct row *row = results->rows + i;
-        check_identity(&checker, results, row, &arena);
-        check_reason(&checker, row);
-        if (row->status == ROW_OK)
-            check_ok(&checker, row);
-        if (row->time.samples_s.count > 0) {
-            check_times(&checker, row);
-            check_rates(&checker, row, find_device(results, row->device));
-        }
-    }
+    for (int i = 0; i < results->row_count; ++i)
+        check_row(&checker, results, results->rows + i, &arena);
     arena_free(&arena);
     return checker.broken;
 }

@@ -43,6 +43,8 @@ struct test_case {
 
 int test_case_load(struct test_case *test_case, const char *folder, struct err *err);
 void test_case_free(struct test_case *test_case);
+/* Is a file of this name in a case's folder one of its inputs, or like one? */
+bool test_case_reads(const char *name);
 
 /* |got - want| <= atol + rtol |want| for all `count` values (np.isclose); nothing is close to NaN
  * or infinity, which attention cannot give. */

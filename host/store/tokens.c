@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 enum { FILE_BYTES_MAX = 64 << 20 };
 
@@ -117,7 +117,8 @@ static int load_side(struct tokens *tokens, const char *folder, const char *own,
     for (int i = 0; i < 2; ++i) {
         const char *path = arena_print(arena, "%s/%s", folder, files[i]);
         struct text text = {0};
-        if (access(path, F_OK) != 0)
+        struct stat status;
+        if (lstat(path, &status) != 0) /* a link to nowhere is there, and cannot be read */
             continue;
         int result = file_read(path, FILE_BYTES_MAX, &text, err);
         if (result == 0)

@@ -20,6 +20,14 @@ static void out_of_memory(size_t bytes)
     exit(6);
 }
 
+void *arena_need(void *memory)
+{
+    if (memory)
+        return memory;
+    fprintf(stderr, "attnbench: out of memory\n");
+    exit(6);
+}
+
 void *arena_alloc(struct arena *arena, size_t bytes)
 {
     const size_t align = sizeof(max_align_t);
@@ -48,9 +56,10 @@ void *arena_alloc(struct arena *arena, size_t bytes)
 
 void *arena_array(struct arena *arena, size_t count, size_t element_bytes)
 {
-    if (element_bytes && count > SIZE_MAX / element_bytes)
+    size_t bytes = 0;
+    if (__builtin_mul_overflow(count, element_bytes, &bytes))
         out_of_memory(SIZE_MAX);
-    return arena_alloc(arena, count * element_bytes);
+    return arena_alloc(arena, bytes);
 }
 
 void *arena_grow(struct arena *arena, const void *old, size_t count, size_t new_count,

@@ -15,6 +15,9 @@ struct arena {
     struct arena_block *blocks;
 };
 
+/* What malloc or realloc gave; NULL ends the program with a message and status 6. */
+void *arena_need(void *memory);
+
 /* Zeroed, aligned for any type, owned by the arena. */
 void *arena_alloc(struct arena *arena, size_t bytes);
 

@@ -172,6 +172,44 @@ static const char *surprise_at(const char *text, const char *end)
     return bracket || bare_key ? end - 1 : end;
 }
 
+static void *allocate(size_t bytes)
+{
+    void *memory = malloc(bytes);
+    if (memory)
+        return memory;
+    fprintf(stderr, "attnbench: out of memory: %zu bytes of JSON\n", bytes);
+    exit(6);
+}
+
+void json_begin(void)
+{
+    cJSON_Hooks hooks = {allocate, free};
+    cJSON_InitHooks(&hooks);
+}
+
+/* The first bracket that is nested too deeply, or NULL. */
+static const char *too_deep(const char *text, size_t length)
+{
+    int depth = 0;
+    bool quoted = false;
+    for (const char *at = text; at < text + length; ++at)
+        if (quoted && *at == '\\')
+            ++at;
+        else if (*at == '"')
+            quoted = !quoted;
+        else if (!quoted && (*at == '{' || *at == '[')) {
+            if (++depth > JSON_DEPTH_MAX)
+                return at;
+        } else if (!quoted && (*at == '}' || *at == ']'))
+            --depth;
+    return NULL;
+}
+
+cJSON *json_parse(const char *text, size_t length)
+{
+    return too_deep(text, length) ? NULL : cJSON_ParseWithLength(text, length);
+}
+
 int json_load(struct json *json, const char *name, const char *text, size_t length, struct err *err)
 {
     *json = (struct json){.name = name};
@@ -182,7 +220,14 @@ int json_load(struct json *json, const char *name, const char *text, size_t leng
         return err_set(err, "%s: out of memory", name);
     memcpy(json->text, text, length);
     json->text[length] = '\0';
-    const char *end = json->text;
+    const char *end = too_deep(json->text, length);
+    if (end) {
+        err_set(err, "%s:%d: not valid JSON here: brackets are nested more than %d deep", name,
+                line_at(json->text, end), JSON_DEPTH_MAX);
+        json_free(json);
+        return -1;
+    }
+    end = json->text;
     json->root = cJSON_ParseWithLengthOpts(json->text, length + 1, &end, 1);
     if (!json->root) {
         const char *start = json->text;

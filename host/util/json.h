@@ -14,6 +14,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* First of all in main: memory that runs out while JSON is made ends the program with a message,
+ * instead of leaving something out. */
+void json_begin(void);
+
+/* How deep brackets may nest in what is read. All that reads it goes into its depth, on the stack.
+ */
+enum { JSON_DEPTH_MAX = 48 };
+
+/* A line of a conversation as a tree; NULL: it is not valid, or nested too deeply. */
+cJSON *json_parse(const char *text, size_t length);
+
 struct json {
     const char *name; /* shown in messages; borrowed */
     char *text;       /* owned */

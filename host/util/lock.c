@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,9 +32,14 @@ int lock_take(const char *path, double limit_s, void (*waiting)(void *context, l
               void *context, const volatile sig_atomic_t *stop, struct err *err)
 {
     const double start_s = clock_now_s();
-    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    struct stat status;
+    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
     if (fd < 0)
         return err_set(err, "cannot open '%s': %s", path, strerror(errno));
+    if (fstat(fd, &status) || !S_ISREG(status.st_mode)) {
+        close(fd);
+        return err_set(err, "cannot open '%s': it is no file", path);
+    }
     bool told = false;
     while (flock(fd, LOCK_EX | LOCK_NB)) {
         if (errno == EINTR)

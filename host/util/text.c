@@ -1,5 +1,7 @@
 #include "util/text.h"
 
+#include "util/fold.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -41,25 +43,29 @@ void text_add(struct text *text, const char *more)
 }
 
 /* Into what room there is at first: measuring before would format everything twice. */
+void text_print_list(struct text *text, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    reserve(text, 64);
+    const size_t room = text->capacity - text->length;
+    const int length = vsnprintf(text->data + text->length, room, format, args);
+    if (length < 0) {
+        text->data[text->length] = '\0';
+    } else if ((size_t)length >= room) {
+        reserve(text, (size_t)length + 1);
+        vsnprintf(text->data + text->length, (size_t)length + 1, format, again);
+    }
+    text->length += length > 0 ? (size_t)length : 0;
+    va_end(again);
+}
+
 void text_print(struct text *text, const char *format, ...)
 {
     va_list args;
-    reserve(text, 64);
-    const size_t room = text->capacity - text->length;
     va_start(args, format);
-    const int length = vsnprintf(text->data + text->length, room, format, args);
+    text_print_list(text, format, args);
     va_end(args);
-    if (length < 0) {
-        text->data[text->length] = '\0';
-        return;
-    }
-    if ((size_t)length >= room) {
-        reserve(text, (size_t)length + 1);
-        va_start(args, format);
-        vsnprintf(text->data + text->length, (size_t)length + 1, format, args);
-        va_end(args);
-    }
-    text->length += (size_t)length;
 }
 
 void text_drain(struct text *text)
@@ -125,28 +131,31 @@ bool text_is_identifier(const char *text)
 
 enum { NAME_MAX_LETTERS = 48 };
 
-/* Edits, with a swap of neighbours as one: "optimal string alignment". */
+/* Edits, with a swap of neighbours as one: "optimal string alignment". Three rows of its table are
+ * kept, row i in d[i % 3]. */
 static size_t distance(const char *a, const char *b)
 {
     const size_t n = strlen(a), m = strlen(b);
-    size_t d[NAME_MAX_LETTERS + 1][NAME_MAX_LETTERS + 1];
-    for (size_t i = 0; i <= n; ++i)
-        d[i][0] = i;
+    size_t d[3][NAME_MAX_LETTERS + 1];
     for (size_t j = 0; j <= m; ++j)
         d[0][j] = j;
-    for (size_t i = 1; i <= n; ++i)
+    for (size_t i = 1; i <= n; ++i) {
+        size_t *row = d[i % 3];
+        const size_t *above = d[(i + 2) % 3], *two_above = d[(i + 1) % 3];
+        row[0] = i;
         for (size_t j = 1; j <= m; ++j) {
-            size_t best = d[i - 1][j - 1] + (lower(a[i - 1]) != lower(b[j - 1]));
-            if (d[i - 1][j] + 1 < best)
-                best = d[i - 1][j] + 1;
-            if (d[i][j - 1] + 1 < best)
-                best = d[i][j - 1] + 1;
+            size_t best = above[j - 1] + (lower(a[i - 1]) != lower(b[j - 1]));
+            if (above[j] + 1 < best)
+                best = above[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-                d[i - 2][j - 2] + 1 < best)
-                best = d[i - 2][j - 2] + 1;
-            d[i][j] = best;
+                two_above[j - 2] + 1 < best)
+                best = two_above[j - 2] + 1;
+            row[j] = best;
         }
-    return d[n][m];
+    }
+    return d[n % 3][m];
 }
 
 const char *text_nearest(const char *typo, const char *const *names, size_t count)
@@ -199,21 +208,15 @@ int text_decode(const char *text, uint32_t *code)
     return length;
 }
 
-static bool is_bidi_control(uint32_t c)
-{
-    return c == 0x61c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
-           (c >= 0x2066 && c <= 0x2069);
-}
-
 void text_add_printable(struct text *text, const char *foreign, bool multiline)
 {
     for (const char *s = foreign; *s;) {
         uint32_t code = 0;
         const int length = text_decode(s, &code);
         const bool layout = multiline && (code == '\n' || code == '\t');
-        const bool control = code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 ||
-                             code == 0x2029 || code == 0xfeff;
-        if (length && (layout || (!control && !is_bidi_control(code))))
+        const bool control =
+            code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029;
+        if (length && (layout || (!control && !fold_is_deceptive(code))))
             text_add_bytes(text, s, (size_t)length);
         else
             text_add(text, "?");

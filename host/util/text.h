@@ -2,6 +2,7 @@
 #ifndef ATTNBENCH_UTIL_TEXT_H
 #define ATTNBENCH_UTIL_TEXT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +22,8 @@ void text_drain(struct text *text);
 void text_add(struct text *text, const char *more);
 void text_add_bytes(struct text *text, const void *bytes, size_t count);
 void text_print(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_print_list(struct text *text, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 void text_free(struct text *text);
 /* The content, never NULL. */
 const char *text_get(const struct text *text);
@@ -46,7 +49,8 @@ size_t text_hash(const char *text);
 int text_decode(const char *text, uint32_t *code);
 
 /* Adds `foreign` (a device name, a build log, a file's content) with control characters, invalid
- * UTF-8 and bidirectional overrides replaced by '?'; newlines and tabs too, unless `multiline`. */
+ * UTF-8, bidirectional overrides and other invisible characters replaced by '?'; newlines and tabs
+ * too, unless `multiline`. */
 void text_add_printable(struct text *text, const char *foreign, bool multiline);
 
 /* "1.50 GiB", "512 B". */

@@ -37,11 +37,9 @@ static bool *find_builds(const struct plan *plan)
     size_t slots = 16;
     while (slots < 2 * (size_t)plan->count)
         slots *= 2;
-    bool *builds = calloc((size_t)plan->count + 1, sizeof *builds);
-    size_t *seen = calloc(slots, sizeof *seen);
+    bool *builds = arena_need(calloc((size_t)plan->count + 1, sizeof *builds));
+    size_t *seen = arena_need(calloc(slots, sizeof *seen));
     struct arena arena = {0};
-    if (!builds || !seen)
-        abort();
     for (int c = 0; c < plan->count; ++c) {
         const struct cell *cell = &plan->cells[c];
         const char *options =
@@ -62,9 +60,7 @@ static bool *find_builds(const struct plan *plan)
 
 struct estimate *estimate_new(const struct plan *plan)
 {
-    struct estimate *estimate = calloc(1, sizeof *estimate);
-    if (!estimate)
-        abort();
+    struct estimate *estimate = arena_need(calloc(1, sizeof *estimate));
     estimate->builds = find_builds(plan);
     for (int c = 0; c < plan->count; ++c) {
         const struct cell *cell = &plan->cells[c];
@@ -73,10 +69,8 @@ struct estimate *estimate_new(const struct plan *plan)
             ++r;
         if (r < estimate->count)
             continue;
-        estimate->rates =
-            realloc(estimate->rates, (size_t)(estimate->count + 1) * sizeof *estimate->rates);
-        if (!estimate->rates)
-            abort();
+        estimate->rates = arena_need(
+            realloc(estimate->rates, (size_t)(estimate->count + 1) * sizeof *estimate->rates));
         estimate->rates[estimate->count++] = (struct rate){
             .device = cell->device, .variant = cell->variant->name, .op = cell->problem.op};
     }

@@ -1,6 +1,7 @@
 #include "worker/process.h"
 
 #include "util/clock.h"
+#include "util/json.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OUTPUT_MAX = 8 << 10, DRAIN_MAX = 1 << 20, REPLY_MAX = 256 << 20, FIRST_FREE_FD = 10 };
+enum { OUTPUT_MAX = 8 << 10, DRAIN_MAX = 1 << 20, REPLY_MAX = 256 << 20, FIRST_FREE_FD = 5 };
 
 static void close_fd(int *fd)
 {
@@ -27,12 +28,14 @@ static void close_fd(int *fd)
 static int make_pipe(int ends[2])
 {
     int low[2];
-    if (pipe(low))
+    if (pipe2(low, O_CLOEXEC))
         return -1;
     ends[0] = fcntl(low[0], F_DUPFD_CLOEXEC, FIRST_FREE_FD);
     ends[1] = fcntl(low[1], F_DUPFD_CLOEXEC, FIRST_FREE_FD);
+    const int why = errno == EINVAL ? EMFILE : errno; /* none is allowed beyond the first */
     close(low[0]);
     close(low[1]);
+    errno = why;
     return ends[0] < 0 || ends[1] < 0 ? -1 : 0;
 }
 
@@ -202,7 +205,7 @@ static cJSON *take_reply(struct process *process)
     if (!newline)
         return NULL;
     const size_t line = (size_t)(newline - text->data) + 1;
-    cJSON *reply = cJSON_ParseWithLength(text->data, line - 1);
+    cJSON *reply = json_parse(text->data, line - 1);
     memmove(text->data, text->data + line, text->length - line);
     text->length -= line;
     return reply ? reply : cJSON_CreateObject();
@@ -261,7 +264,7 @@ enum outcome process_ask(struct process *process, const cJSON *request, double d
                 return died(process, why);
             continue;
         }
-        char chunk[65536];
+        char chunk[8192];
         const ssize_t got = read(process->reply_fd, chunk, sizeof chunk);
         if (got > 0 && process->replies.length < REPLY_MAX)
             text_add_bytes(&process->replies, chunk, (size_t)got);

@@ -284,7 +284,8 @@ static int emit(struct run *run, const struct cell *cell, const struct row *row)
 /* Runs cells [first, end) of one group and emits their rows in plan order. */
 static int run_group(struct run *run, int first, int end)
 {
-    struct job jobs[GROUP_MAX] = {0};
+    struct arena scratch = {0}; /* too much for a small stack */
+    struct job *jobs = arena_array(&scratch, GROUP_MAX, sizeof *jobs);
     int count = 0;
     for (int c = first; c < end; ++c)
         if (run->plan->cells[c].fate == CELL_RUN && !(run->done && run->done[c])) {
@@ -309,6 +310,7 @@ static int run_group(struct run *run, int first, int end)
         }
         j += cell->fate == CELL_RUN;
     }
+    arena_free(&scratch);
     return result;
 }
 

@@ -68,7 +68,7 @@ static bool serve_line(struct served *s, const char *line, size_t length)
 {
     static const char *const kinds[] = {"error", "build_failed", "oom", "unsupported"};
     struct failure failure = {0};
-    cJSON *request = cJSON_ParseWithLength(line, length);
+    cJSON *request = json_parse(line, length);
     cJSON *reply = cJSON_CreateObject();
     if (run_step(s, request, reply, &failure)) {
         struct text reason = {0};
@@ -128,7 +128,7 @@ int worker_serve(const char *kernels_dir)
             received.length -= line;
             continue;
         }
-        char chunk[65536];
+        char chunk[8192];
         const ssize_t got = read(PROCESS_REQUEST_FD, chunk, sizeof chunk);
         if (got > 0)
             text_add_bytes(&received, chunk, (size_t)got);

@@ -341,6 +341,43 @@ class Merging(FleetTest):
                 self.assertEqual([p for p in self.folder.iterdir() if "c.json" in p.name], [])
         self.assertIn("needs --out", self.attnbench("merge", "a.json", status=USAGE).stderr)
 
+    def test_what_check_refuses_is_left_out(self):
+        """Each rule of `check` that can be broken behind a digest's back: named, and not merged."""
+        for shard in ("1/2", "2/2"):
+            self.run_shard(shard, f"{shard[0]}.json")
+        whole = (self.folder / "2.json").read_text()
+        bare = re.sub(r', *"digest": *"[^"]*"', "", whole)
+        rows = [line for line in bare.splitlines() if line.startswith('    {"cell"')]
+        edits = {"median": re.sub(r'"median_s": *[0-9][0-9.e+-]*', '"median_s":1e-12', bare),
+                 "digest": re.sub(r', *"digest": *"[^"]*"', "", whole, count=1),
+                 "reason": bare.replace('"reason":null', '"reason":"none"', 1),
+                 "device": bare.replace('"device":"null-0"', '"device":"other"', 1),
+                 "id": bare.replace('"cell":"attention(', '"cell":"attention(d_k=9,', 1),
+                 "samples": re.sub(r'"samples_s":\[[^\]]*\]', '"samples_s":[1e-9]', bare, count=1),
+                 "twice": bare.replace(rows[-1], rows[0].rstrip(",")),
+                 "planned": re.sub(r'"planned_cells": *(\d+)', '"planned_cells":9', bare, count=1)}
+        for what, text in edits.items():
+            with self.subTest(what):
+                self.assertNotEqual(text, whole)
+                self.write("2.json", text)
+                self.attnbench("check", "2.json", status=BAD_INPUT)
+                result = self.attnbench("merge", "1.json", "2.json", "--out", "all.json")
+                self.assertEqual(result.returncode, INCOMPLETE, result.stderr)
+                self.assertIn("'2.json' is left out: it breaks", result.stderr)
+                self.attnbench("check", "all.json", status=OK)
+                self.assertEqual(len(self.results("all.json")["rows"]),
+                                 len(self.results("1.json")["rows"]))
+                (self.folder / "all.json").unlink()
+                alone = self.attnbench("merge", "2.json", "--out", "all.json", status=INCOMPLETE)
+                self.assertIn("no part is left", alone.stderr)
+                self.assertFalse((self.folder / "all.json").exists())
+
+    def test_missing_cells_of_a_run_with_a_filter(self):
+        self.run_shard("1/2", "1.json", "--filter", "n_q=8,")
+        result = self.attnbench("merge", "1.json", "--out", "all.json", status=INCOMPLETE)
+        self.assertIn("missing attention", result.stdout)
+        self.assertIn("--filter=n_q=8,", result.stderr)
+
     def test_a_cell_measured_twice_keeps_both_and_tells_of_a_difference(self):
         noisy = {**SCRIPT, "noise": 0.01}
         slower = {"time_s": {"naive": "2e-9*pairs*heads_q", "tiled": "1.5e-9*pairs*heads_q",
@@ -446,7 +483,7 @@ class Jobs(FleetTest):
 
     def test_scripts_are_shell_and_quote_what_they_are_given(self):
         for kind in ["slurm", "mpi"]:
-            text = self.emit(kind, "--filter", "n_q=8,.*'; $(touch bad)").stdout
+            text = self.emit(kind, "--filter", "n_q=8,.*|'; $(touch bad)").stdout
             self.assertTrue(text.startswith("#!/bin/"), text)
             self.write("job.sh", text)
             subprocess.run(["bash", "-n", "job.sh"], cwd=self.folder, check=True)
@@ -454,7 +491,7 @@ class Jobs(FleetTest):
             shown = subprocess.run(["bash", "-c", f"printf '%s\\n' {words.split(' >>')[0]}"],
                                    cwd=self.folder, check=True, capture_output=True,
                                    text=True).stdout.splitlines()
-            self.assertIn("--filter=n_q=8,.*'; $(touch bad)", shown)
+            self.assertIn("--filter=n_q=8,.*|'; $(touch bad)", shown)
             self.assertIn("--continue", shown)
         self.assertFalse((self.folder / "bad").exists())
         self.assertIn("--array=1-16", self.emit("slurm").stdout)

@@ -1,5 +1,6 @@
 """Hostile strings: what drivers and files say stays text, in the terminal and in every format."""
 import csv
+import html
 import io
 import itertools
 import json
@@ -20,7 +21,14 @@ STRINGS = [NASTY, "a\0b", "<script>alert(1)</script></summary></details>", "\x1b
 # What the files of a test hold: every string in several places, every place with several strings.
 FILES = [STRINGS[start:] + STRINGS[:start] for start in (0, 2, 5)] + [["x" * 1_000_000],
                                                                       ["\u202e" * 100_000]]
-FORMULAS = ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1+1", "\r=1+1", "\n=1+1", "  =1+1"]
+FORMULAS = ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1+1", "\r=1+1", "\n=1+1", "  =1+1",
+            "\u00a0=1+1", "\u200b=1+1", "\ufeff=1+1", "\u2060\u200d=1+1", "\u3000 =1+1", "\u00ad=1+1",
+            "\uff1d1+1", "\uff0b1+1", "\uff0d1+1", "\uff20SUM(A1)", "\u00a0\uff1d1+1", "\ufe661+1",
+            "\u207c1", "\u22121+1", "\u180e=1", "\ufe0f=1", "\U000e0020=1"]
+# What makes a link of itself in a comment on GitHub, or in any reader of CommonMark with autolinks.
+LINKS = ["http://a.example/x", "HTTPS://A.example", "ftp://a.example", "www.a.example", "WWW.a.example",
+         "me@a.example", "mailto:me@a", "xmpp:me@a", "@someone", "(@team/one)", "#123", "a/b#1", "GH-12"]
+LINK = re.compile(r"://|www\.|mailto:|xmpp:|(?<![\w])@\w|@[\w-]+[./]\w|#\d|gh-\d", re.I)
 DEVICE = {"id": "null-0", "type": "gpu",
           **{key: NASTY for key in ("name", "vendor", "driver", "platform", "opencl_c")}}
 
@@ -148,16 +156,35 @@ class Hostile(ProgramTest):
     def test_formulas_in_csv(self):
         self.run_nasty()
         results = self.results()
-        for row, text in zip(results["rows"], FORMULAS):
-            row["worker_output"] = text
         results["rows"][0]["cell"] = results["rows"][0]["sweeps"][0] = "=HYPERLINK(1)"
-        self.write("nasty.json", results)
-        text = self.attnbench("report", "nasty.json", "--format", "csv", status=OK).stdout
-        table = list(csv.reader(io.StringIO(text)))
-        self.assertEqual(len({len(row) for row in table}), 1)
-        for cell in (cell for row in table for cell in row):
-            if cell.lstrip().startswith(("=", "+", "-", "@")):
-                float(cell)  # a number may keep its sign
+        seen = 0
+        for start in range(0, len(FORMULAS), len(results["rows"])):
+            for row, text in zip(results["rows"], FORMULAS[start:]):
+                row["worker_output"] = row["cell"] = text
+            results["devices"][0]["name"] = FORMULAS[start]
+            self.write("nasty.json", results)
+            text = self.attnbench("report", "nasty.json", "--format", "csv", status=OK).stdout
+            table = list(csv.reader(io.StringIO(text)))
+            self.assertEqual(len({len(row) for row in table}), 1)
+            for cell in (cell for row in table for cell in row):
+                visible = "".join(c for c in unicodedata.normalize("NFKC", cell)
+                                  if unicodedata.category(c)[0] not in "CZM").replace("\u2212", "-")
+                if visible.startswith(("=", "+", "-", "@")):
+                    float(cell)  # a number may keep its sign
+                seen += visible.startswith("'")
+        self.assertGreaterEqual(seen, 2 * len(FORMULAS) - 8)
+
+    def test_links_in_markdown(self):
+        """Names of devices, reasons and kernels become no links, by whatever a reader knows."""
+        self.run_nasty()
+        self.clean = (self.folder / "out.json").read_text()
+        for start, link in enumerate(LINKS):
+            with self.subTest(link):
+                self.nasty_file([link] + LINKS[start:] + LINKS[:start])
+                markdown = self.attnbench("report", "nasty.json", status=OK).stdout
+                text = re.sub(r"`[^`]*`|```.*?```", "", markdown, flags=re.S).replace("\\", "")
+                text = html.unescape(text)
+                self.assertEqual([m.group() for m in LINK.finditer(text)], [], markdown[:3000])
 
     def test_a_folder_with_a_hostile_name(self):
         for name in ("\x1b[2J", "../up", "a b", "$(touch x)", "-rf", ""):

@@ -1,0 +1,89 @@
+/* Is an output none of the command's own inputs? */
+#include "commands/common.h"
+#include "commands/suite_path.h"
+
+#include <dirent.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct inputs {
+    struct arena *arena;
+    const char **items;
+    int count, capacity;
+};
+
+static void add(struct inputs *inputs, const char *path)
+{
+    if (inputs->count == inputs->capacity) {
+        const size_t count = (size_t)inputs->count, more = count ? 2 * count : 64;
+        inputs->items =
+            arena_grow(inputs->arena, inputs->items, count, more, sizeof *inputs->items);
+        inputs->capacity = (int)more;
+    }
+    inputs->items[inputs->count++] = path;
+}
+
+/* What a command reads when it is given a folder: of parts, a case, or kernels. */
+static bool is_read(const char *name)
+{
+    static const char *const ends[] = {".json", ".journal", ".cl", ".clh", ".h"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; ++i)
+        if (text_ends(name, ends[i]))
+            return true;
+    return test_case_reads(name);
+}
+
+/* A file, or what is read of a folder and (of a tree of kernels) the folders in it. */
+static void add_all(struct inputs *inputs, const char *path, int depth)
+{
+    struct stat status;
+    DIR *folder = stat(path, &status) == 0 && S_ISDIR(status.st_mode) ? opendir(path) : NULL;
+    add(inputs, path);
+    if (!folder)
+        return;
+    for (const struct dirent *entry; (entry = readdir(folder));) {
+        if (entry->d_name[0] == '.')
+            continue;
+        const char *inside = arena_print(inputs->arena, "%s/%s", path, entry->d_name);
+        if (is_read(entry->d_name))
+            add(inputs, inside);
+        else if (depth > 0)
+            add_all(inputs, inside, depth - 1);
+    }
+    closedir(folder);
+}
+
+/* The argument as it is, or the suite or case that it names. */
+static void add_argument(struct inputs *inputs, const char *argument)
+{
+    const char *suite = access(argument, F_OK) ? suite_path(inputs->arena, argument, NULL) : NULL;
+    add_all(inputs, argument, 0);
+    add_all(inputs, case_path(inputs->arena, argument), 0);
+    if (suite)
+        add(inputs, suite);
+}
+
+int check_output(const struct options *options, const char *name, enum place_needs needs,
+                 const char *option)
+{
+    struct arena arena = {0};
+    struct inputs inputs = {.arena = &arena};
+    struct err err;
+    if (!name)
+        return EXIT_OK;
+    for (int i = 0; i < options->arg_count; ++i)
+        add_argument(&inputs, options->args[i]);
+    for (const char *at = options->base; at && *at; at += *at == ',') {
+        const size_t length = strcspn(at, ",");
+        add(&inputs, arena_copy_bytes(&arena, at, length));
+        at += length;
+    }
+    if (options->tuning)
+        add(&inputs, options->tuning);
+    if (options->kernels)
+        add_all(&inputs, options->kernels, 1);
+    const int result = place_check(name, needs, option, inputs.items, inputs.count, &err);
+    arena_free(&arena);
+    return result == 0 ? EXIT_OK : fail(result == PLACE_REFUSED ? EXIT_USAGE : EXIT_IO, &err);
+}
