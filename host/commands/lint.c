@@ -256,6 +256,7 @@ static int plan_edge(struct lint *lint, const struct options *options, int edge,
     request.only_variants = computing(lint, &problem, arena);
     request.problem = &problem;
     request.filter = options->filter;
+    request.may_be_empty = true; /* it is one of several plans */
     if (!*request.only_variants)
         return EXIT_OK;
     struct plan *plans = &lint->plans[lint->plan_count];

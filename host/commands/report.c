@@ -3,6 +3,7 @@
 
 #include "commands/common.h"
 #include "util/file.h"
+#include "util/standard.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -66,18 +67,25 @@ static int append(const struct format *format, const struct results *results,
 
 static void to_file(void *context, const char *bytes, size_t count)
 {
-    (void)fwrite(bytes, 1, count, context); /* file_end and ferror tell of what went wrong */
+    file_add(context, bytes, count);
 }
 
-static void write_text(const struct format *format, const struct results *results, int count,
-                       FILE *file)
+static void to_standard(void *context, const char *bytes, size_t count)
 {
-    struct text out = {.drain = to_file, .context = file};
+    (void)context;
+    standard_write(bytes, count);
+}
+
+/* writer NULL: to standard output. */
+static void write_text(const struct format *format, const struct results *results, int count,
+                       struct file_writer *writer)
+{
+    struct text out = {.drain = writer ? to_file : to_standard, .context = writer};
     if (format->write)
         format->write(results, &out);
     else
         format->write_all(results, count, &out);
-    to_file(file, text_get(&out), out.length);
+    out.drain(writer, text_get(&out), out.length);
     text_free(&out);
 }
 
@@ -90,12 +98,12 @@ static int write_report(const struct format *format, const struct results *resul
     if (format->append)
         return append(format, results, options);
     if (!options->out) {
-        write_text(format, results, options->arg_count, stdout);
+        write_text(format, results, options->arg_count, NULL);
         return write_output(NULL, "", 0);
     }
     if (file_begin(&writer, options->out, &err))
         return fail(EXIT_IO, &err);
-    write_text(format, results, options->arg_count, writer.file);
+    write_text(format, results, options->arg_count, &writer);
     return file_end(&writer, true, &err) ? fail(EXIT_IO, &err) : EXIT_OK;
 }
 

@@ -164,11 +164,14 @@ int command_verify(const struct options *options)
 {
     struct setup setup = {0};
     struct verification v = {0};
-    cJSON *root = options->json || options->out ? cJSON_CreateObject() : NULL;
-    cJSON *cases = root ? cJSON_AddArrayToObject(root, "cases") : NULL;
     int status = check_weights(options);
     if (status == EXIT_OK)
-        status = setup_kernels(&setup, options);
+        status = check_output(options, options->out, PLACE_ANY, "--out");
+    if (status != EXIT_OK)
+        return status;
+    cJSON *root = options->json || options->out ? cJSON_CreateObject() : NULL;
+    cJSON *cases = root ? cJSON_AddArrayToObject(root, "cases") : NULL;
+    status = setup_kernels(&setup, options);
     if (status == EXIT_OK)
         status = setup_devices(&setup, options);
     if (status == EXIT_OK)

@@ -290,7 +290,9 @@ static int count_cells(const struct plan_request *request, const struct plan_ent
                        matching > PLAN_CELLS_MAX ? matching : *count,
                        matching > PLAN_CELLS_MAX ? "" : " with those that --filter skips",
                        matching > PLAN_CELLS_MAX ? PLAN_CELLS_MAX : PLAN_ROWS_MAX);
-    return *count && !matching ? matches_nothing(request, entries, *count, err) : 0;
+    return *count && !matching && !request->may_be_empty
+               ? matches_nothing(request, entries, *count, err)
+               : 0;
 }
 
 static int add_cells(struct plan *plan, const struct plan_request *request,

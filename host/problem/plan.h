@@ -62,6 +62,7 @@ struct plan_request {
      * comes from a file; or NULL. */
     const char *selection;
     const struct tunings *tunings; /* used before the variants' defaults; NULL: none */
+    bool may_be_empty;             /* a filter that matches nothing is no mistake */
     int64_t host_bytes;            /* memory of the host for the reference; 0: unknown */
 };
 

@@ -266,10 +266,16 @@ int file_begin(struct file_writer *writer, const char *path, struct err *err)
     return -1;
 }
 
+void file_add(struct file_writer *writer, const void *bytes, size_t count)
+{
+    if (fwrite(bytes, 1, count, writer->file) != count && !writer->lost)
+        writer->lost = errno;
+}
+
 int file_end(struct file_writer *writer, bool keep, struct err *err)
 {
     const bool is_file = writer->place.kind == PLACE_REGULAR;
-    errno = 0;
+    errno = writer->lost;
     int result = keep && (fflush(writer->file) || ferror(writer->file))
                      ? err_set(err, "%s", errno ? strerror(errno) : "write failed")
                      : 0;

@@ -42,10 +42,13 @@ int file_write(const char *path, const void *bytes, size_t count, struct err *er
 struct file_writer {
     const char *path;
     FILE *file;
+    int lost; /* errno of the first write that failed, as far as file_add saw it; 0: none */
     struct place place;
     char temporary[PLACE_PATH_BYTES];
 };
 int file_begin(struct file_writer *writer, const char *path, struct err *err);
+/* A write that fails is told of by file_end. */
+void file_add(struct file_writer *writer, const void *bytes, size_t count);
 int file_end(struct file_writer *writer, bool keep, struct err *err);
 
 /* A file that has no name, for what is read back: beside `path`, or else in TMPDIR. */

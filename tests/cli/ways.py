@@ -10,7 +10,7 @@ from harness import OK, SOURCE, ProgramTest, make_suite, npy
 OUT, IN = "OUT", "IN"
 # What takes longer hangs; on a quiet machine all take well below 5 s.
 SLOW_S = 15
-RUN = ["run", "s.json", "--device", "null", "--peaks", "none", "--quiet"]
+RUN = ["run", "s.json", "--device", "null", "--peaks", "none", "--quiet", "--force"]
 VERIFY = ["verify", "case", "--device", "null", "--variants", "naive"]
 TUNE = ["tune", "s.json", "--device", "null", "--quiet", "--variants", "fused_tiled"]
 
