@@ -60,7 +60,10 @@ static void add_target(struct tune_state *state, const struct cell *cell)
             return;
         }
     }
-    state->targets[state->target_count++] = (struct target){.cell = cell, .class = class};
+    struct target *target = &state->targets[state->target_count++];
+    memset(target, 0, sizeof *target); /* too large to be copied from the stack */
+    target->cell = cell;
+    target->class = class;
 }
 
 static void find_targets(struct tune_state *state)

@@ -315,7 +315,7 @@ static int load_fields(struct variant *variant, const char *folder, struct arena
 int variant_load(struct variant *variant, const char *file_name, const char *folder,
                  const char *text, size_t length, struct arena *arena, struct err *err)
 {
-    *variant = (struct variant){0};
+    memset(variant, 0, sizeof *variant); /* too large to be copied from the stack */
     if (json_load(&variant->json, file_name, text, length, err))
         return -1;
     if (load_fields(variant, folder, arena, err)) {

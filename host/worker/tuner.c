@@ -306,7 +306,8 @@ int tuner_run(const struct tuner *tuner, struct tuner_result *result, struct err
     struct arena arena = {0};
     const struct cell *cell = tuner->cell;
     double limit_s = INFINITY;
-    *result = (struct tuner_result){.default_s = NAN, .tuned_s = NAN};
+    memset(result, 0, sizeof *result); /* too large to be copied from the stack */
+    result->default_s = result->tuned_s = NAN;
     int status = search_start(&tries, cell->variant, &cell->problem, tuner->device, &cell->tuning,
                               tuner->seed, &arena, err);
     tries.avoid = tuner->avoid;
