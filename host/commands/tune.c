@@ -13,6 +13,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Problems that run without a pilot measurement, and long enough to be told apart. */
 static const double large_enough_flops = 2e10;
