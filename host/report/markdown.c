@@ -63,14 +63,17 @@ static void add_correctness(const struct results *results, struct text *out)
         add_checked(results, results->devices[i].id, out);
     if (!results->device_count)
         text_add(out, "Nothing was checked.\n");
-    struct text drift = {0};
-    words_drift(&drift, results);
-    if (drift.length) {
-        text_add(out, "\n");
-        words_markdown(out, text_get(&drift), SIZE_MAX);
-        text_add(out, ".\n");
+    void (*const words[])(struct text *, const struct results *) = {words_rounding, words_drift};
+    for (size_t i = 0; i < sizeof words / sizeof *words; ++i) {
+        struct text remark = {0};
+        words[i](&remark, results);
+        if (remark.length) {
+            text_add(out, "\n");
+            words_markdown(out, text_get(&remark), SIZE_MAX);
+            text_add(out, ".\n");
+        }
+        text_free(&remark);
     }
-    text_free(&drift);
 }
 
 /* How near its rows come to what the device's roofs allow. */

@@ -191,6 +191,11 @@ void report_table(const struct results *results, struct looks looks, struct text
     }
     if (results->row_count)
         columns_wrapped(out, "*: fastest; ~: still noisy when time was up", width);
+    struct text rounding = {0};
+    words_rounding(&rounding, results);
+    if (rounding.length)
+        columns_wrapped(out, text_get(&rounding), width);
+    text_free(&rounding);
     struct text exceeded = {0};
     words_exceeded(&exceeded, results);
     if (exceeded.length)

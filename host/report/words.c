@@ -236,6 +236,30 @@ static bool has_drifted(const struct row *row)
     return comparison.verdict == COMPARISON_FASTER || comparison.verdict == COMPARISON_SLOWER;
 }
 
+void words_rounding(struct text *out, const struct results *results)
+{
+    const struct row *first = NULL;
+    int count = 0;
+    for (int i = 0; i < results->row_count; ++i) {
+        const struct row *row = results->rows + i;
+        if (row->status != ROW_OK || !row->check.rounding ||
+            strcmp(row->check.rounding, "nearest") == 0)
+            continue;
+        ++count;
+        first = first ? first : row;
+    }
+    if (!first)
+        return;
+    text_print(out, "%d cell%s not round outputs to nearest, first: ", count,
+               count == 1 ? " does" : "s do");
+    words_line(out, first->variant, 100);
+    text_add(out, " ");
+    words_line(out, first->cell, 200);
+    text_add(out, ", which rounds ");
+    for (const char *c = first->check.rounding; *c; ++c)
+        text_add_bytes(out, *c == '_' ? " " : c, 1);
+}
+
 void words_drift(struct text *out, const struct results *results)
 {
     const struct row *worst = NULL;

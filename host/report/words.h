@@ -43,6 +43,10 @@ void words_time(struct text *out, const struct results *results);
  */
 void words_drift(struct text *out, const struct results *results);
 
+/* "2 cells round their outputs toward zero, not to nearest: ..." with the first of them; nothing if
+ * none does, as far as it is known. */
+void words_rounding(struct text *out, const struct results *results);
+
 /* GFLOP/s in three digits: "0.12", "12.3", "1234", "1.2e-05"; nothing when unknown. */
 void words_rate(struct text *out, double gflop_s);
 

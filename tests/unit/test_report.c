@@ -196,6 +196,23 @@ static int count_fields(const char *text, int *lines)
     return fields;
 }
 
+static void a_store_that_truncates_is_reported(void **state)
+{
+    (void)state;
+    struct results results = sample_results();
+    results.rows[1].check.rounding = "nearest";
+    struct text report = {0};
+    report_markdown(&results, &report);
+    assert_null(strstr(text_get(&report), "not round outputs"));
+    text_free(&report);
+    results.rows[1].check.rounding = "toward_zero";
+    report_markdown(&results, &report);
+    assert_non_null(strstr(text_get(&report), "1 cell does not round outputs to nearest, first: "));
+    assert_non_null(strstr(text_get(&report), "which rounds toward zero"));
+    text_free(&report);
+    results_free(&results);
+}
+
 static void drift_is_reported(void **state)
 {
     (void)state;
@@ -500,6 +517,7 @@ int main(void)
         cmocka_unit_test(markdown_escapes_foreign_text),
         cmocka_unit_test(markdown_fits_into_a_comment),
         cmocka_unit_test(json_formats_stay_json),
+        cmocka_unit_test(a_store_that_truncates_is_reported),
         cmocka_unit_test(drift_is_reported),
         cmocka_unit_test(csv_is_rectangular_and_inert),
         cmocka_unit_test(tables_fit_their_width),
