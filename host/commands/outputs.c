@@ -25,20 +25,38 @@ static void add(struct inputs *inputs, const char *path)
 }
 
 /* What a command reads when it is given a folder: of parts, a case, or kernels. */
+static bool ends_with_one_of(const char *name, const char *const *ends)
+{
+    for (; *ends; ++ends)
+        if (text_ends(name, *ends))
+            return true;
+    return false;
+}
+
+/* In a folder of parts or a case. */
 static bool is_read(const char *name)
 {
-    static const char *const ends[] = {".json", ".journal", ".cl", ".clh", ".h"};
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; ++i)
-        if (text_ends(name, ends[i]))
-            return true;
-    return test_case_reads(name);
+    static const char *const ends[] = {".json", ".journal", NULL};
+    return ends_with_one_of(name, ends) || test_case_reads(name);
+}
+
+/* In a tree of kernels: results may lie beside the variants. */
+static bool is_kernels(const char *name)
+{
+    static const char *const ends[] = {"variant.json", ".tuning.json", ".cl", ".clh", ".h", NULL};
+    return ends_with_one_of(name, ends);
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
 /* A file, or what is read of a folder and (of a tree of kernels) the folders in it. */
-static void add_all(struct inputs *inputs, const char *path, int depth)
+static void add_all(struct inputs *inputs, const char *path, bool (*reads)(const char *), int depth)
 {
-    struct stat status;
-    DIR *folder = stat(path, &status) == 0 && S_ISDIR(status.st_mode) ? opendir(path) : NULL;
+    DIR *folder = is_folder(path) ? opendir(path) : NULL;
     add(inputs, path);
     if (!folder)
         return;
@@ -46,10 +64,10 @@ static void add_all(struct inputs *inputs, const char *path, int depth)
         if (entry->d_name[0] == '.')
             continue;
         const char *inside = arena_print(inputs->arena, "%s/%s", path, entry->d_name);
-        if (is_read(entry->d_name))
+        if (reads(entry->d_name))
             add(inputs, inside);
-        else if (depth > 0)
-            add_all(inputs, inside, depth - 1);
+        else if (depth > 0 && is_folder(inside))
+            add_all(inputs, inside, reads, depth - 1);
     }
     closedir(folder);
 }
@@ -58,8 +76,8 @@ static void add_all(struct inputs *inputs, const char *path, int depth)
 static void add_argument(struct inputs *inputs, const char *argument)
 {
     const char *suite = access(argument, F_OK) ? suite_path(inputs->arena, argument, NULL) : NULL;
-    add_all(inputs, argument, 0);
-    add_all(inputs, case_path(inputs->arena, argument), 0);
+    add_all(inputs, argument, is_read, 0);
+    add_all(inputs, case_path(inputs->arena, argument), is_read, 0);
     if (suite)
         add(inputs, suite);
 }
@@ -82,7 +100,7 @@ int check_output(const struct options *options, const char *name, enum place_nee
     if (options->tuning)
         add(&inputs, options->tuning);
     if (options->kernels)
-        add_all(&inputs, options->kernels, 1);
+        add_all(&inputs, options->kernels, is_kernels, 1);
     const int result = place_check(name, needs, option, inputs.items, inputs.count, &err);
     arena_free(&arena);
     return result == 0 ? EXIT_OK : fail(result == PLACE_REFUSED ? EXIT_USAGE : EXIT_IO, &err);

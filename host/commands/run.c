@@ -65,7 +65,7 @@ static void on_progress(void *context, const struct cell *cell, const char *phas
                         double eta_s)
 {
     struct run_state *state = context;
-    progress_step(&state->progress, cell, phase, median_s, state->early ? NAN : eta_s);
+    progress_step(&state->progress, cell, phase, median_s, eta_s);
 }
 
 /* ---- the run --------------------------------------------------------------------------------- */

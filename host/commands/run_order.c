@@ -1,7 +1,6 @@
 #include "commands/run_order.h"
 
 #include "util/cache.h"
-#include "util/clock.h"
 #include "util/file.h"
 
 #include <string.h>
@@ -33,7 +32,8 @@ static bool is_new(const struct setup *setup, const struct cell *cell, struct ar
     return path && access(path, F_OK) != 0;
 }
 
-/* The cells to run before all others, a flag each; NULL: there are none, or none is new. */
+/* The cells whose groups run before all others, a flag each; NULL: there are none, or none is new.
+ */
 static bool *find_first(const struct run_state *state, struct arena *arena)
 {
     const struct plan *plan = &state->setup.plan;
@@ -64,30 +64,13 @@ void order_remember(const struct run_state *state)
     arena_free(&arena);
 }
 
-/* The cells that are not done: uneven shapes of what is new first, then the plan in its order. */
 int order_run(struct run_state *state, bool *interrupted, struct err *err)
 {
     struct setup *setup = &state->setup;
-    struct supervisor *supervisor = &setup->supervisor;
-    const struct plan *plan = &setup->plan;
-    const double start_s = clock_now_s();
-    bool *first = find_first(state, &setup->arena);
-    int result = 0;
-    if (first) {
-        bool *others = arena_array(&setup->arena, (size_t)plan->count + 1, sizeof *others);
-        for (int c = 0; c < plan->count; ++c)
-            others[c] = !first[c];
-        state->early = state->had_early = true;
-        result = supervisor_run(supervisor, plan, setup->devices, others, &setup->arena,
-                                interrupted, err);
-        state->early = false;
-        for (int r = 0; r < state->results.row_count; ++r)
-            state->done[state->cell_of[r]] = true;
-        supervisor->spent_s = clock_now_s() - start_s;
-    }
-    return result || *interrupted ? result
-                                  : supervisor_run(supervisor, plan, setup->devices, state->done,
-                                                   &setup->arena, interrupted, err);
+    setup->supervisor.first = find_first(state, &setup->arena);
+    state->had_early = setup->supervisor.first != NULL;
+    return supervisor_run(&setup->supervisor, &setup->plan, setup->devices, state->done,
+                          &setup->arena, interrupted, err);
 }
 
 void order_rows(struct run_state *state)

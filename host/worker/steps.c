@@ -202,17 +202,18 @@ static double eta(const struct run *run)
     const double now_s = clock_now_s();
     struct outlook outlook = {.spent_s = run->group_start_s - run->start_s,
                               .group_spent_s = now_s - run->group_start_s,
-                              .budget_s = run->start_s + run->budget_s - run->with->spent_s - now_s,
+                              .budget_s = run->start_s + run->budget_s - now_s,
                               .has_budget = run->budget_s > 0};
     for (int c = 0; c < run->plan->count; ++c) {
         const struct cell *cell = &run->plan->cells[c];
         if (cell->fate != CELL_RUN || (run->done && run->done[c]) || run->skipped[c])
             continue;
         const double cell_s = estimate_cell(run->estimate, run->plan, cell);
-        *(c < run->next  ? &outlook.done_s
-          : c < run->end ? &outlook.group_s
-                         : &outlook.later_s) += cell_s;
-        if (c >= run->next && !estimate_knows(run->estimate, cell))
+        const bool present = c >= run->next && c < run->end;
+        *(run->ended[c] ? &outlook.done_s
+          : present     ? &outlook.group_s
+                        : &outlook.later_s) += cell_s;
+        if (!run->ended[c] && !estimate_knows(run->estimate, cell))
             outlook.guessed_s += cell_s;
     }
     return estimate_rest(&outlook);

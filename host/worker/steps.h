@@ -31,8 +31,9 @@ struct run {
     double start_s, budget_s;
     double fastest_s; /* a launch of the fastest right cell, for give_up_factor; 0: none yet */
     const bool *done;
-    int next, end; /* the present group; rows of the cells before it are written */
+    int next, end; /* the present group */
     bool *skipped; /* of each cell: it took no time */
+    bool *ended;   /* of each cell: its group is done */
     double group_start_s;
     bool saved;     /* the weights of a case have been written */
     bool left;      /* an interrupt has left cells without a row */

@@ -71,7 +71,7 @@ static void skip_if_too_long(struct run *run, struct job *job, double *admitted_
     const double launch_s = estimate_launch(run->estimate, run->plan, job->cell);
     const double cell_s = estimate_cell(run->estimate, run->plan, job->cell);
     const double limit_s = deadline_part * step_deadline(run, job->cell->suite, "launch");
-    const double spent_s = run->with->spent_s + clock_now_s() - run->start_s + *admitted_s;
+    const double spent_s = clock_now_s() - run->start_s + *admitted_s;
     if (estimate_knows(run->estimate, job->cell) && launch_s > limit_s)
         skip(run, job,
              "one launch of %.3g GFLOP would take about %.3g s (estimated from smaller problems), "
@@ -324,6 +324,43 @@ static int group_end(const struct run *run, int first)
     return end;
 }
 
+static bool is_first(const struct run *run)
+{
+    bool first = false;
+    for (int c = run->next; c < run->end; ++c)
+        first = first || (run->with->first && run->with->first[c]);
+    return first;
+}
+
+/* Those that come first, or all others. */
+static int run_groups(struct run *run, bool first)
+{
+    int result = 0;
+    for (run->next = 0; run->next < run->plan->count && result == 0 && !stopped(run, 1);
+         run->next = run->end) {
+        run->end = group_end(run, run->next);
+        if (is_first(run) != first)
+            continue;
+        run->group_start_s = clock_now_s();
+        result = run_group(run, run->next, run->end);
+        for (int c = run->next; c < run->end; ++c)
+            run->ended[c] = true;
+        if (run->with->isolate == ISOLATE_CELL && run->process.pid) {
+            steps_stop_worker(run, run->plan->cells[run->next].suite);
+            run->open_device = -1;
+        }
+    }
+    return result;
+}
+
+static bool any_waits(const struct run *run)
+{
+    for (int c = 0; c < run->plan->count; ++c)
+        if (!run->ended[c])
+            return true;
+    return false;
+}
+
 int supervisor_run(const struct supervisor *supervisor, const struct plan *plan,
                    struct device_info *devices, const bool *done, struct arena *arena,
                    bool *interrupted, struct err *err)
@@ -337,24 +374,17 @@ int supervisor_run(const struct supervisor *supervisor, const struct plan *plan,
         .open_device = -1,
         .standing = arena_array(arena, (size_t)plan->device_count + 1, sizeof(struct standing)),
         .skipped = arena_array(arena, (size_t)plan->count, sizeof(bool)),
+        .ended = arena_array(arena, (size_t)plan->count, sizeof(bool)),
         .start_s = clock_now_s(),
         .fastest_s = supervisor->fastest_s,
         .done = done,
         .err = err};
     run.budget_s = supervisor->budget_s > 0 ? supervisor->budget_s : plan->cells[0].suite->budget_s;
     signal(SIGPIPE, SIG_IGN); /* a worker that died is seen by its reply pipe */
-    int result = 0;
-    while (run.next < plan->count && result == 0 && !stopped(&run, 1)) {
-        run.end = group_end(&run, run.next);
-        run.group_start_s = clock_now_s();
-        result = run_group(&run, run.next, run.end);
-        if (supervisor->isolate == ISOLATE_CELL && run.process.pid) {
-            steps_stop_worker(&run, plan->cells[run.next].suite);
-            run.open_device = -1;
-        }
-        run.next = run.end;
-    }
-    *interrupted = stopped(&run, 1) && (run.next < plan->count || run.left);
+    int result = supervisor->first ? run_groups(&run, true) : 0;
+    if (result == 0)
+        result = run_groups(&run, false);
+    *interrupted = stopped(&run, 1) && (run.left || any_waits(&run));
     steps_stop_worker(&run, plan->cells[0].suite);
     text_free(&run.process.output);
     estimate_free(run.estimate);

@@ -181,7 +181,7 @@ class Rows(ProgramTest):
         wrong = {"faults": [{"at": "launch", "variant": "naive", "do": "wrong"}]}
         for _ in range(2):
             result, _ = self.run_suite(suite, "--kernels", "k", script=wrong, status=WRONG)
-            self.assertIn("[1/8] wrong naive attention(n_q=61,", result.stderr)
+            self.assertRegex(result.stderr, r"(?m)^\[[12]/8\] wrong naive attention\(n_q=61,")
 
     def test_a_budget_holds_for_what_comes_first_too(self):
         _, results = self.run_suite(make_suite({"n": {"n": [256, 512, 768]}, "uneven": {"n": [61]}},
