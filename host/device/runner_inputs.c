@@ -226,6 +226,15 @@ static int write_needles(struct runner *runner, uint64_t seed, struct failure *f
         write_tensor(runner, &set->inputs[INPUT_V], v, runner->sizes.v, failure) ||
         write_queries(runner, 0, failure))
         return -1;
+    if (problem->sink) {
+        float *sinks = arena_array(&runner->host_memory, (size_t)problem->heads_q, sizeof *sinks);
+        needles_fill_sinks(problem, &runner->needles, seed, sinks);
+        set->host.sinks = sinks;
+        set->inputs[INPUT_SINKS] = NULL;
+        if (write_input(runner, &set->inputs[INPUT_SINKS], sinks,
+                        (size_t)problem->heads_q * sizeof *sinks, failure))
+            return -1;
+    }
     if (problem->bias != BIAS_FLOAT)
         return 0;
     const size_t count = (size_t)problem_bias_dims(problem).count;

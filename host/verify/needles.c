@@ -142,3 +142,14 @@ void needles_fill_v(const struct problem *problem, const struct needles *needles
         }
     }
 }
+
+void needles_fill_sinks(const struct problem *problem, const struct needles *needles, uint64_t seed,
+                        float *sinks)
+{
+    const double size = (double)needles->size, cap = problem->softcap;
+    const double dot = fabs(problem_scale(problem)) * size * size * (double)problem->d_k;
+    const double score = cap > 0 ? cap * tanh(dot / cap) : dot;
+    const double keys = (double)problem->n_kv / (double)needles->sets;
+    for (int64_t h = 0; h < problem->heads_q; h++)
+        sinks[h] = (float)(score + log(keys > 1 ? keys : 1)) + noise(seed + 3, (uint64_t)h, 0.5);
+}

@@ -35,5 +35,9 @@ void needles_fill_k(const struct problem *problem, const struct needles *needles
                     float *k);
 void needles_fill_v(const struct problem *problem, const struct needles *needles, uint64_t seed,
                     float *v);
+/* [heads_q]: about as heavy as all keys of a set together, within a factor of e: among many keys a
+ * sink near 0, as the main inputs have it, has a share that no output shows. */
+void needles_fill_sinks(const struct problem *problem, const struct needles *needles, uint64_t seed,
+                        float *sinks);
 
 #endif
