@@ -7,7 +7,8 @@
 /* A query scores 64 nats with the keys of its set. Two random vectors of d signs agree in d / 2 +-
  * sqrt(d) / 2 places: among exp(d / 8) sets none comes within half of that, as a rule. */
 static const double score_nats = 64, dims_per_nat = 8, size_max = 1e4;
-/* By which the scores of a set differ, so that no two weights are alike, nor their roundings. */
+/* By which the scores of a set differ, from key to key and from row to row: no two weights are
+ * alike, nor their roundings. */
 static const double spread_nats = 0.5;
 
 enum { SETS_MAX = 127, HITS = 2 /* rows that aim at a set */ };
@@ -44,6 +45,14 @@ static float noise(uint64_t seed, uint64_t index, double deviation)
 {
     return (float)((double)((int64_t)(inputs_hash(seed, index) >> 40) - (1 << 23)) * 0x1p-24 *
                    sqrt(12) * deviation);
+}
+
+/* Of the elements of q and of k. */
+static double noise_size(const struct problem *problem, const struct needles *needles)
+{
+    const double scale = fabs(problem_scale(problem));
+    return scale > 0 ? spread_nats / (scale * (double)needles->size * sqrt((double)problem->d_k))
+                     : 0;
 }
 
 /* Where row `row` of the tensor's memory belongs: of its batch and head (b * heads + h), and of
@@ -89,6 +98,7 @@ void needles_fill_q(const struct problem *problem, const struct needles *needles
                     int round, float *q)
 {
     const enum dtype dtype = (enum dtype)problem->dtype;
+    const double deviation = noise_size(problem, needles);
     const float factor = problem_scale(problem) < 0 ? -needles->size : needles->size;
     const int64_t rows = problem->batch * problem->heads_q * problem->n_q;
 #pragma omp parallel for schedule(static) if (rows * problem->d_k > 100000)
@@ -97,7 +107,11 @@ void needles_fill_q(const struct problem *problem, const struct needles *needles
         locate(problem, stored, problem->heads_q, problem->n_q, &bh, &row);
         const int64_t set = target(problem, needles->sets, bh, row, round) % needles->sets;
         for (int64_t c = 0; c < problem->d_k; c++)
-            q[stored * problem->d_k + c] = inputs_round(dtype, factor * sign_of(seed, set, c));
+            q[stored * problem->d_k + c] = inputs_round(
+                dtype,
+                factor * sign_of(seed, set, c) +
+                    noise(seed + 4 + (uint64_t)round,
+                          (uint64_t)((bh * problem->n_q + row) * problem->d_k + c), deviation));
     }
 }
 
@@ -105,9 +119,7 @@ void needles_fill_k(const struct problem *problem, const struct needles *needles
                     float *k)
 {
     const enum dtype dtype = (enum dtype)problem->dtype;
-    const double scale = fabs(problem_scale(problem));
-    const double deviation =
-        scale > 0 ? spread_nats / (scale * (double)needles->size * sqrt((double)problem->d_k)) : 0;
+    const double deviation = noise_size(problem, needles);
     const int64_t rows = problem->batch * problem->heads_kv * problem->n_kv;
 #pragma omp parallel for schedule(static) if (rows * problem->d_k > 100000)
     for (int64_t stored = 0; stored < rows; stored++) {

@@ -11,7 +11,7 @@
  *   save      {path}                          -> {}          the weights that were read
  *   prepare   {slot, variant, tuning}         -> {build_s, options, origin}
  *   launch    {slot, other}         -> {host_s, device_s}   poisons all but inputs, runs once
- *       other: 0: on the main inputs, r + 1: on round r of the others
+ *       other: 0 or absent: on the main inputs, r + 1: on round r of the others
  *   read      {slot, inputs}        -> {repeatable, trespass}
  *       fetches the output; repeatable: the same bits as before; trespass: what else was written,
  *       guard zones and, where asked for, inputs

@@ -9,7 +9,8 @@ int worker_launch(struct served *s, const cJSON *request, cJSON *reply, struct f
     int slot = 0, other = 0;
     struct launch_times times;
     if (worker_number(request, "slot", 0, SLOTS_MAX - 1, &slot, failure) ||
-        worker_number(request, "other", 0, s->rounds, &other, failure))
+        (cJSON_HasObjectItem(request, "other") &&
+         worker_number(request, "other", 0, s->rounds, &other, failure)))
         return -1;
     s->view = (struct view){other ? INPUTS_OTHER : INPUTS_MAIN, other ? other - 1 : 0};
     if (runner_use(s->runner, s->view.set, s->view.round, failure) ||

@@ -15,13 +15,21 @@ struct slice {
 };
 
 /* Launches that see the other inputs are drawn: the second one, so that there is one, and then one
- * in eight. Scratch is spoiled before them, and before the launch after them. */
+ * in eight. */
 static bool draws_other(const struct served *s, int slot)
 {
     enum { ONE_IN = 8 };
     const uint64_t number = s->launches[slot];
     return runner_has_kept(s->runner, slot, INPUTS_OTHER) &&
            (number == 1 || inputs_hash(s->seed, number * SLOTS_MAX + (uint64_t)slot) % ONE_IN == 0);
+}
+
+/* When inputs have changed, scratch is spoiled every other time: what a launch takes from there is
+ * NaN then, and else what the launch before made of other inputs, as the first two find it. */
+static bool draws_spoiled(const struct served *s, int slot)
+{
+    const uint64_t number = s->launches[slot];
+    return number >= 2 && inputs_hash(s->seed + 1, number * SLOTS_MAX + (uint64_t)slot) % 2 == 0;
 }
 
 static int before_launch(struct served *s, struct slice *slice, struct failure *failure)
@@ -32,7 +40,8 @@ static int before_launch(struct served *s, struct slice *slice, struct failure *
     s->view = (struct view){other ? INPUTS_OTHER : INPUTS_MAIN, other ? round : 0};
     if (runner_use(s->runner, s->view.set, s->view.round, failure) ||
         runner_spoil_output(s->runner, slice->slot, failure) ||
-        (other != was_other && runner_spoil_scratch(s->runner, slice->slot, failure)))
+        (other != was_other && draws_spoiled(s, slice->slot) &&
+         runner_spoil_scratch(s->runner, slice->slot, failure)))
         return -1;
     slice->others += other != was_other;
     slice->compare_s += clock_now_s() - start_s;
