@@ -84,7 +84,8 @@ static int *rank_cells(struct merge *merge, struct arena *arena)
 {
     const size_t count = (size_t)merge->cell_names.count;
     int *ranks = arena_array(arena, count, sizeof *ranks);
-    qsort(merge->cells, count, sizeof *merge->cells, compare_problems);
+    if (count) /* every part may have been left out */
+        qsort(merge->cells, count, sizeof *merge->cells, compare_problems);
     for (size_t i = 0; i < count; ++i)
         ranks[merge->cells[i].number] = (int)i;
     return ranks;
