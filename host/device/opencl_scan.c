@@ -71,41 +71,49 @@ void opencl_scan_free(struct session *session)
     session->scan = NULL;
 }
 
-static struct scan *make_scan(struct session *session, struct failure *failure)
+static int fill_scan(struct session *session, struct scan *scan, struct failure *failure)
 {
     enum { ITEMS_CPU = 4, ITEMS_GPU = 512 }; /* a compute unit */
     enum build_origin origin;
     cl_device_type type = 0;
     cl_uint units = 1;
-    if (session->scan)
-        return session->scan;
-    session->scan = calloc(1, sizeof *session->scan);
-    struct scan *scan = session->scan;
-    if (!scan) {
-        failure_set(failure, FAILURE_OOM, "out of memory on the host");
-        return NULL;
-    }
     clGetDeviceInfo(session->device, CL_DEVICE_TYPE, sizeof type, &type, NULL);
     clGetDeviceInfo(session->device, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL);
     const bool cpu = type == CL_DEVICE_TYPE_CPU;
     scan->items = (size_t)units * (cpu ? ITEMS_CPU : ITEMS_GPU);
     struct program *program =
         opencl_program(session, "scan", source, cpu ? "" : "-DCOALESCED=1", &origin, failure);
-    if (program)
-        scan->differences = opencl_kernel(session, program->handle, "differences", 1, failure);
+    if (!program)
+        return -1;
+    scan->differences = opencl_kernel(session, program->handle, "differences", 1, failure);
     if (scan->differences)
         scan->digest = opencl_kernel(session, program->handle, "digest", 1, failure);
     if (!scan->digest)
-        return NULL;
+        return -1;
     cl_int status = CL_SUCCESS;
     scan->found = clCreateBuffer(session->context, CL_MEM_READ_WRITE, COUNTERS * sizeof(cl_uint),
                                  NULL, &status);
-    if (status != CL_SUCCESS) {
-        opencl_failed(failure, status, "clCreateBuffer");
+    if (status != CL_SUCCESS)
+        return opencl_failed(failure, status, "clCreateBuffer");
+    opencl_program_safe(session, program);
+    return 0;
+}
+
+static struct scan *make_scan(struct session *session, struct failure *failure)
+{
+    if (session->scan)
+        return session->scan;
+    session->scan = calloc(1, sizeof *session->scan);
+    if (!session->scan) {
+        failure_set(failure, FAILURE_OOM, "out of memory on the host");
         return NULL;
     }
-    opencl_program_safe(session, program);
-    return scan;
+    if (fill_scan(session, session->scan, failure) == 0)
+        return session->scan;
+    if (!failure->fatal)
+        opencl_scan_free(session);
+    session->scan = NULL;
+    return NULL;
 }
 
 /* Runs one of the kernels over two payloads of the same size. */
