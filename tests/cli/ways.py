@@ -67,7 +67,6 @@ LINES = {
     "inspect": ["inspect", "case", "--device", "null"], "compare": ["compare", "a.json", "b.json"],
     "report": ["report", "a.json"], "check": ["check", "a.json"],
     "merge": ["merge", "a.json", "--out", "m.json"], "version": ["version"],
-    "doctor": ["doctor"],
 }
 MORE_LINES = [VERIFY + ["--json"], ["inspect", "case", "--device", "null", "--json"],
               ["plan", "s.json", "--device", "null", "--json"], ["variants", "--device", "null", "--json"],
