@@ -1,5 +1,5 @@
-/* The order in which a run measures: its plan's, but the uneven shapes of what is new come first, with the
- * other variants of their problem.
+/* The order in which a run measures: its plan's, but the uneven shapes of what is new come first,
+ * with the other variants of their problem.
  *
  * A kernel that is wrong is so where no tile divides the lengths, and suites have those last. What
  * a variant's program computed right is remembered in the cache folder, by program, device and
