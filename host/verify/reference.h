@@ -49,7 +49,7 @@ void reference_expected(const struct problem *problem, const struct attention_in
 /* The second output: for each of the rows n_kv weights (RETURNS_WEIGHTS; 0 where masked) or scaled
  * scores as softmax takes them, after softcap and bias (RETURNS_SCORES; -infinity where masked). */
 void reference_scores(const struct problem *problem, const struct attention_inputs *inputs,
-                      const row_index *rows, int64_t row_count, double *values);
+                      const row_index *rows, int64_t row_count, double *out);
 
 /* Offset of row (b, h, i) in an output (or query) tensor with `d` elements a row. */
 int64_t row_offset(const struct problem *problem, row_index row, int64_t d);
