@@ -328,7 +328,7 @@ static void add_open(const struct ranking *ranking, const struct grid *grid, str
             holes += grid->best[p] && is_unknown(row);
             first = first || !grid->best[p] || !is_unknown(row) ? first : row;
         }
-        if (!holes)
+        if (!holes || !first)
             continue;
         text_print(out, "%s%s on %d (%s: ", shown++ ? ", " : ": ", grid->variants[v], holes,
                    row_status_name(first->status));
