@@ -135,7 +135,8 @@ static void sort_all(struct merge *merge)
             if (variants[k] == i)
                 names_add(&sorted, merge->variant_names.items[k]);
     merge->variant_names = sorted;
-    qsort(merge->records, merge->record_count, sizeof *merge->records, compare_records);
+    if (merge->record_count > 0)
+        qsort(merge->records, merge->record_count, sizeof *merge->records, compare_records);
     drop_copies(merge);
     arena_free(&arena);
 }

@@ -12,6 +12,7 @@ int worker_launch(struct served *s, const cJSON *request, cJSON *reply, struct f
         (cJSON_HasObjectItem(request, "other") &&
          worker_number(request, "other", 0, s->rounds, &other, failure)))
         return -1;
+    s->last_set[slot] = other ? INPUTS_OTHER : INPUTS_MAIN;
     s->view = (struct view){other ? INPUTS_OTHER : INPUTS_MAIN, other ? other - 1 : 0};
     if (runner_use(s->runner, s->view.set, s->view.round, failure) ||
         runner_poison(s->runner, slot, failure) || runner_launch(s->runner, slot, &times, failure))

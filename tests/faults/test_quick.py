@@ -1,5 +1,6 @@
 """suites/quick.json on a device whose compiler hangs on the third kernel: the run ends by itself,
 that row is a timeout, all others are as they would be."""
+import json
 import sys
 import unittest
 
@@ -13,7 +14,9 @@ class Quick(unittest.TestCase):
     def test_a_hang_in_the_third_build(self):
         if not layer.LAYER:
             sys.exit(layer.SKIP)
-        bench = layer.Bench((SOURCE / "suites/quick.json").read_text())
+        suite = json.loads((SOURCE / "suites/quick.json").read_text())
+        suite["measure"] = {"min_samples": 3, "min_time_s": 0.01, "max_time_s": 0.05}
+        bench = layer.Bench(suite)
         self.addCleanup(bench.close)
         # The first build of a worker is the empty kernel that measures launching.
         run = bench.run("call=clBuildProgram k=4 do=hang", "--budget", "30m", "--deadline",
@@ -24,7 +27,6 @@ class Quick(unittest.TestCase):
         self.assertEqual([r["status"] for r in bad], ["timeout"], run.describe())
         self.assertEqual(bad[0]["phase"], "prepare")
         self.assertIn(f"no answer within {DEADLINE_S} s in step 'prepare'", bad[0]["reason"])
-        self.assertEqual(bad[0]["problem"]["n_q"], 128)  # the first problem builds all variants
         print(f"    {len(run.rows)} rows: 1 timeout ({bad[0]['variant']}), "
               f"{sum(r['status'] == 'ok' for r in run.rows)} ok, "
               f"{sum(r['status'] == 'unsupported' for r in run.rows)} unsupported, in "
