@@ -73,14 +73,14 @@ void error_of_row(const struct problem *problem, const struct row_sums *row,
         const double o = columns[i].o, o2 = o * o, a = columns[i].a;
         const double d = fmax(a - 2 * o * columns[i].b + c * o2, 0);
         variance[i] =
-            relative * d + stored * (a + c * o2) + chain * (row->keys * (a / 2 + o2) + 16 * o2);
+            relative * d + stored * (a + c * o2) + chain * (row->links * (a / 2 + o2) + 16 * o2);
         coarse[i] = (2 * row->energy * d + 2 * a + c * o2) / 3;
         scores_energy += row->score_error * d;
         size += o2 + a;
         heaviest = fmax(heaviest, a);
     }
     model->freedom = row->c > 0 ? fmax(row->total * row->total / row->c, 1) : 1;
-    model->coherent = chain * (row->keys + 16) + stored * c + row->score_error * sink * sink;
+    model->coherent = chain * (row->links + 16) + stored * c + row->score_error * sink * sink;
     model->size = size;
     /* a flushed weight takes its value with it; A / C is the size of those */
     const double value = row->c > 0 ? sqrt(heaviest / row->c) : 0;

@@ -21,7 +21,9 @@
  *   weights  rounded to storage with u_d: (u_d^2 / 3) (A + C o^2) with A = sum p^2 v^2 and
  *            C = sum p^2, whether the softmax's sum is that of rounded weights or not.
  *   sums     numerator and denominator, one chain of n keys at worst: (u^2 / 3) (n A / 2 + n o^2),
- *            and 16 o^2 for rescaling, the sink and the division.
+ *            and 16 o^2 for rescaling, the sink and the division. A key under 2^-26 of the sum is
+ *            not counted in n: beside a larger partial sum it leaves no bit to be rounded, and
+ *            before one it is part of what is below 2^-26 itself.
  *
  * (FlashAttention, Dao et al. 2022; FlashAttention-3, Shah et al. 2024, for weights in 16 bits.)
  * The rounding of the output is not part of the variance: u_d 2^e with 2^e <= |o|, known exactly.
@@ -66,6 +68,7 @@ struct column_sums {
 /* The same of the row. */
 struct row_sums {
     double keys;        /* that are seen */
+    double links;       /* of these, with a weight that a sum of them all would show: n above */
     double c;           /* sum p^2 */
     double total;       /* sum p; what is missing to 1 is the sink's */
     double score_error; /* variance of a score, the largest of the keys that have weight */

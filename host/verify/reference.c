@@ -270,11 +270,13 @@ static struct row_sums sum_row(const struct query *query, int64_t seen)
         heaviest = fmax(heaviest, p);
     }
     /* Relative to the row's largest weight: under a strong sink all of them are tiny. */
-    for (int64_t j = query->first; j < query->end; j++)
+    for (int64_t j = query->first; j < query->end; j++) {
+        row.links += query->scores[j] > 0x1p-26 * row.total;
         if (query->scores[j] > 1e-20 * heaviest) {
             row.score_error = fmax(row.score_error, query->errors[j]);
             row.energy = fmax(row.energy, query->energies[j]);
         }
+    }
     return row;
 }
 

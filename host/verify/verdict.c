@@ -26,17 +26,6 @@ const char *scale_name(enum scale scale)
     return names[scale];
 }
 
-/* What is known of the errors of a group of elements. */
-struct tally {
-    double err2, want2;
-    double size;   /* of the rows: what want2 would be if nothing cancelled out */
-    double floor2; /* what flushing subnormal numbers may cost */
-    double along;  /* sum (got - want) want: how far the slope is from 1, times want2 */
-    double along_variance;
-    double along_bias; /* what outputs below the normal numbers lose, who may all be rounded to 0 */
-    struct scatter scatter;
-};
-
 /* One judgement on its way. */
 struct judging {
     const struct problem *problem; /* the view */
@@ -406,7 +395,32 @@ void verdict_judge(const struct problem *problem, enum precision precision, cons
                                        : 0;
     judge_groups(&j);
     conclude(&j);
+    verdict->whole = j.whole;
     arena_free(&arena);
+}
+
+void verdict_pool(const struct problem *problem, struct tally *pool, struct verdict *verdict)
+{
+    const struct problem view = verdict_view(problem);
+    const struct judging j = {.problem = &view,
+                              .dtype = (enum dtype)problem->dtype,
+                              .attention = problem->op == OP_ATTENTION,
+                              .verdict = verdict};
+    add_tally(pool, &verdict->whole);
+    if (!(pool->size > 0))
+        return;
+    const double part = used_by_rows(&j, pool);
+    if (!(part > verdict->part[SCALE_WHOLE]))
+        return;
+    verdict->part[SCALE_WHOLE] = part;
+    if (!(part > verdict->err_over_tolerance))
+        return;
+    verdict->err_over_tolerance = part;
+    verdict->nearest = SCALE_WHOLE;
+    if (verdict->ok && part > 1) {
+        verdict->ok = false;
+        explain(&j, pool, "the outputs for all inputs so far");
+    }
 }
 
 /* A weight's exponent errs by what the model gives for its score, so the weight by a factor of up

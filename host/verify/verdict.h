@@ -36,6 +36,17 @@ enum scale {
 };
 const char *scale_name(enum scale scale); /* "element" */
 
+/* What is known of the errors of a group of elements. */
+struct tally {
+    double err2, want2;
+    double size;   /* of the rows: what want2 would be if nothing cancelled out */
+    double floor2; /* what flushing subnormal numbers may cost */
+    double along;  /* sum (got - want) want: how far the slope is from 1, times want2 */
+    double along_variance;
+    double along_bias; /* what outputs below the normal numbers lose, who may all be rounded to 0 */
+    struct scatter scatter;
+};
+
 struct verdict {
     bool ok;
     int64_t rows_checked;
@@ -54,7 +65,8 @@ struct verdict {
     /* How outputs of 16 bits were rounded: "nearest", "toward_zero", "away_from_zero", "down",
      * "up"; NULL where other errors hide it. */
     const char *rounding;
-    char reason[512]; /* when not ok: what is wrong, where, by how much */
+    struct tally whole; /* of the rows that are judged */
+    char reason[512];   /* when not ok: what is wrong, where, by how much */
 };
 
 /* `output` is the whole output tensor in the problem's layout, decoded to float; `expected` is of
@@ -63,6 +75,11 @@ struct verdict {
  * poison, a NaN), also those of rows that are not compared. */
 void verdict_judge(const struct problem *problem, enum precision precision, const row_index *rows,
                    const struct expected *expected, const float *output, struct verdict *verdict);
+
+/* Judges the outputs for several inputs together, as one whole: chance averages out over more rows,
+ * which tells most where an output has one or two. Adds the verdict's rows to the pool, which
+ * begins as {0}, and what the pool used to the verdict. */
+void verdict_pool(const struct problem *problem, struct tally *pool, struct verdict *verdict);
 
 /* The same for the second output: `want` comes from reference_scores, `got` is the whole tensor
  * [batch, heads_q, n_q, n_kv]. Weights must be 0 where masked; masked scores are not compared,

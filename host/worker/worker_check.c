@@ -87,19 +87,23 @@ int worker_verdict(struct served *s, enum check_mode mode, struct verdict *verdi
                    struct failure *failure)
 {
     const bool other = s->read_view.set == INPUTS_OTHER;
-    struct judgement *judgement = &s->judgements[other ? 1 + s->read_view.round : 0];
+    const int inputs = other ? 1 + s->read_view.round : 0, slot = s->read_slot;
     const struct judged judged = {.problem = &s->problem,
                                   .inputs = runner_inputs(s->runner, s->read_view.set),
                                   .test_case = s->have_case ? &s->test_case : NULL,
                                   .output = s->output,
                                   .scores = s->scores,
-                                  .precision = s->variants[s->read_slot]->precision,
+                                  .precision = s->variants[slot]->precision,
                                   .other = other,
                                   .seed = s->seed};
-    if (judgement_make(judgement, &judged, mode, verdict))
+    if (judgement_make(&s->judgements[inputs], &judged, mode, verdict))
         return failure_set(failure, FAILURE_OOM, "out of memory on the host");
+    if (!s->have_case && verdict->ok && !s->pooled[slot][inputs]) {
+        verdict_pool(&s->problem, &s->pools[slot], verdict);
+        s->pooled[slot][inputs] = true;
+    }
     if (!verdict->ok)
-        runner_distrust(s->runner, s->read_slot);
+        runner_distrust(s->runner, slot);
     return 0;
 }
 

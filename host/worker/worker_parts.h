@@ -30,9 +30,11 @@ struct served {
     int rounds;                  /* of the other inputs; 0: there are none */
     struct judgement judgements[1 + NEEDLE_ROUNDS_MAX]; /* of the main inputs, then of each round */
     const struct variant *variants[SLOTS_MAX];
-    uint64_t launches[SLOTS_MAX];             /* timed so far, by slot */
-    enum input_set_index last_set[SLOTS_MAX]; /* of inputs, that the slot's last launch saw */
-    int kept_round[SLOTS_MAX];                /* of the other inputs whose output was kept */
+    uint64_t launches[SLOTS_MAX];                  /* timed so far, by slot */
+    enum input_set_index last_set[SLOTS_MAX];      /* of inputs, that the slot's last launch saw */
+    struct tally pools[SLOTS_MAX];                 /* of the first output for each inputs */
+    bool pooled[SLOTS_MAX][1 + NEEDLE_ROUNDS_MAX]; /* is it in there? */
+    int kept_round[SLOTS_MAX];                     /* of the other inputs whose output was kept */
     struct test_case test_case; /* the user's tensors, when the problem came as a case */
     bool have_case;
     bool have_evicted; /* once on this device: the first time compiles and allocates */

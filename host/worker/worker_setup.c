@@ -206,6 +206,8 @@ int worker_prepare(struct served *s, const cJSON *request, cJSON *reply, struct 
         return -1;
     s->variants[slot] = variant;
     s->launches[slot] = 0;
+    s->pools[slot] = (struct tally){0};
+    memset(s->pooled[slot], 0, sizeof s->pooled[slot]);
     cJSON_AddStringToObject(reply, "origin", build_origin_name(origin));
     cJSON_AddNumberToObject(reply, "build_s", clock_now_s() - start);
     return 0;
