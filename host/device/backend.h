@@ -50,6 +50,12 @@ struct binding {
     struct buffer *buffer;
 };
 
+/* How launches are handed over; see problem.h. */
+struct handover {
+    int launches;   /* in flight together; times are theirs, divided by their number */
+    bool profiling; /* by the device's events too */
+};
+
 struct launch_times {
     double host_s;   /* from before the first enqueue to after the finish */
     double device_s; /* first start to last end; NaN when the gate refused the device's timer */
@@ -73,7 +79,7 @@ struct backend {
 
     /* With guards of at least so many bytes, or of none where the session has none. */
     struct buffer *(*buffer_create)(struct session *session, size_t bytes, size_t guard,
-                                    struct failure *failure);
+                                    enum memory_place memory, struct failure *failure);
     void (*buffer_free)(struct session *session, struct buffer *buffer);
     /* `offset` counts from the start of the first guard zone. */
     int (*buffer_write)(struct session *session, struct buffer *buffer, size_t offset, size_t bytes,
@@ -103,9 +109,9 @@ struct backend {
     /* shapes: of each part of a composed variant, or one. */
     int (*bind)(struct session *session, struct kernels *kernels, const struct shape *shapes,
                 const struct binding *bindings, int count, struct failure *failure);
-    /* Runs all passes once and waits for them. */
-    int (*launch)(struct session *session, struct kernels *kernels, struct launch_times *times,
-                  struct failure *failure);
+    /* Runs all passes, as often as is asked for, and waits for them. */
+    int (*launch)(struct session *session, struct kernels *kernels, const struct handover *how,
+                  struct launch_times *times, struct failure *failure);
     /* Reads and writes more memory than the device's caches hold, so that what a launch reads next
      * comes from memory. */
     int (*evict)(struct session *session, struct failure *failure);

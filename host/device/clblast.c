@@ -117,7 +117,7 @@ int clblast_gemm(struct session *session, const struct gemm *gemm, const struct 
         CLBlastLayoutRowMajor, CLBlastTransposeNo,
         gemm->transpose_b ? CLBlastTransposeYes : CLBlastTransposeNo, sizes->m, sizes->n, sizes->k,
         sizes->alpha, a, 0, sizes->lda, sizes->stride_a, b, offset_b, sizes->ldb, sizes->stride_b,
-        0.0f, c, 0, sizes->ldc, sizes->stride_c, sizes->count, &session->queue, event);
+        0.0f, c, 0, sizes->ldc, sizes->stride_c, sizes->count, &session->launch_queue, event);
     return blast_failed(status, failure);
 }
 

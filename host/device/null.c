@@ -121,9 +121,10 @@ static void null_close(struct session *session)
 }
 
 static struct buffer *null_buffer_create(struct session *session, size_t bytes, size_t guard,
-                                         struct failure *failure)
+                                         enum memory_place memory, struct failure *failure)
 {
     (void)session;
+    (void)memory;
     struct null_buffer *buffer = calloc(1, sizeof *buffer);
     if (buffer)
         buffer->memory = calloc(1, bytes + 4 + 2 * guard);
@@ -449,8 +450,8 @@ static int null_evict(struct session *session, struct failure *failure)
                   "evict", failure);
 }
 
-static int null_launch(struct session *session, struct kernels *kernels, struct launch_times *times,
-                       struct failure *failure)
+static int null_launch(struct session *session, struct kernels *kernels, const struct handover *how,
+                       struct launch_times *times, struct failure *failure)
 {
     const char *fault =
         null_script_fault(&script, "launch", session->device, kernels->variant->name, kernels->cell,
@@ -472,8 +473,10 @@ static int null_launch(struct session *session, struct kernels *kernels, struct 
     const double unit =
         (double)(inputs_hash((uint64_t)script.noise_seed, session->launches++) >> 11) * 0x1p-53;
     seconds *= 1 + script.noise * (2 * unit - 1);
-    *times =
-        (struct launch_times){.host_s = seconds + 1e-6 * script.launch_us, .device_s = seconds};
+    *times = (struct launch_times){.host_s = seconds + 1e-6 * script.launch_us / how->launches,
+                                   .device_s = how->profiling ? seconds : NAN};
+    if (!how->profiling)
+        snprintf(times->gate, sizeof times->gate, "%s", TIMER_GATE_OFF);
     for (int i = 0; i < kernels->variant->pass_count; ++i)
         times->pass_s[i] = seconds / kernels->variant->pass_count;
     if (strcmp(fault, "bad_timer") == 0) {

@@ -25,7 +25,7 @@ static void buffer_free(struct session *session, struct buffer *buffer)
 }
 
 static struct buffer *buffer_create(struct session *session, size_t bytes, size_t guard,
-                                    struct failure *failure)
+                                    enum memory_place memory, struct failure *failure)
 {
     guard = session->align ? (guard + session->align - 1) / session->align * session->align : 0;
     struct opencl_buffer *b = calloc(1, sizeof *b);
@@ -35,9 +35,10 @@ static struct buffer *buffer_create(struct session *session, size_t bytes, size_
     }
     const size_t padded = (bytes + 3) / 4 * 4;
     b->base = (struct buffer){.bytes = bytes, .guard = guard};
+    const cl_mem_flags flags =
+        CL_MEM_READ_WRITE | (memory == MEMORY_HOST ? CL_MEM_ALLOC_HOST_PTR : 0);
     cl_int status = CL_SUCCESS;
-    b->whole =
-        clCreateBuffer(session->context, CL_MEM_READ_WRITE, padded + 2 * guard, NULL, &status);
+    b->whole = clCreateBuffer(session->context, flags, padded + 2 * guard, NULL, &status);
     const char *call = "clCreateBuffer";
     if (status == CL_SUCCESS) {
         const cl_buffer_region region = {guard, padded};
@@ -113,7 +114,7 @@ static int opencl_evict(struct session *session, struct failure *failure)
     enum { WIDTH = 16 };
     enum build_origin origin;
     if (!session->cold)
-        session->cold = buffer_create(session, eviction_bytes(session), 0, failure);
+        session->cold = buffer_create(session, eviction_bytes(session), 0, MEMORY_DEVICE, failure);
     struct program *program =
         session->cold ? opencl_program(session, "evict", source, "", &origin, failure) : NULL;
     cl_kernel kernel =
@@ -174,6 +175,8 @@ static void close_session(struct session *session)
     if (session->cold)
         buffer_free(session, session->cold);
     opencl_scan_free(session);
+    if (session->plain_queue)
+        clReleaseCommandQueue(session->plain_queue);
     if (session->queue)
         clReleaseCommandQueue(session->queue);
     if (session->context)

@@ -23,7 +23,8 @@ struct session {
     cl_device_id device;
     cl_context context;
     cl_command_queue queue;
-    double timer_ns;          /* CL_DEVICE_PROFILING_TIMER_RESOLUTION */
+    cl_command_queue plain_queue, launch_queue; /* without profiling, or NULL; that launches use */
+    double timer_ns;                            /* CL_DEVICE_PROFILING_TIMER_RESOLUTION */
     size_t align;             /* bytes, of sub-buffers, and so of guards; 0: buffers have none */
     struct program *programs; /* built so far, by source and options */
     struct program_cache cache;
@@ -74,8 +75,8 @@ struct kernels *opencl_build(struct session *session, const struct variant *vari
 void opencl_distrust(struct session *session, struct kernels *kernels);
 int opencl_bind(struct session *session, struct kernels *kernels, const struct shape *shapes,
                 const struct binding *bindings, int count, struct failure *failure);
-int opencl_launch(struct session *session, struct kernels *kernels, struct launch_times *times,
-                  struct failure *failure);
+int opencl_launch(struct session *session, struct kernels *kernels, const struct handover *how,
+                  struct launch_times *times, struct failure *failure);
 void opencl_kernels_free(struct session *session, struct kernels *kernels);
 
 /* opencl_scan.c: the backend's */

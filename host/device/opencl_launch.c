@@ -11,6 +11,7 @@ struct events {
     cl_event *begin, *end; /* begin: of the marker in front of a gemm, or NULL */
     int *pass;             /* whose event it is */
     int count;
+    bool wanted;
 };
 
 /* Before a gemm stands a marker: the library may launch several kernels (padding, transposing) but
@@ -21,6 +22,7 @@ static int enqueue_pass(struct session *session, struct kernels *kernels, int in
     const struct pass *pass = &kernels->variant->passes[index];
     struct launch_pass *launch = &kernels->passes[index];
     const int at = events->count++;
+    cl_event *end = events->wanted ? &events->end[at] : NULL;
     cl_int status = CL_SUCCESS;
     const char *call = "clEnqueueNDRangeKernel";
     events->pass[at] = index;
@@ -30,14 +32,16 @@ static int enqueue_pass(struct session *session, struct kernels *kernels, int in
             status = opencl_set_shape(kernels, index, (cl_uint)pass->arg_count);
         }
         if (status == CL_SUCCESS)
-            status = clEnqueueNDRangeKernel(session->queue, launch->kernel, 3, NULL, launch->global,
-                                            launch->local, 0, NULL, &events->end[at]);
+            status = clEnqueueNDRangeKernel(session->launch_queue, launch->kernel, 3, NULL,
+                                            launch->global, launch->local, 0, NULL, end);
     } else {
         call = "clEnqueueMarkerWithWaitList";
-        status = clEnqueueMarkerWithWaitList(session->queue, 0, NULL, &events->begin[at]);
+        if (end)
+            status =
+                clEnqueueMarkerWithWaitList(session->launch_queue, 0, NULL, &events->begin[at]);
         if (status == CL_SUCCESS &&
             clblast_gemm(session, &pass->gemm, &launch->gemm, launch->a, launch->b,
-                         (size_t)step * launch->gemm.step_b, launch->c, &events->end[at], failure))
+                         (size_t)step * launch->gemm.step_b, launch->c, end, failure))
             return -1;
     }
     return status == CL_SUCCESS ? 0 : opencl_failed(failure, status, call);
@@ -57,7 +61,16 @@ static int enqueue(struct session *session, struct kernels *kernels, struct even
                 if (enqueue_pass(session, kernels, i, step, events, failure))
                     return -1;
     }
-    const cl_int status = clFinish(session->queue);
+    return 0;
+}
+
+static int enqueue_all(struct session *session, struct kernels *kernels, int launches,
+                       struct events *events, struct failure *failure)
+{
+    for (int i = 0; i < launches; ++i)
+        if (enqueue(session, kernels, events, failure))
+            return -1;
+    const cl_int status = clFinish(session->launch_queue);
     return status == CL_SUCCESS ? 0 : opencl_failed(failure, status, "clFinish");
 }
 
@@ -79,12 +92,16 @@ static bool read_times(cl_event event, struct event_times *times)
     return true;
 }
 
+/* span_s: of all launches together, by the host's clock. */
 static void judge_times(const struct session *session, const struct kernels *kernels,
-                        const struct events *launched, struct event_times *events,
-                        struct launch_times *times)
+                        const struct events *launched, int launches, double span_s,
+                        struct event_times *events, struct launch_times *times)
 {
     const int count = launched->count;
-    times->device_s = NAN;
+    if (!launched->wanted) {
+        strcpy(times->gate, TIMER_GATE_OFF);
+        return;
+    }
     for (int i = 0; i < count; ++i) {
         if (!read_times(launched->end[i], &events[i])) {
             strcpy(times->gate, "the driver gives no profiling information");
@@ -97,14 +114,15 @@ static void judge_times(const struct session *session, const struct kernels *ker
             events[i].start = marker.end;
         }
     }
-    if (!timer_gate(events, count, times->host_s, session->timer_ns, times->gate))
+    if (!timer_gate(events, count, span_s, session->timer_ns, times->gate))
         return;
     times->device_end_ns = events[count - 1].end;
-    times->device_s = (double)(events[count - 1].end - events[0].start) * 1e-9;
+    times->device_s = (double)(events[count - 1].end - events[0].start) * 1e-9 / launches;
     for (int p = 0; p < kernels->variant->pass_count; ++p)
         times->pass_s[p] = 0;
     for (int i = 0; i < count; ++i)
-        times->pass_s[launched->pass[i]] += (double)(events[i].end - events[i].start) * 1e-9;
+        times->pass_s[launched->pass[i]] +=
+            (double)(events[i].end - events[i].start) * 1e-9 / launches;
 }
 
 static void release_events(const struct events *events)
@@ -134,26 +152,41 @@ static void mark_risk(struct session *session, struct kernels *kernels, bool bef
     }
 }
 
-int opencl_launch(struct session *session, struct kernels *kernels, struct launch_times *times,
-                  struct failure *failure)
+/* Without profiling a queue of its own: a driver may take times of all that passes through one that
+ * has it. */
+static int choose_queue(struct session *session, bool profiling, struct failure *failure)
 {
+    cl_int status = CL_SUCCESS;
+    if (!profiling && !session->plain_queue)
+        session->plain_queue = clCreateCommandQueue(session->context, session->device, 0, &status);
+    session->launch_queue = profiling ? session->queue : session->plain_queue;
+    return status == CL_SUCCESS ? 0 : opencl_failed(failure, status, "clCreateCommandQueue");
+}
+
+int opencl_launch(struct session *session, struct kernels *kernels, const struct handover *how,
+                  struct launch_times *times, struct failure *failure)
+{
+    if (choose_queue(session, how->profiling, failure))
+        return -1;
     struct arena arena = {0};
-    const size_t count = (size_t)kernels->launches;
+    const size_t count = (size_t)kernels->launches * (size_t)how->launches;
     struct events events = {.begin = arena_array(&arena, count, sizeof(cl_event)),
                             .end = arena_array(&arena, count, sizeof(cl_event)),
-                            .pass = arena_array(&arena, count, sizeof(int))};
+                            .pass = arena_array(&arena, count, sizeof(int)),
+                            .wanted = how->profiling};
     struct event_times *readings = arena_array(&arena, count, sizeof *readings);
     *times = (struct launch_times){.device_s = NAN};
     for (int i = 0; i < PASSES_MAX; ++i)
         times->pass_s[i] = NAN;
     mark_risk(session, kernels, true, false);
     const double start = clock_now_s();
-    const int result = enqueue(session, kernels, &events, failure);
+    const int result = enqueue_all(session, kernels, how->launches, &events, failure);
     times->host_end_s = clock_now_s();
-    times->host_s = times->host_end_s - start;
+    times->host_s = (times->host_end_s - start) / how->launches;
     mark_risk(session, kernels, false, result != 0);
     if (result == 0)
-        judge_times(session, kernels, &events, readings, times);
+        judge_times(session, kernels, &events, how->launches, times->host_end_s - start, readings,
+                    times);
     if (!(result && failure->fatal))
         release_events(&events);
     arena_free(&arena);

@@ -74,7 +74,7 @@ static int reserve(struct bench *bench, struct buffer **buffer, size_t bytes, fl
     if (*buffer && (*buffer)->bytes >= bytes)
         return 0;
     drop(bench, buffer);
-    *buffer = opencl_backend.buffer_create(bench->session, bytes, 0, bench->failure);
+    *buffer = opencl_backend.buffer_create(bench->session, bytes, 0, MEMORY_DEVICE, bench->failure);
     return *buffer ? opencl_backend.buffer_fill(bench->session, *buffer, (*buffer)->guard, bytes,
                                                 pattern, bench->failure)
                    : -1;

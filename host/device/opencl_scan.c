@@ -166,13 +166,21 @@ int opencl_copy(struct session *session, struct buffer *from, struct buffer *to,
     return status == CL_SUCCESS ? 0 : opencl_failed(failure, status, "clEnqueueCopyBuffer");
 }
 
+/* All variants are looked at with the same kernels and the same buffer: what went wrong with them
+ * would meet the next variant too, so that another worker makes new ones. */
+static int give_up(struct failure *failure)
+{
+    failure->fatal = true;
+    return -1;
+}
+
 int opencl_compare(struct session *session, struct buffer *a, struct buffer *b, bool *same,
                    struct failure *failure)
 {
     cl_uint found[COUNTERS];
     const struct scan *scan = make_scan(session, failure);
     if (!scan || run(session, scan, scan->differences, a, b, found, failure))
-        return -1;
+        return give_up(failure);
     *same = found[0] == 0;
     return 0;
 }
@@ -183,7 +191,7 @@ int opencl_digest(struct session *session, struct buffer *buffer, uint64_t *dige
     cl_uint found[COUNTERS];
     const struct scan *scan = make_scan(session, failure);
     if (!scan || run(session, scan, scan->digest, buffer, buffer, found, failure))
-        return -1;
+        return give_up(failure);
     *digest = (uint64_t)found[1] << 32 | found[0];
     return 0;
 }

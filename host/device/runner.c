@@ -33,10 +33,11 @@ static size_t guard_bytes(const struct problem *problem)
     return (size_t)(tile < LEAST ? LEAST : tile < MOST ? tile : MOST);
 }
 
-struct buffer *runner_buffer(struct runner *runner, size_t bytes, struct failure *failure)
+struct buffer *runner_buffer(struct runner *runner, size_t bytes, enum memory_place memory,
+                             struct failure *failure)
 {
     runner->guard = guard_bytes(&runner->problem);
-    return runner->backend->buffer_create(runner->session, bytes, runner->guard, failure);
+    return runner->backend->buffer_create(runner->session, bytes, runner->guard, memory, failure);
 }
 
 void runner_free_buffer(struct runner *runner, struct buffer **buffer)
@@ -94,7 +95,7 @@ static int reserve_scratch(struct runner *runner, const struct slot *slot, struc
             continue;
         runner_free_buffer(runner, &runner->scratch[i]);
         ++runner->scratch_generation; /* kernels bound to the old buffer must be bound again */
-        runner->scratch[i] = runner_buffer(runner, bytes, failure);
+        runner->scratch[i] = runner_buffer(runner, bytes, MEMORY_DEVICE, failure);
         if (!runner->scratch[i])
             return -1;
     }
@@ -113,7 +114,8 @@ int runner_prepare(struct runner *runner, int slot_index, const struct variant *
         runner->backend->build(runner->session, variant, &runner->problem, tuning, origin, failure);
     if (!slot->kernels)
         return -1;
-    slot->output = runner_buffer(runner, (size_t)(runner->sizes.o * dtype_bytes(dtype)), failure);
+    slot->output = runner_buffer(runner, (size_t)(runner->sizes.o * dtype_bytes(dtype)),
+                                 (enum memory_place)runner->problem.memory, failure);
     if (!slot->output || reserve_scratch(runner, slot, failure))
         return -1;
     /* Timed launches poison nothing themselves, and a worker that takes up a job from a dead one
@@ -174,14 +176,15 @@ static int bind(struct runner *runner, struct slot *slot, struct failure *failur
     return 0;
 }
 
-int runner_launch(struct runner *runner, int slot_index, struct launch_times *times,
+int runner_launch(struct runner *runner, int slot_index, int launches, struct launch_times *times,
                   struct failure *failure)
 {
     struct slot *slot = &runner->slots[slot_index];
     if ((slot->bound != runner->scratch_generation || slot->bound_set != runner->set) &&
         bind(runner, slot, failure))
         return -1;
-    return runner->backend->launch(runner->session, slot->kernels, times, failure);
+    const struct handover how = {launches, runner->problem.profiling == PROFILING_ON};
+    return runner->backend->launch(runner->session, slot->kernels, &how, times, failure);
 }
 
 void runner_distrust(struct runner *runner, int slot_index)

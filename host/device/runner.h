@@ -56,7 +56,8 @@ int runner_prepare(struct runner *runner, int slot_index, const struct variant *
                    const struct tuning *tuning, enum build_origin *origin, struct failure *failure);
 /* The slot's output was wrong: its program is not kept for later runs. */
 void runner_distrust(struct runner *runner, int slot_index);
-int runner_launch(struct runner *runner, int slot_index, struct launch_times *times,
+/* So many launches, waited for together; `times` are those of one. */
+int runner_launch(struct runner *runner, int slot_index, int launches, struct launch_times *times,
                   struct failure *failure);
 /* So that the next launch finds cold caches. */
 int runner_evict(struct runner *runner, struct failure *failure);

@@ -8,21 +8,18 @@
 #define POISON  0xffed7fedu
 #define SPOILED 0x64006400u /* 1024 in f16, some 1e22 in f32 and bf16 */
 
-/* The word at a place of a guard zone: a NaN in f32, and in both halves in f16 and bf16, so that
- * what is read there shows in the output, even multiplied by a weight of 0. Sign and lower bits
- * differ from place to place, and never are those of the NaN that arithmetic makes: a NaN that was
- * read in one guard shows when it is written to another, and a copy of a whole guard when the
- * pattern has changed. */
-static uint32_t guard_word(uint64_t key, size_t word)
+/* The word at a place of a guard zone, which differs from place to place. Every other check has
+ * NaNs, in f32 and in both halves in f16 and bf16: what is read there shows in the output, even
+ * multiplied by a weight of 0. They are signalling in f32 and bf16, which no arithmetic leaves as
+ * it is. The other checks have numbers from 1 to 2, since a NaN that is read, scaled and written
+ * back may look untouched. */
+static uint32_t guard_word(const struct buffer *buffer, int side, size_t word)
 {
-    const uint64_t bits = inputs_hash(key, word);
-    const uint32_t low = (uint32_t)bits & 0x803fu, high = (uint32_t)(bits >> 32) & 0x803fu;
-    return (0x7fc0u | low | 1) | (0x7fc0u | high | 1) << 16;
-}
-
-static uint64_t guard_key(const struct buffer *buffer, int side)
-{
-    return inputs_hash(buffer->pattern, (uint64_t)side);
+    const uint64_t bits = inputs_hash(inputs_hash(buffer->pattern, (uint64_t)side), word);
+    const uint32_t low = (uint32_t)bits, high = (uint32_t)(bits >> 32);
+    if (buffer->pattern % 2)
+        return (0x3f80u | (low & 0x807fu)) | (0x3f80u | (high & 0x807fu)) << 16;
+    return (0x7f81u | (low & 0x803eu)) | (0x7f81u | (high & 0x803eu)) << 16;
 }
 
 /* The payload may end in the middle of a 4-byte word; the guard behind it starts at the next. */
@@ -54,11 +51,10 @@ int runner_spoil_scratch(struct runner *runner, int slot_index, struct failure *
 static int write_guards(struct runner *runner, struct buffer *buffer, uint32_t *words,
                         struct failure *failure)
 {
-    buffer->pattern = ++runner->pattern;
+    buffer->pattern = 2 * ++runner->pattern + runner->poisonings % 2;
     for (int side = 0; side < 2; ++side) {
-        const uint64_t key = guard_key(buffer, side);
         for (size_t w = 0; w < buffer->guard / 4; ++w)
-            words[w] = guard_word(key, w);
+            words[w] = guard_word(buffer, side, w);
         if (runner->backend->buffer_write(runner->session, buffer, side ? after_payload(buffer) : 0,
                                           buffer->guard, words, failure))
             return -1;
@@ -73,6 +69,7 @@ int runner_poison(struct runner *runner, int slot_index, struct failure *failure
     struct binding all[BUFFERS_MAX];
     const int count = runner_slot_buffers(runner, slot, all);
     int result = 0;
+    ++runner->poisonings;
     for (int i = 0; i < count && result == 0; ++i) {
         uint32_t *words = all[i].buffer->guard ? malloc(all[i].buffer->guard) : NULL;
         if (!words && all[i].buffer->guard)
@@ -90,7 +87,6 @@ static int look_at_guard(struct runner *runner, const struct binding *binding, i
                          uint32_t *words, struct err *what, struct failure *failure)
 {
     const size_t guard = binding->buffer->guard;
-    const uint64_t key = guard_key(binding->buffer, side);
     memset(words, 0xff, guard); /* a read that does nothing must not pass */
     if (runner->backend->buffer_read(runner->session, binding->buffer,
                                      side ? after_payload(binding->buffer) : 0, guard, words,
@@ -98,7 +94,7 @@ static int look_at_guard(struct runner *runner, const struct binding *binding, i
         return -1;
     for (size_t i = 0; i < guard / 4; ++i) {
         const size_t w = side ? i : guard / 4 - 1 - i; /* the nearest to the payload */
-        if (words[w] == guard_word(key, w))
+        if (words[w] == guard_word(binding->buffer, side, w))
             continue;
         err_set(what, "wrote outside a buffer: %zu bytes %s %s", side ? w * 4 : guard - w * 4,
                 side ? "past the end of" : "before", binding->name);
@@ -132,7 +128,7 @@ int runner_keep(struct runner *runner, int slot_index, struct failure *failure)
     struct slot *slot = &runner->slots[slot_index];
     struct buffer **kept = &slot->kept[runner->set];
     if (!*kept)
-        *kept = runner_buffer(runner, slot->output->bytes, failure);
+        *kept = runner_buffer(runner, slot->output->bytes, MEMORY_DEVICE, failure);
     return *kept ? runner->backend->copy(runner->session, slot->output, *kept, failure) : -1;
 }
 

@@ -33,7 +33,7 @@ static int write_input(struct runner *runner, struct buffer **buffer, const void
         bytes = sizeof nothing;
     }
     if (!*buffer)
-        *buffer = runner_buffer(runner, bytes, failure);
+        *buffer = runner_buffer(runner, bytes, (enum memory_place)runner->problem.memory, failure);
     return *buffer ? runner->backend->buffer_write(runner->session, *buffer, (*buffer)->guard,
                                                    bytes, data, failure)
                    : -1;

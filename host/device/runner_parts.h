@@ -52,10 +52,12 @@ struct runner {
     struct buffer *scratch[SCRATCH_MAX];
     int scratch_generation;
     struct slot slots[SLOTS_MAX];
-    uint32_t pattern; /* of the guards that were written last */
+    uint32_t pattern;    /* of the guards that were written last */
+    uint32_t poisonings; /* so far */
 };
 
-struct buffer *runner_buffer(struct runner *runner, size_t bytes, struct failure *failure);
+struct buffer *runner_buffer(struct runner *runner, size_t bytes, enum memory_place memory,
+                             struct failure *failure);
 void runner_free_buffer(struct runner *runner, struct buffer **buffer);
 /* Every buffer of a slot by its name: inputs first, then what a launch writes: the output and
  * scratch. */

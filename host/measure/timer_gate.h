@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 enum { TIMER_GATE_REASON = 160 };
+#define TIMER_GATE_OFF "profiling=off: the device was asked for no times"
 
 /* Nanoseconds, as clGetEventProfilingInfo gives them. */
 struct event_times {

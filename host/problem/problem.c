@@ -41,6 +41,9 @@ static const char *const activation_names[] = {"relu", "gelu", NULL};
 static const char *const position_names[] = {"none", "sinusoidal",   "learned", "relative",
                                              "rope", "rope_in_load", NULL};
 static const char *const cell_names[] = {"elman", "gru", "lstm", NULL};
+static const char *const queue_names[] = {"wait", "stream", NULL};
+static const char *const profiling_names[] = {"on", "off", NULL};
+static const char *const memory_names[] = {"device", "host", NULL};
 
 #define AT(member) offsetof(struct problem, member)
 enum { NO_DEFAULT = 0 }; /* sizes start at 1, so 0 marks one that was not set */
@@ -85,6 +88,9 @@ static const struct key keys[] = {
     {"rope_base", KEY_DOUBLE, OPS_HEADS, AT(rope_base), 0, 0, 0, NULL, 0, 1e9},
     {"rope_fraction", KEY_DOUBLE, OPS_HEADS, AT(rope_fraction), 0, 0, 0, NULL, 0, 1},
     {"rnn_cell", KEY_ENUM, OPS_RNN, AT(rnn_cell), 0, 0, RNN_ELMAN, cell_names, 0, 0},
+    {"queue", KEY_ENUM, 0, AT(queue), 0, 0, QUEUE_WAIT, queue_names, 0, 0},
+    {"profiling", KEY_ENUM, 0, AT(profiling), 0, 0, PROFILING_ON, profiling_names, 0, 0},
+    {"memory", KEY_ENUM, 0, AT(memory), 0, 0, MEMORY_DEVICE, memory_names, 0, 0},
 };
 enum { KEY_COUNT = sizeof keys / sizeof *keys };
 
@@ -161,6 +167,12 @@ bool problem_is_shorthand(const char *name)
         if (strcmp(shorthands[i].name, name) == 0)
             return true;
     return false;
+}
+
+bool problem_is_handover(const char *name)
+{
+    const struct key *key = find_key(name);
+    return key && key->offset >= AT(queue);
 }
 
 static int expected(const cJSON *value, struct err *err, const char *what)

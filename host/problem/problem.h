@@ -37,6 +37,12 @@ enum position {
     POSITION_ROPE_IN_LOAD /* the same, done by the attention variant where it loads q and k */
 };
 enum rnn_cell { RNN_ELMAN, RNN_GRU, RNN_LSTM };
+/* How work is handed to the device: each launch is waited for, or many are in flight and the last
+ * is waited for; timed by the device's events, or by the host's clock alone; q, k, v and o in the
+ * device's own memory, or in the host's. Kernels need not know. */
+enum queue { QUEUE_WAIT, QUEUE_STREAM };
+enum profiling { PROFILING_ON, PROFILING_OFF };
+enum memory_place { MEMORY_DEVICE, MEMORY_HOST };
 
 /* causal_offset: the default, n_kv - n_q (bottom-right aligned). */
 #define CAUSAL_OFFSET_AUTO INT64_MIN
@@ -70,6 +76,7 @@ struct problem {
     int64_t position, relative_clip;
     double rope_base, rope_fraction; /* 0: 10000, and all of d_k */
     int64_t rnn_cell;
+    int64_t queue, profiling, memory;
     uint64_t given; /* which keys were set explicitly; internal to problem.c */
 };
 
@@ -91,6 +98,7 @@ int problem_resolve(struct problem *problem, struct err *err);
 
 bool problem_is_key(const char *name); /* a key or a shorthand */
 bool problem_is_shorthand(const char *name);
+bool problem_is_handover(const char *name); /* queue, profiling, memory */
 /* NULL-terminated: every key and shorthand, for messages. */
 const char *const *problem_keys(void);
 

@@ -178,7 +178,7 @@ static int problem_supported(const struct variant *variant, const struct problem
             if (range_allows(rule, *key, problem, reason))
                 return -1;
         } else if (!cJSON_IsTrue(rule) && !problem_is_default(problem, *key) &&
-                   !is_size_key(*key) && !is_mask_detail(*key)) {
+                   !is_size_key(*key) && !is_mask_detail(*key) && !problem_is_handover(*key)) {
             const char *name = problem_enum_name(problem, *key);
             return err_set(reason, "%s%s%s is not supported", *key, name ? "=" : "",
                            name ? name : "");

@@ -81,6 +81,7 @@ static const struct field fields[] = {
     {"time.outliers", FIELD_COUNT, AT(time.outliers)},
     {"time.drift", FIELD_NEW_REAL, AT(time.drift)},
     {"time.host_median_s", FIELD_REAL, AT(time.host_median_s)},
+    {"time.launches_per_sample", FIELD_NEW_REAL, AT(time.launches_per_sample)},
     {"time.samples_s", FIELD_NUMBERS, AT(time.samples_s)},
     {"passes", FIELD_PASSES, AT(passes)},
     {"rates.pairs", FIELD_REAL, AT(rates.pairs)},

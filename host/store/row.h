@@ -98,6 +98,7 @@ struct row {
         double median_s, min_s, p10_s, p90_s, mad_s;
         double ci95_s[2];
         double host_median_s;
+        double launches_per_sample; /* in flight together; NaN: each was waited for */
         double drift; /* median of the last third of the samples over that of the first */
         int64_t warmup, outliers;
         bool stable;

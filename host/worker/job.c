@@ -134,6 +134,8 @@ bool job_judged(struct job *job, const cJSON *reply, bool other, const char *pha
 int job_samples(struct job *job, const cJSON *reply, struct arena *arena)
 {
     const cJSON *samples = cJSON_GetObjectItemCaseSensitive(reply, "samples"), *sample = NULL;
+    const cJSON *flights = cJSON_GetObjectItemCaseSensitive(reply, "launches");
+    const cJSON *flight = flights ? flights->child : NULL;
     if (!cJSON_IsArray(samples) || !cJSON_GetArraySize(samples))
         return -1;
     const char *gate = json_peek_string(reply, "gate");
@@ -156,9 +158,12 @@ int job_samples(struct job *job, const cJSON *reply, struct arena *arena)
         const double host_s = host->valuedouble;
         const double device_s = cJSON_IsNumber(device) ? device->valuedouble : NAN;
         const int index = job->sampler.count;
-        const double cost_s = host_s + (evict_s > 0 ? evict_s : 0);
+        const double launches = cJSON_IsNumber(flight) ? flight->valuedouble : 1;
+        flight = flight ? flight->next : NULL;
+        const double cost_s = host_s * launches + (evict_s > 0 ? evict_s : 0);
         if (!sampler_add(&job->sampler, cost_s, isnan(device_s) ? host_s : device_s))
             continue;
+        job->launches_timed += launches;
         job->host_s[index] = host_s;
         job->device_s[index] = device_s;
         for (int p = 0; p < job->cell->variant->pass_count; ++p) {
@@ -222,6 +227,8 @@ void job_times(struct job *job, double launch_s, struct arena *arena)
     row->time.ci95_s[0] = stats.ci95_low;
     row->time.ci95_s[1] = stats.ci95_high;
     row->time.host_median_s = stats_median(job->host_s, count);
+    row->time.launches_per_sample =
+        row->problem.queue == QUEUE_STREAM ? job->launches_timed / count : NAN;
     row->time.warmup = job->sampler.warmup;
     row->time.outliers = stats.outliers;
     row->time.drift = stats.drift;

@@ -22,6 +22,7 @@ struct job {
     const char *gate; /* why a device time was refused, or NULL */
     int launches;     /* since it was prepared, outside of measuring */
     double build_s;   /* wall time: the step, and what the first launch took longer than the next */
+    double launches_timed;             /* of the samples that are kept */
     double host_span_s, device_span_s; /* how far both clocks went, over all slices */
 };
 

@@ -15,7 +15,8 @@ int worker_launch(struct served *s, const cJSON *request, cJSON *reply, struct f
     s->last_set[slot] = other ? INPUTS_OTHER : INPUTS_MAIN;
     s->view = (struct view){other ? INPUTS_OTHER : INPUTS_MAIN, other ? other - 1 : 0};
     if (runner_use(s->runner, s->view.set, s->view.round, failure) ||
-        runner_poison(s->runner, slot, failure) || runner_launch(s->runner, slot, &times, failure))
+        runner_poison(s->runner, slot, failure) ||
+        runner_launch(s->runner, slot, 1, &times, failure))
         return -1;
     json_add_number(reply, "host_s", times.host_s);
     json_add_number(reply, "device_s", times.device_s);

@@ -20,7 +20,7 @@ struct slice {
 static bool draws_other(const struct served *s, int slot)
 {
     enum { ONE_IN = 8 };
-    const uint64_t number = s->launches[slot];
+    const uint64_t number = s->timed[slot];
     return runner_has_kept(s->runner, slot, INPUTS_OTHER) &&
            (number == 1 ||
             (number > 1 &&
@@ -31,8 +31,24 @@ static bool draws_other(const struct served *s, int slot)
  * NaN then, and else what the launch before made of other inputs, as the first two find it. */
 static bool draws_spoiled(const struct served *s, int slot)
 {
-    const uint64_t number = s->launches[slot];
+    const uint64_t number = s->timed[slot];
     return number >= 2 && inputs_hash(s->seed + 1, number * SLOTS_MAX + (uint64_t)slot) % 2 == 0;
+}
+
+/* How many launches are in flight together: some milliseconds of them, so that waiting is little
+ * beside them. The number is drawn, so that the last of them, whose output is judged, is now this
+ * one and now that one. */
+static int draw_flight(const struct served *s, const struct slice *slice)
+{
+    enum { FLIGHT_MAX = 64, LEAST = 2 };
+    static const double flight_s = 5e-3;
+    if (s->problem.queue == QUEUE_WAIT || slice->cold)
+        return 1;
+    const double launch_s = s->flight_launch_s[slice->slot];
+    const double most = launch_s > 0 ? flight_s / launch_s : LEAST;
+    const int longest = most < LEAST ? LEAST : most > FLIGHT_MAX ? FLIGHT_MAX : (int)most;
+    const uint64_t draw = inputs_hash(s->seed + 2, s->launches[slice->slot]);
+    return longest - (int)(draw % (uint64_t)(longest / 2));
 }
 
 static int before_launch(struct served *s, struct slice *slice, struct failure *failure)
@@ -76,12 +92,13 @@ static int judge_again(struct served *s, struct slice *slice, cJSON *reply, stru
     return 0;
 }
 
-static int after_launch(struct served *s, struct slice *slice, cJSON *reply,
+static int after_launch(struct served *s, struct slice *slice, int launches, cJSON *reply,
                         struct failure *failure)
 {
     const double start_s = clock_now_s();
     bool same = true;
-    ++s->launches[slice->slot];
+    s->launches[slice->slot] += (uint64_t)launches;
+    ++s->timed[slice->slot];
     if (!runner_has_kept(s->runner, slice->slot, s->view.set))
         return 0;
     int result = runner_compare(s->runner, slice->slot, &same, failure);
@@ -141,19 +158,23 @@ int worker_measure(struct served *s, const cJSON *request, cJSON *reply, struct 
     s->have_evicted |= slice.cold;
     char gate[TIMER_GATE_REASON] = "";
     cJSON *samples = cJSON_AddArrayToObject(reply, "samples");
+    cJSON *flights = cJSON_AddArrayToObject(reply, "launches");
     struct launch_times first = {0}, times = {0};
     for (int i = 0; i < launches && (i == 0 || slice.spent_s + slice.evict_s < slice_s) &&
                     !cJSON_HasObjectItem(reply, "wrong");
          ++i) {
+        const int flight = draw_flight(s, &slice);
         if (before_launch(s, &slice, failure) ||
-            runner_launch(s->runner, slice.slot, &times, failure))
+            runner_launch(s->runner, slice.slot, flight, &times, failure))
             return -1;
+        cJSON_AddItemToArray(flights, cJSON_CreateNumber(flight));
+        s->flight_launch_s[slice.slot] = times.host_s;
         add_sample(samples, &times, slice.passes);
         if (times.gate[0])
             memcpy(gate, times.gate, sizeof gate);
-        slice.spent_s += times.host_s;
+        slice.spent_s += times.host_s * flight;
         first = i ? first : times;
-        if (after_launch(s, &slice, reply, failure))
+        if (after_launch(s, &slice, flight, reply, failure))
             return -1;
     }
     add_slice(s, &slice, &first, &times, gate, reply);

@@ -205,7 +205,8 @@ int worker_prepare(struct served *s, const cJSON *request, cJSON *reply, struct 
     if (runner_prepare(s->runner, slot, variant, &tuning, &origin, failure))
         return -1;
     s->variants[slot] = variant;
-    s->launches[slot] = 0;
+    s->launches[slot] = s->timed[slot] = 0;
+    s->flight_launch_s[slot] = 0;
     s->pools[slot] = (struct tally){0};
     memset(s->pooled[slot], 0, sizeof s->pooled[slot]);
     cJSON_AddStringToObject(reply, "origin", build_origin_name(origin));

@@ -157,6 +157,9 @@ static void key_list_is_complete(void **state)
                                        "rope_base",
                                        "rope_fraction",
                                        "rnn_cell",
+                                       "queue",
+                                       "profiling",
+                                       "memory",
                                        "n",
                                        "heads"};
     const char *const *keys = problem_keys();
