@@ -18,6 +18,7 @@
 static inline bool is_new_field(const char *path)
 {
     static const char *const later[] = {"time.drift",
+                                        "time.launches_per_sample",
                                         "rates.roof",
                                         "build.origin",
                                         "check.weights_entropy",
