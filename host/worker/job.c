@@ -158,7 +158,7 @@ int job_samples(struct job *job, const cJSON *reply, struct arena *arena)
         const double host_s = host->valuedouble;
         const double device_s = cJSON_IsNumber(device) ? device->valuedouble : NAN;
         const int index = job->sampler.count;
-        const double launches = cJSON_IsNumber(flight) ? flight->valuedouble : 1;
+        const double launches = flight && cJSON_IsNumber(flight) ? flight->valuedouble : 1;
         flight = flight ? flight->next : NULL;
         const double cost_s = host_s * launches + (evict_s > 0 ? evict_s : 0);
         if (!sampler_add(&job->sampler, cost_s, isnan(device_s) ? host_s : device_s))
