@@ -76,7 +76,7 @@ struct problem {
     int64_t position, relative_clip;
     double rope_base, rope_fraction; /* 0: 10000, and all of d_k */
     int64_t rnn_cell;
-    int64_t queue, profiling, memory;
+    int64_t queue, profiling, memory; /* the last: problem_is_handover */
     uint64_t given; /* which keys were set explicitly; internal to problem.c */
 };
 

@@ -18,6 +18,7 @@ int worker_launch(struct served *s, const cJSON *request, cJSON *reply, struct f
         runner_poison(s->runner, slot, failure) ||
         runner_launch(s->runner, slot, 1, &times, failure))
         return -1;
+    s->launch_s[slot] = times.host_s;
     json_add_number(reply, "host_s", times.host_s);
     json_add_number(reply, "device_s", times.device_s);
     return 0;

@@ -36,19 +36,20 @@ static bool draws_spoiled(const struct served *s, int slot)
 }
 
 /* How many launches are in flight together: some milliseconds of them, so that waiting is little
- * beside them. The number is drawn, so that the last of them, whose output is judged, is now this
- * one and now that one. */
+ * beside them. The number is drawn, even and odd ones, so that the last of them, whose output is
+ * judged, is now this one and now that one. A launch so long that waiting is nothing flies alone:
+ * the deadline is for one. */
 static int draw_flight(const struct served *s, const struct slice *slice)
 {
-    enum { FLIGHT_MAX = 64, LEAST = 2 };
-    static const double flight_s = 5e-3;
-    if (s->problem.queue == QUEUE_WAIT || slice->cold)
+    enum { FLIGHT_MAX = 64, LEAST = 3 };
+    static const double flight_s = 5e-3, alone_s = 0.1;
+    const double launch_s = s->launch_s[slice->slot];
+    if (s->problem.queue == QUEUE_WAIT || slice->cold || !(launch_s > 0) || launch_s > alone_s)
         return 1;
-    const double launch_s = s->flight_launch_s[slice->slot];
-    const double most = launch_s > 0 ? flight_s / launch_s : LEAST;
+    const double most = flight_s / launch_s;
     const int longest = most < LEAST ? LEAST : most > FLIGHT_MAX ? FLIGHT_MAX : (int)most;
     const uint64_t draw = inputs_hash(s->seed + 2, s->launches[slice->slot]);
-    return longest - (int)(draw % (uint64_t)(longest / 2));
+    return longest - (int)(draw % (uint64_t)(longest / 2 + 1));
 }
 
 static int before_launch(struct served *s, struct slice *slice, struct failure *failure)
@@ -168,7 +169,7 @@ int worker_measure(struct served *s, const cJSON *request, cJSON *reply, struct 
             runner_launch(s->runner, slice.slot, flight, &times, failure))
             return -1;
         cJSON_AddItemToArray(flights, cJSON_CreateNumber(flight));
-        s->flight_launch_s[slice.slot] = times.host_s;
+        s->launch_s[slice.slot] = times.host_s;
         add_sample(samples, &times, slice.passes);
         if (times.gate[0])
             memcpy(gate, times.gate, sizeof gate);

@@ -31,8 +31,7 @@ struct served {
     struct judgement judgements[1 + NEEDLE_ROUNDS_MAX]; /* of the main inputs, then of each round */
     const struct variant *variants[SLOTS_MAX];
     uint64_t launches[SLOTS_MAX], timed[SLOTS_MAX]; /* by slot: timed so far, and samples of them */
-    double
-        flight_launch_s[SLOTS_MAX]; /* what a launch took last, by the host's clock; 0: unknown */
+    double launch_s[SLOTS_MAX]; /* what a launch took last, by the host's clock; 0: unknown */
     enum input_set_index last_set[SLOTS_MAX];      /* of inputs, that the slot's last launch saw */
     struct tally pools[SLOTS_MAX];                 /* of the first output for each inputs */
     bool pooled[SLOTS_MAX][1 + NEEDLE_ROUNDS_MAX]; /* is it in there? */

@@ -206,7 +206,7 @@ int worker_prepare(struct served *s, const cJSON *request, cJSON *reply, struct 
         return -1;
     s->variants[slot] = variant;
     s->launches[slot] = s->timed[slot] = 0;
-    s->flight_launch_s[slot] = 0;
+    s->launch_s[slot] = 0;
     s->pools[slot] = (struct tally){0};
     memset(s->pooled[slot], 0, sizeof s->pooled[slot]);
     cJSON_AddStringToObject(reply, "origin", build_origin_name(origin));

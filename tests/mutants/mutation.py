@@ -8,6 +8,8 @@ A mutant is an object in a list like mutants.json:
     edits     [file, find, put]...: `find` occurs exactly once in that file of the variant or of
               kernels/include, white space aside, so that a reformatted kernel is still found. A
               shared file is changed in a copy that only the mutant sees
+    like      another of the list, whose edits come first, and whose other members it has unless it
+              gives them itself
     passes    the order in which its passes run, by their numbers in variant.json
     tuning    tunables that replace those of the variant's defaults, for paths that a CPU does not
               take by itself
@@ -45,6 +47,11 @@ def load(path, only=None):
     names = [mutant["name"] for mutant in mutants]
     if len(set(names)) != len(names):
         raise DoesNotApply(f"{path}: a name stands there twice")
+    by_name = {mutant["name"]: mutant for mutant in mutants}
+    for mutant in mutants:
+        if "like" in mutant:  # another's edits first, and what it does not say itself
+            base = by_name[mutant["like"]]
+            mutant.update({**base, **mutant, "edits": base["edits"] + mutant["edits"]})
     return [mutant for mutant in mutants if not only or only in mutant["name"]]
 
 

@@ -247,6 +247,37 @@ static void test_blind_rows(void **state)
     }
 }
 
+/* Errors of 3 standard deviations each are within what chance allows two rows, and not over the two
+ * rows of many inputs. */
+static void test_outputs_together(void **state)
+{
+    (void)state;
+    struct problem problem = plain_problem(1, 2, 64, 16);
+    struct tally wrong = {0}, right = {0};
+    bool found = false;
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        const struct problem_data data = prepare(&problem, INPUT_RANDOM, seed, &arena);
+        for (int64_t e = 0; e < 2 * 16; e++) {
+            const double half = error_of_storage(DTYPE_F32, data.expected.want[e]);
+            const double size = 3 * sqrt(data.expected.variance[e] + half * half / 3);
+            data.output[e] = (float)(data.expected.want[e] +
+                                     (inputs_hash(seed, (uint64_t)e) % 2 ? size : -size));
+        }
+        struct verdict verdict = judge(&data);
+        assert_true(verdict.ok);
+        verdict_pool(&problem, &wrong, &verdict);
+        found |= !verdict.ok;
+        assert_true(verdict.ok || (verdict.nearest == SCALE_WHOLE &&
+                                   strstr(verdict.reason, "the outputs for all inputs so far")));
+        simulate(&data, (struct simulation){.order = ONLINE});
+        verdict = judge(&data);
+        verdict_pool(&problem, &right, &verdict);
+        assert_true(verdict.ok && verdict.part[SCALE_WHOLE] <= 0.5);
+        arena_free(&arena);
+    }
+    assert_true(found);
+}
+
 /* Dots of 1e4 are judged all the same: a key that is lost shows. Scores that overflow f32 leave a
  * reference that is a number, and an output that is none is wrong. */
 static void test_large_scores(void **state)
@@ -400,6 +431,7 @@ int main(void)
         cmocka_unit_test_teardown(test_limit_properties, free_arena),
         cmocka_unit_test_teardown(test_reasons_name_the_scale, free_arena),
         cmocka_unit_test_teardown(test_blind_rows, free_arena),
+        cmocka_unit_test_teardown(test_outputs_together, free_arena),
         cmocka_unit_test_teardown(test_large_scores, free_arena),
         cmocka_unit_test_teardown(test_subnormal_weights, free_arena),
         cmocka_unit_test_teardown(test_rows_modes, free_arena),
