@@ -11,6 +11,7 @@ const char *roof_name(enum roof roof)
 struct roofline roofline_build(const struct problem *problem, const struct device_info *device)
 {
     const struct peaks *peaks = &device->peaks;
+    const bool waits = problem->queue == QUEUE_WAIT;
     /* fmax ignores a NaN: an unknown peak leaves the other one */
     const double f32 = peaks_get(peaks, PEAK_F32);
     const double compute =
@@ -20,7 +21,7 @@ struct roofline roofline_build(const struct problem *problem, const struct devic
         [ROOF_COMPUTE] = problem_flops(problem) * 1e-9 / compute,
         [ROOF_BANDWIDTH] = problem_bytes(problem) * 1e-9 / bandwidth,
         [ROOF_EXP] = problem_pairs(problem) * 1e-9 / peaks_get(peaks, PEAK_EXP),
-        [ROOF_LAUNCH] = device->launch_us > 0 ? device->launch_us * 1e-6 : NAN,
+        [ROOF_LAUNCH] = waits && device->launch_us > 0 ? device->launch_us * 1e-6 : NAN,
     };
     struct roofline roofline = {compute, bandwidth, NAN, ROOF_COMPUTE};
     if (isnan(compute) || isnan(bandwidth))

@@ -7,6 +7,7 @@
  *     floor_s = max(flops / compute, bytes / bandwidth, pairs / exp rate, launch latency)
  *
  * It belongs to the problem, not to a variant: every input is read once, and one launch is enough.
+ * The launch latency is that of a launch that is waited for: with queue=stream it is no roof.
  */
 #ifndef ATTNBENCH_MEASURE_ROOFLINE_H
 #define ATTNBENCH_MEASURE_ROOFLINE_H

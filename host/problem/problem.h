@@ -77,7 +77,7 @@ struct problem {
     double rope_base, rope_fraction; /* 0: 10000, and all of d_k */
     int64_t rnn_cell;
     int64_t queue, profiling, memory; /* the last: problem_is_handover */
-    uint64_t given; /* which keys were set explicitly; internal to problem.c */
+    uint64_t given;                   /* which keys were set explicitly; internal to problem.c */
 };
 
 /* All defaults; n_q, n_kv, d_k and d_v have none and must be set. */

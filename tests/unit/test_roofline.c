@@ -42,6 +42,10 @@ static void each_roof_binds(void **state)
     expect(build(square, device(1e6, NAN, 50, 8, 10, 5)), ROOF_BANDWIDTH, 8.388608e-4);
     expect(build(square, device(1e6, NAN, 5, 80, 100, 5)), ROOF_EXP, 1.6777216e-3);
     expect(build(square, device(1e6, NAN, 1000, 800, 1000, 40)), ROOF_LAUNCH, 4e-5);
+    /* nobody waits for a launch of many in flight */
+    expect(build("{\"n\":1024,\"heads\":8,\"d_k\":64,\"queue\":\"stream\"}",
+                 device(1e6, NAN, 1000, 800, 1000, 40)),
+           ROOF_BANDWIDTH, 8.388608e-6);
 }
 
 static void masks_and_grouped_heads_count(void **state)
