@@ -39,6 +39,8 @@ static bool *find_first(const struct run_state *state, struct arena *arena)
     const struct plan *plan = &state->setup.plan;
     bool *first = arena_array(arena, (size_t)plan->count + 1, sizeof *first);
     bool any = false, others = false;
+    if (!state->setup.supervisor.kernels_dir)
+        return NULL;
     for (int c = 0; c < plan->count; ++c) {
         const struct cell *cell = &plan->cells[c];
         const bool runs = cell->fate == CELL_RUN && !state->done[c];

@@ -1,9 +1,11 @@
-/* The order in which a run measures: its plan's, but the uneven shapes of what is new come first,
- * with the other variants of their problem.
+/* The order in which a run measures: its plan's, but with --kernels the uneven shapes of what is
+ * new come first, with the other variants of their problem.
  *
- * A kernel that is wrong is so where no tile divides the lengths, and suites have those last. What
- * a variant's program computed right is remembered in the cache folder, by program, device and
- * driver; without a cache folder nothing is taken to be new. */
+ * A kernel in the making is wrong where no tile divides the lengths, and suites have those last.
+ * The variants that the program brings are new on every new machine: there they would spend a
+ * budget on the builds for a shape that decides nothing. What a variant's program computed right is
+ * remembered in the cache folder, by program, device and driver; without a cache folder nothing is
+ * taken to be new. */
 #ifndef ATTNBENCH_COMMANDS_RUN_ORDER_H
 #define ATTNBENCH_COMMANDS_RUN_ORDER_H
 
