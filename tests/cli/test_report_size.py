@@ -53,8 +53,8 @@ class Size(ProgramTest):
         self.large("many.json", MANY, sweeps_of, layout)
         for form in FORMATS:
             with self.subTest(format=form):
-                few = min(self.cost("few.json", form) for _ in range(2))
-                many = self.cost("many.json", form)
+                few, many = (min(self.cost(name, form) for _ in range(2))
+                             for name in ("few.json", "many.json"))  # both the same way
                 self.assertLess(many[0], 6 * max(few[0], 0.05), "CPU time is not linear")
                 self.assertLess(many[0], 20)
                 self.assertLess(many[1], 120 << 10, "KiB at their peak")
