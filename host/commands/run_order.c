@@ -34,21 +34,21 @@ static bool is_new(const struct setup *setup, const struct cell *cell, struct ar
 
 /* The cells whose groups run before all others, a flag each; NULL: there are none, or none is new.
  */
-static bool *find_first(const struct run_state *state, struct arena *arena)
+static bool *find_urgent(const struct run_state *state, struct arena *arena)
 {
     const struct plan *plan = &state->setup.plan;
-    bool *first = arena_array(arena, (size_t)plan->count + 1, sizeof *first);
+    bool *urgent = arena_array(arena, (size_t)plan->count + 1, sizeof *urgent);
     bool any = false, others = false;
     if (!state->setup.supervisor.kernels_dir)
         return NULL;
     for (int c = 0; c < plan->count; ++c) {
         const struct cell *cell = &plan->cells[c];
         const bool runs = cell->fate == CELL_RUN && !state->done[c];
-        first[c] = runs && is_uneven(&cell->problem) && is_new(&state->setup, cell, arena);
-        any |= first[c];
-        others |= runs && !first[c];
+        urgent[c] = runs && is_uneven(&cell->problem) && is_new(&state->setup, cell, arena);
+        any |= urgent[c];
+        others |= runs && !urgent[c];
     }
-    return any && others ? first : NULL;
+    return any && others ? urgent : NULL;
 }
 
 void order_remember(const struct run_state *state)
@@ -69,8 +69,7 @@ void order_remember(const struct run_state *state)
 int order_run(struct run_state *state, bool *interrupted, struct err *err)
 {
     struct setup *setup = &state->setup;
-    setup->supervisor.first = find_first(state, &setup->arena);
-    state->had_early = setup->supervisor.first != NULL;
+    setup->supervisor.urgent = find_urgent(state, &setup->arena);
     return supervisor_run(&setup->supervisor, &setup->plan, setup->devices, state->done,
                           &setup->arena, interrupted, err);
 }
@@ -82,8 +81,6 @@ void order_rows(struct run_state *state)
     struct row *rows = arena_array(&state->setup.arena, cells + 1, sizeof *rows);
     int *row_of = arena_array(&state->setup.arena, cells + 1, sizeof *row_of); /* and 1; 0: none */
     int count = 0;
-    if (!state->had_early)
-        return; /* rows of a resumed run stay before those that it adds */
     for (int r = 0; r < results->row_count; ++r)
         row_of[state->cell_of[r]] = r + 1;
     for (size_t c = 0; c < cells; ++c)

@@ -14,7 +14,6 @@ struct run_state {
     const char *out, *journal_path;
     bool *done;
     int *cell_of; /* of each row, its cell in the plan */
-    bool had_early;
     int row_capacity;
     int cells; /* of the plan, those of this shard */
     double written_s;

@@ -21,7 +21,8 @@ struct rate {
 struct estimate {
     struct rate *rates;
     int count;
-    bool *builds; /* is the cell the first that needs its program? */
+    double build_s; /* of a program whose like was not built yet */
+    bool *builds;   /* is the cell the first that needs its program? */
 };
 
 static bool is_of(const struct rate *rate, const struct cell *cell)
@@ -43,7 +44,9 @@ static bool *find_builds(const struct plan *plan)
     for (int c = 0; c < plan->count; ++c) {
         const struct cell *cell = &plan->cells[c];
         const char *options =
-            variant_cell_options(cell->variant, &cell->problem, &cell->tuning, &arena);
+            cell->variant->library
+                ? arena_print(&arena, "%d", (int)cell->problem.dtype)
+                : variant_cell_options(cell->variant, &cell->problem, &cell->tuning, &arena);
         const size_t hash =
             text_hash(arena_print(&arena, "%d %d %s %s", cell->device, (int)cell->problem.op,
                                   cell->variant->name, options));
@@ -62,6 +65,7 @@ struct estimate *estimate_new(const struct plan *plan)
 {
     struct estimate *estimate = arena_need(calloc(1, sizeof *estimate));
     estimate->builds = find_builds(plan);
+    estimate->build_s = 0.4;
     for (int c = 0; c < plan->count; ++c) {
         const struct cell *cell = &plan->cells[c];
         int r = 0;
@@ -115,6 +119,17 @@ void estimate_learn_build(struct estimate *estimate, const struct plan *plan,
     ++rate->builds;
 }
 
+bool estimate_builds(const struct estimate *estimate, const struct plan *plan,
+                     const struct cell *cell)
+{
+    return estimate->builds[cell - plan->cells];
+}
+
+void estimate_are_built(struct estimate *estimate)
+{
+    estimate->build_s = 0.05;
+}
+
 bool estimate_knows(const struct estimate *estimate, const struct cell *cell)
 {
     return find(estimate, cell)->flops > 0;
@@ -129,6 +144,16 @@ static double guess_launch(const struct plan *plan, const struct cell *cell)
     return cell->flops / (unit * units);
 }
 
+/* Kernels reach from a hundredth of the peak to nearly all of it; the large cells, which take the
+ * time, are the slow ones'. */
+static double forecast_launch(const struct plan *plan, const struct cell *cell, bool *by_peaks)
+{
+    static const double part = 0.1;
+    const double peak = peaks_get(&plan->devices[cell->device].peaks, PEAK_F32);
+    *by_peaks = *by_peaks && peak > 0;
+    return peak > 0 ? cell->flops / (part * peak * 1e9) : guess_launch(plan, cell);
+}
+
 double estimate_launch(const struct estimate *estimate, const struct plan *plan,
                        const struct cell *cell)
 {
@@ -138,20 +163,28 @@ double estimate_launch(const struct estimate *estimate, const struct plan *plan,
         1e-6 * device->launch_us * variant_launches(cell->variant, &cell->problem, &cell->tuning);
     if (rate->flops > 0)
         return latency + cell->flops * fmax(rate->seconds - latency, 0) / rate->flops;
-    return latency + guess_launch(plan, cell);
+    bool by_peak = true;
+    return latency + forecast_launch(plan, cell, &by_peak);
+}
+
+static double samples_of_launch(const struct cell *cell, double launch)
+{
+    const struct measure_rule *rule = &cell->suite->measure;
+    return fmin(fmax((double)(rule->min_samples + 3) * launch, rule->min_time_s),
+                rule->max_time_s + launch);
+}
+
+static double reference_s(const struct cell *cell)
+{
+    const bool attention = cell->problem.op == OP_ATTENTION;
+    return fmin(cell->flops, 2e9) / 2e9 + /* others: thrice, and not all of it by sample */
+           (attention ? 0 : 3 * operation_unsampled_flops(&cell->problem) / 2e9);
 }
 
 /* Checks with the reference, samples, and all but building. */
 static double cell_of_launch(const struct cell *cell, double launch)
 {
-    const struct measure_rule *rule = &cell->suite->measure;
-    const double samples = fmin(fmax((double)(rule->min_samples + 3) * launch, rule->min_time_s),
-                                rule->max_time_s + launch);
-    const bool attention = cell->problem.op == OP_ATTENTION;
-    const double reference =
-        fmin(cell->flops, 2e9) / 2e9 + /* other operations: thrice, and not all of it by sample */
-        (attention ? 0 : 3 * operation_unsampled_flops(&cell->problem) / 2e9);
-    return 0.1 + reference + 2 * launch + samples;
+    return 0.1 + reference_s(cell) + 2 * launch + samples_of_launch(cell, launch);
 }
 
 double estimate_rest(const struct outlook *outlook)
@@ -176,6 +209,23 @@ double estimate_cell(const struct estimate *estimate, const struct plan *plan,
     return build + cell_of_launch(cell, estimate_launch(estimate, plan, cell));
 }
 
+double estimate_samples(const struct estimate *estimate, const struct plan *plan,
+                        const struct cell *cell)
+{
+    return samples_of_launch(cell, estimate_launch(estimate, plan, cell));
+}
+
+double estimate_least(const struct estimate *estimate, const struct plan *plan,
+                      const struct cell *cell)
+{
+    static const double overhead_s = 0.02;
+    const struct rate *rate = find(estimate, cell);
+    const bool leads = cell == plan->cells || cell[-1].group != cell->group;
+    const double build = rate->builds ? rate->builds_s / rate->builds : estimate->build_s;
+    return overhead_s + (estimate->builds[cell - plan->cells] ? build : 0) +
+           (leads ? reference_s(cell) : 0) + 2 * estimate_launch(estimate, plan, cell);
+}
+
 int64_t *estimate_costs_ms(const struct plan *plan, struct arena *arena)
 {
     int64_t *costs_ms = arena_array(arena, (size_t)plan->count, sizeof *costs_ms);
@@ -186,16 +236,6 @@ int64_t *estimate_costs_ms(const struct plan *plan, struct arena *arena)
                 (int64_t)fmin(1e3 * cell_of_launch(cell, guess_launch(plan, cell)) + 0.5, 1e12);
     }
     return costs_ms;
-}
-
-/* Kernels reach from a hundredth of the peak to nearly all of it; the large cells, which take the
- * time, are the slow ones'. */
-static double forecast_launch(const struct plan *plan, const struct cell *cell, bool *by_peaks)
-{
-    static const double part = 0.1;
-    const double peak = peaks_get(&plan->devices[cell->device].peaks, PEAK_F32);
-    *by_peaks = *by_peaks && peak > 0;
-    return peak > 0 ? cell->flops / (part * peak * 1e9) : guess_launch(plan, cell);
 }
 
 void estimate_plan(struct forecast *forecast, const struct plan *plan, const bool *done)

@@ -20,14 +20,28 @@ void estimate_learn(struct estimate *estimate, const struct cell *cell,
 /* Records what building the program of this cell took, if the cell is its program's first. */
 void estimate_learn_build(struct estimate *estimate, const struct plan *plan,
                           const struct cell *cell, double seconds);
+/* Is the cell the first that needs its program? A library's is one for all sizes. */
+bool estimate_builds(const struct estimate *estimate, const struct plan *plan,
+                     const struct cell *cell);
+/* Programs are loaded from a cache from here on: until one was, that is taken to be quick. */
+void estimate_are_built(struct estimate *estimate);
 bool estimate_knows(const struct estimate *estimate, const struct cell *cell);
 
-/* Seconds of one launch; without any measurement from a rough guess by device type. */
+/* Seconds of one launch; without any measurement from a rough guess by the device's peak, or by its
+ * type. */
 double estimate_launch(const struct estimate *estimate, const struct plan *plan,
                        const struct cell *cell);
 /* Seconds of the whole cell: build, checks with the reference, samples. */
 double estimate_cell(const struct estimate *estimate, const struct plan *plan,
                      const struct cell *cell);
+
+/* Seconds of its samples alone, as its rule asks for them. */
+double estimate_samples(const struct estimate *estimate, const struct plan *plan,
+                        const struct cell *cell);
+/* Seconds of the least that makes a checked row: build, two launches, and the reference if the cell
+ * is the first of its group. */
+double estimate_least(const struct estimate *estimate, const struct plan *plan,
+                      const struct cell *cell);
 
 /* By cell of the plan, in whole milliseconds, 0 for one that will not run: a guess from the plan
  * alone, so that every rank of a fleet comes to the same. Only ratios are of any worth. */

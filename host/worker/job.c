@@ -147,7 +147,10 @@ int job_samples(struct job *job, const cJSON *reply, struct arena *arena)
     job->device_span_s += json_peek_number(reply, "device_span_s");
     job->row.check.launches_compared += (int64_t)fmax(json_peek_number(reply, "compared"), 0);
     job->row.check.inputs_changed |= json_peek_number(reply, "others") > 0;
-    job->row.check.repeatable &= !(json_peek_number(reply, "changed") > 0);
+    const bool same = !(json_peek_number(reply, "changed") > 0);
+    const bool compared = json_peek_number(reply, "compared") > 0;
+    job->row.check.repeatable = same && (job->row.check.repeatable || (job->once && compared));
+    job->once &= !compared;
     cJSON_ArrayForEach(sample, samples)
     {
         const cJSON *host = cJSON_GetArrayItem(sample, 0), *device = cJSON_GetArrayItem(sample, 1);

@@ -13,6 +13,10 @@ struct job {
     int slot;
     bool prepared, finished;
     bool checked;    /* in the worker that runs now, which knows its outputs */
+    bool brief;      /* time for a few samples only: the rounds of other inputs are timed */
+    int round;       /* of these, the next one */
+    bool postponed;  /* no room in the budget for now */
+    bool once;       /* no inputs have been seen twice yet */
     bool trespassed; /* ended because something that it must not touch had changed */
     struct row row;
     struct sampler sampler;

@@ -202,7 +202,7 @@ static double eta(const struct run *run)
     const double now_s = clock_now_s();
     struct outlook outlook = {.spent_s = run->group_start_s - run->start_s,
                               .group_spent_s = now_s - run->group_start_s,
-                              .budget_s = run->start_s + run->budget_s - now_s,
+                              .budget_s = run->begun_s + run->budget_s - now_s,
                               .has_budget = run->budget_s > 0};
     for (int c = 0; c < run->plan->count; ++c) {
         const struct cell *cell = &run->plan->cells[c];
@@ -361,24 +361,39 @@ static bool keep(struct run *run, struct job *job)
     return ok;
 }
 
+/* Is there time for a few samples only? Then launches that are only checked would take most of it:
+ * the rounds of the other inputs are timed, and each of those samples is judged like the first
+ * output. */
+static bool is_brief(const struct run *run, const struct job *job, double seconds)
+{
+    enum { FEW = 6 };
+    return !run->with->case_folder && FEW * seconds > job->sampler.rule.max_time_s;
+}
+
 /* Poisoned launch, verdict, and a second poisoned launch for repeatability; its output is judged
  * too when it has other bits. */
 static bool check_main_inputs(struct run *run, struct job *job, double *seconds)
 {
     const double factor = run->with->give_up_factor;
     bool *repeatable = &job->row.check.repeatable;
-    return launch(run, job, "check", 0, seconds) && is_worth_it(run, job, *seconds, 2 * factor) &&
-           read_output(run, job, "check", true, repeatable) && judge(run, job, "check") &&
-           launch(run, job, "check", 0, seconds) && is_worth_it(run, job, *seconds, factor) &&
+    if (!launch(run, job, "check", 0, seconds) || !is_worth_it(run, job, *seconds, 2 * factor) ||
+        !read_output(run, job, "check", true, repeatable) || !judge(run, job, "check"))
+        return false;
+    job->once = job->brief = is_brief(run, job, *seconds);
+    job->round = 0;
+    if (job->brief)
+        return is_worth_it(run, job, *seconds, factor);
+    return launch(run, job, "check", 0, seconds) && is_worth_it(run, job, *seconds, factor) &&
            read_output(run, job, "check", false, repeatable) &&
            (*repeatable || judge(run, job, "check"));
 }
 
 /* The rounds of the other inputs, but no more than cost a moment: a slow launch is not repeated for
  * the sake of a few more keys. */
+static const double moment_s = 0.3;
+
 static bool check_other_inputs(struct run *run, struct job *job)
 {
-    static const double moment_s = 0.3;
     double spent_s = 0, seconds = 0;
     bool same = false;
     for (int round = 0; round < run->rounds && (round == 0 || spent_s < moment_s); ++round) {
@@ -404,12 +419,19 @@ void steps_check(struct run *run, struct job *job)
         verified(run, job);
         return;
     }
-    if (!keep(run, job) || !check_other_inputs(run, job))
+    if (!keep(run, job) || (!job->brief && !check_other_inputs(run, job)))
         return;
     job->checked = true;
     estimate_learn_build(run->estimate, run->plan, job->cell, job->build_s);
     if (run->fastest_s <= 0 || seconds < run->fastest_s)
         run->fastest_s = seconds;
+}
+
+static void finish(struct run *run, struct job *job)
+{
+    job_times(job, 1e-6 * run->devices[job->cell->device].launch_us, run->arena);
+    estimate_learn(run->estimate, job->cell, &job->cell->problem, job->row.time.median_s);
+    job_end(job, ROW_OK, "done", NULL, run->arena);
 }
 
 /* The output of the last timed launch is read and judged as the first one was. */
@@ -422,8 +444,7 @@ void steps_recheck(struct run *run, struct job *job)
             return;
         job->row.check.rechecked = true;
     }
-    estimate_learn(run->estimate, job->cell, &job->cell->problem, job->row.time.median_s);
-    job_end(job, ROW_OK, "done", NULL, run->arena);
+    finish(run, job);
 }
 
 /* A timed output that is wrong keeps the times that it has. */
@@ -433,18 +454,45 @@ static void end_wrong(struct run *run, struct job *job, const char *reason)
     job_end(job, ROW_WRONG, "measure", reason, run->arena);
 }
 
+/* A brief job's next round of the other inputs is one launch, which is judged. */
+static bool has_round(const struct run *run, const struct job *job)
+{
+    return job->brief && job->round < run->rounds && mode_of(run, job) != CHECK_NONE &&
+           (job->round == 0 || job->sampler.total_s + job->sampler.warmup_s < moment_s);
+}
+
+static cJSON *request_slice(const struct run *run, const struct job *job)
+{
+    const struct measure_rule *rule = &job->cell->suite->measure;
+    const double slice_s = fmax(fmin(rule->min_time_s, job->sampler.rule.max_time_s) / 4, 0.01);
+    const bool round = has_round(run, job);
+    cJSON *request = steps_measure_request(job, slice_s, round ? 1 : 64);
+    cJSON_AddNumberToObject(request, "other", round ? job->round + 1 : 0);
+    return request;
+}
+
+static void judge_round(struct run *run, struct job *job)
+{
+    bool same = false;
+    ++job->round;
+    if (!read_output(run, job, "measure", true, &same) || !judge(run, job, "measure") ||
+        !keep(run, job) || !job->sampler.done)
+        return;
+    job->row.check.rechecked = true;
+    finish(run, job);
+}
+
 /* One slice of samples. */
 void steps_measure(struct run *run, struct job *job)
 {
-    const struct measure_rule *rule = &job->cell->suite->measure;
-    const double slice_s = fmax(rule->min_time_s / 4, 0.01);
     cJSON *reply = NULL;
+    const bool round = has_round(run, job);
     if (!job->checked && mode_of(run, job) != CHECK_NONE) { /* a new worker knows no outputs yet */
         steps_check(run, job);
         return;
     }
     steps_progress(run, job, "measure");
-    if (!steps_ask_job(run, job, steps_measure_request(job, slice_s, 64), "measure", &reply))
+    if (!steps_ask_job(run, job, request_slice(run, job), "measure", &reply))
         return;
     const struct sampler before = job->sampler;
     if (job_samples(job, reply, run->arena))
@@ -457,6 +505,8 @@ void steps_measure(struct run *run, struct job *job)
     if (!job->finished && *wrong)
         end_wrong(run, job, wrong);
     cJSON_Delete(reply);
-    if (!job->finished && job->sampler.done)
+    if (!job->finished && round)
+        judge_round(run, job);
+    else if (!job->finished && job->sampler.done)
         steps_recheck(run, job);
 }

@@ -15,6 +15,12 @@ struct standing {
     const char *last; /* what the last one was */
 };
 
+/* What a budget has room for; see admission.h. */
+struct admission {
+    double fraction;  /* of the time that rules ask for, between 0: one sample, and 1: all */
+    double dearest_s; /* a cell whose least is above this is left out */
+};
+
 /* A plan on its way through workers. */
 struct run {
     const struct supervisor *with;
@@ -28,12 +34,16 @@ struct run {
     bool other;                 /* the last launch saw those */
     const char *library_tuning; /* that the worker's library has been given, or NULL */
     struct standing *standing;  /* of each device */
-    double start_s, budget_s;
+    double start_s;             /* of the first group */
+    double begun_s, budget_s;   /* what the budget counts from; 0: there is none */
+    struct admission admission; /* as of the present group's start */
+    double planned_s;           /* what was admitted was estimated to take */
     double fastest_s; /* a launch of the fastest right cell, for give_up_factor; 0: none yet */
     const bool *done;
-    int next, end; /* the present group */
-    bool *skipped; /* of each cell: it took no time */
-    bool *ended;   /* of each cell: its group is done */
+    int next, end;  /* the present group */
+    bool last_pass; /* what has no room in the budget now will have none later */
+    bool *skipped;  /* of each cell: it took no time */
+    bool *ended;    /* of each cell: it has its row, or an interrupt has left it without */
     double group_start_s;
     bool saved;     /* the weights of a case have been written */
     bool left;      /* an interrupt has left cells without a row */

@@ -1,6 +1,9 @@
 #include "worker/supervisor.h"
 
+#include "problem/schedule.h"
 #include "util/clock.h"
+#include "worker/admission.h"
+#include "worker/prebuild.h"
 #include "worker/steps.h"
 #include "worker/suspects.h"
 
@@ -65,26 +68,17 @@ static void skip(struct run *run, struct job *job, const char *format, ...)
     job_end(job, ROW_SKIPPED, "plan", reason, run->arena);
 }
 
-/* admitted_s: what the group's cells before this one will take; grows with it. */
-static void skip_if_too_long(struct run *run, struct job *job, double *admitted_s)
+static void skip_if_too_long(struct run *run, struct job *job)
 {
     const double launch_s = estimate_launch(run->estimate, run->plan, job->cell);
-    const double cell_s = estimate_cell(run->estimate, run->plan, job->cell);
     const double limit_s = deadline_part * step_deadline(run, job->cell->suite, "launch");
-    const double spent_s = clock_now_s() - run->start_s + *admitted_s;
     if (estimate_knows(run->estimate, job->cell) && launch_s > limit_s)
         skip(run, job,
              "one launch of %.3g GFLOP would take about %.3g s (estimated from smaller problems), "
              "over half of its deadline; raise deadlines.run_s or --deadline above %.0f s",
              job->cell->flops * 1e-9, launch_s, 2 * launch_s);
-    else if (run->budget_s > 0 && spent_s + cell_s > run->budget_s)
-        skip(run, job,
-             "over the budget: %.3g s of %.3g s are spent or promised and this cell would take "
-             "about "
-             "%.3g s; raise --budget",
-             spent_s, run->budget_s, cell_s);
     else
-        *admitted_s += cell_s;
+        admission_admit(run, job);
 }
 
 static bool any_live(const struct job *jobs, int count)
@@ -187,7 +181,7 @@ static void set_up(struct run *run, struct job *jobs, int count)
 static void estimate_group(struct run *run, struct job *jobs, int count)
 {
     struct trouble trouble;
-    double admitted_s = 0;
+    admission_look(run);
     for (int j = 0; j < count; ++j) {
         if (jobs[j].finished)
             continue;
@@ -202,7 +196,7 @@ static void estimate_group(struct run *run, struct job *jobs, int count)
             note_standing(run, &jobs[j]);
         }
         if (!jobs[j].finished)
-            skip_if_too_long(run, &jobs[j], &admitted_s);
+            skip_if_too_long(run, &jobs[j]);
     }
 }
 
@@ -257,8 +251,10 @@ static void run_jobs(struct run *run, struct job *jobs, int count)
     if (!any_live(jobs, count))
         return;
     set_up(run, jobs, count);
-    for (int j = 0; j < count && !stopped(run, 1); ++j)
+    for (int j = 0; j < count && !stopped(run, 1); ++j) {
+        admission_close(run, &jobs[j]);
         step_job(run, jobs, count, j, steps_check);
+    }
     while (any_live(jobs, count) && !stopped(run, 1))
         for (int j = 0; j < count && !stopped(run, 1); ++j)
             step_job(run, jobs, count, j, steps_measure);
@@ -281,6 +277,11 @@ static int emit(struct run *run, const struct cell *cell, const struct row *row)
     return run->with->on_row(run->with->context, cell, row, run->err);
 }
 
+static bool waits(const struct run *run, int c)
+{
+    return !run->ended[c] && !(run->done && run->done[c]);
+}
+
 /* Runs cells [first, end) of one group and emits their rows in plan order. */
 static int run_group(struct run *run, int first, int end)
 {
@@ -288,7 +289,7 @@ static int run_group(struct run *run, int first, int end)
     struct job *jobs = arena_array(&scratch, GROUP_MAX, sizeof *jobs);
     int count = 0;
     for (int c = first; c < end; ++c)
-        if (run->plan->cells[c].fate == CELL_RUN && !(run->done && run->done[c])) {
+        if (run->plan->cells[c].fate == CELL_RUN && waits(run, c)) {
             job_start(&jobs[count], run->plan, &run->plan->cells[c], count, run->arena);
             ++count;
         }
@@ -297,15 +298,18 @@ static int run_group(struct run *run, int first, int end)
     int j = 0, result = run->io_failed ? -1 : 0;
     for (int c = first; c < end && result == 0; ++c) {
         const struct cell *cell = &run->plan->cells[c];
-        if (run->done && run->done[c])
+        if (!waits(run, c))
             continue;
-        run->skipped[c] = cell->fate == CELL_RUN && jobs[j].row.status == ROW_SKIPPED;
+        const bool postponed = cell->fate == CELL_RUN && jobs[j].postponed;
+        run->skipped[c] = cell->fate == CELL_RUN && jobs[j].row.status == ROW_SKIPPED && !postponed;
+        run->ended[c] = !postponed;
         if (cell->fate != CELL_RUN) {
             const struct row row = job_row(run->plan, cell);
             result = emit(run, cell, &row);
-        } else if (jobs[j].finished && !(stopped(run, 2) && jobs[j].row.status != ROW_OK)) {
+        } else if (jobs[j].finished && !postponed &&
+                   !(stopped(run, 2) && jobs[j].row.status != ROW_OK)) {
             result = emit(run, cell, &jobs[j].row);
-        } else {
+        } else if (!postponed) {
             run->left = true;
         }
         j += cell->fate == CELL_RUN;
@@ -314,37 +318,30 @@ static int run_group(struct run *run, int first, int end)
     return result;
 }
 
-static int group_end(const struct run *run, int first)
+static bool any_runs(const struct run *run, const struct stretch *stretch)
 {
-    const struct plan *plan = run->plan;
-    int end = first + 1;
-    while (run->with->isolate != ISOLATE_CELL && end < plan->count && end - first < GROUP_MAX &&
-           plan->cells[end].group == plan->cells[first].group)
-        ++end;
-    return end;
+    for (int c = stretch->first; c < stretch->end; ++c)
+        if (waits(run, c))
+            return true;
+    return false;
 }
 
-static bool is_first(const struct run *run)
+/* In the schedule's order; what the budget had no room for gets a second chance at the end. */
+static int run_groups(struct run *run)
 {
-    bool first = false;
-    for (int c = run->next; c < run->end; ++c)
-        first = first || (run->with->first && run->with->first[c]);
-    return first;
-}
-
-/* Those that come first, or all others. */
-static int run_groups(struct run *run, bool first)
-{
+    struct stretch *order = NULL;
+    const int most = run->with->isolate == ISOLATE_CELL ? 1 : GROUP_MAX;
+    const int count = schedule_build(run->plan, run->with->urgent, most, run->arena, &order);
     int result = 0;
-    for (run->next = 0; run->next < run->plan->count && result == 0 && !stopped(run, 1);
-         run->next = run->end) {
-        run->end = group_end(run, run->next);
-        if (is_first(run) != first)
+    for (int g = 0; g < 2 * count && result == 0 && !stopped(run, 1); ++g) {
+        const struct stretch *stretch = &order[g % count];
+        run->last_pass = g >= count;
+        run->next = stretch->first;
+        run->end = stretch->end;
+        if (!any_runs(run, stretch))
             continue;
         run->group_start_s = clock_now_s();
         result = run_group(run, run->next, run->end);
-        for (int c = run->next; c < run->end; ++c)
-            run->ended[c] = true;
         if (run->with->isolate == ISOLATE_CELL && run->process.pid) {
             steps_stop_worker(run, run->plan->cells[run->next].suite);
             run->open_device = -1;
@@ -356,7 +353,7 @@ static int run_groups(struct run *run, bool first)
 static bool any_waits(const struct run *run)
 {
     for (int c = 0; c < run->plan->count; ++c)
-        if (!run->ended[c])
+        if (waits(run, c))
             return true;
     return false;
 }
@@ -379,11 +376,12 @@ int supervisor_run(const struct supervisor *supervisor, const struct plan *plan,
         .fastest_s = supervisor->fastest_s,
         .done = done,
         .err = err};
+    run.begun_s = supervisor->begun_s > 0 ? supervisor->begun_s : run.start_s;
     run.budget_s = supervisor->budget_s > 0 ? supervisor->budget_s : plan->cells[0].suite->budget_s;
     signal(SIGPIPE, SIG_IGN); /* a worker that died is seen by its reply pipe */
-    int result = supervisor->first ? run_groups(&run, true) : 0;
-    if (result == 0)
-        result = run_groups(&run, false);
+    prebuild_run(&run);
+    run.start_s = clock_now_s();
+    const int result = run_groups(&run);
     *interrupted = stopped(&run, 1) && (run.left || any_waits(&run));
     steps_stop_worker(&run, plan->cells[0].suite);
     text_free(&run.process.output);

@@ -19,12 +19,13 @@
  *       and weights_entropy, weights_largest where weights are returned
  *   keep      {slot}                -> {}
  *       the output was judged right: what launches on these inputs give from now on
- *   measure   {slot, slice_s, launches, passes, cold}
+ *   measure   {slot, slice_s, launches, passes, cold, other}
  *           -> {samples: [[host_s, device_s, pass_s...]], evict_s, compare_s, compared, changed,
  *               others, other, wrong, gate, host_span_s, device_span_s}
  *       Each output is compared with what was kept, some launches drawn at random see the other
  *       inputs, as the last one did if `other`; wrong: an output has other bits and is not right,
- * which ends the slice cold: caches are emptied before each launch, which took evict_s together
+ *       which ends the slice. cold: caches are emptied before each launch, which took evict_s
+ *       together; other of the request: r + 1: all launches see round r of the other inputs
  *       spans: how far the two clocks went from its first launch to its last
  *   release   {}                              -> {}
  *

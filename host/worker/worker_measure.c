@@ -8,21 +8,22 @@
 /* A slice of launches. */
 struct slice {
     int slot, passes;
+    int other; /* r + 1: all of them on round r of the other inputs; 0: they are drawn */
     bool cold;
     double spent_s, evict_s, compare_s;
     int compared, changed, others; /* launches: compared, with other bits, on other inputs than the
                                       slot's one before */
 };
 
-/* Launches that see the other inputs are drawn. The first one sees the main inputs, since checking
- * ended with the others; the second one the others; and then one in eight: so even a variant that
- * is timed once is timed on inputs that it did not see just before. */
+/* Launches that see the other inputs are drawn. The first two see those that the slot did not see
+ * just before (checking ends with the others), and then one in eight the others: so even a variant
+ * that is timed once is timed on inputs that it did not see just before. */
 static bool draws_other(const struct served *s, int slot)
 {
     enum { ONE_IN = 8 };
     const uint64_t number = s->timed[slot];
     return runner_has_kept(s->runner, slot, INPUTS_OTHER) &&
-           (number == 1 ||
+           ((number < 2 && s->last_set[slot] == INPUTS_MAIN) ||
             (number > 1 &&
              inputs_hash(s->seed, number * SLOTS_MAX + (uint64_t)slot) % ONE_IN == 0));
 }
@@ -54,10 +55,10 @@ static int draw_flight(const struct served *s, const struct slice *slice)
 
 static int before_launch(struct served *s, struct slice *slice, struct failure *failure)
 {
-    const bool other = draws_other(s, slice->slot);
+    const bool other = slice->other || draws_other(s, slice->slot);
     const bool changes = other != (s->last_set[slice->slot] == INPUTS_OTHER);
     const double start_s = clock_now_s();
-    const int round = s->rounds ? s->kept_round[slice->slot] : 0;
+    const int round = slice->other ? slice->other - 1 : s->rounds ? s->kept_round[slice->slot] : 0;
     s->last_set[slice->slot] = other ? INPUTS_OTHER : INPUTS_MAIN;
     s->view = (struct view){s->last_set[slice->slot], other ? round : 0};
     if (runner_use(s->runner, s->view.set, s->view.round, failure) ||
@@ -152,6 +153,9 @@ int worker_measure(struct served *s, const cJSON *request, cJSON *reply, struct 
     if (worker_number(request, "slot", 0, SLOTS_MAX - 1, &slice.slot, failure) ||
         worker_number(request, "launches", 1, 1 << 20, &launches, failure) ||
         worker_number(request, "passes", 1, PASSES_MAX, &slice.passes, failure))
+        return -1;
+    if (cJSON_HasObjectItem(request, "other") &&
+        worker_number(request, "other", 0, s->rounds, &slice.other, failure))
         return -1;
     const double slice_s = cJSON_IsNumber(limit) ? limit->valuedouble : 0;
     if (slice.cold && !s->have_evicted && runner_evict(s->runner, failure))

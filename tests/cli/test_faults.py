@@ -55,6 +55,11 @@ ENUMERATE_FAULTS = {"crash": "SIGSEGV", "abort": "SIGABRT", "exit": "exited with
                     "oom": "enumerate is out of memory", "fatal": "CL_OUT_OF_RESOURCES"}
 
 
+def in_turn(rows):
+    """The six rows of n_q 8, 16, 24 as they were measured: the ends before the middle."""
+    return rows[:2] + rows[4:] + rows[2:4]
+
+
 class Faults(ProgramTest):
     def run_with(self, faults, *args, status, suite=SUITE):
         self.write("s.json", suite)
@@ -103,7 +108,7 @@ class Faults(ProgramTest):
                 rows = self.run_with([{"at": "open", "do": what}],
                                      status=OK if status == "ok" else INCOMPLETE)
                 # each attempt costs a row; after the third the device is left alone
-                for number, row in enumerate(rows):
+                for number, row in enumerate(in_turn(rows)):
                     if reason is None or number < 3:
                         self.assertEqual(row["status"], status, row)
                     else:
@@ -194,30 +199,30 @@ class Faults(ProgramTest):
     def test_many_faults_at_once(self):
         faults = [{"at": "build", "do": "crash", "cell": "n_q=8,", "variant": "fused"},
                   {"at": "launch", "do": "crash", "cell": "n_q=8,", "variant": "naive"},
-                  {"at": "launch", "do": "wrong", "cell": "n_q=16,", "variant": "fused"},
-                  {"at": "launch", "do": "fatal", "cell": "n_q=16,", "variant": "naive"},
-                  {"at": "build", "do": "fail", "cell": "n_q=24,", "variant": "fused"},
-                  {"at": "launch", "do": "abort", "cell": "n_q=24,", "variant": "naive"}]
+                  {"at": "launch", "do": "wrong", "cell": "n_q=24,", "variant": "fused"},
+                  {"at": "launch", "do": "fatal", "cell": "n_q=24,", "variant": "naive"},
+                  {"at": "build", "do": "fail", "cell": "n_q=16,", "variant": "fused"},
+                  {"at": "launch", "do": "abort", "cell": "n_q=16,", "variant": "naive"}]
         rows = self.run_with(faults, status=WRONG)
         self.assertEqual([r["status"] for r in rows],
-                         ["crash", "crash", "wrong", "oom", "build_failed", "crash"])
+                         ["crash", "crash", "build_failed", "crash", "wrong", "oom"])
 
     def test_every_cell_crashes(self):
         for options, limit in [((), 3), (("--quarantine", "2"), 2), (("--quarantine", "0"), 6)]:
             with self.subTest(options=options):
                 rows = self.run_with([{"at": "launch", "do": "crash"}], *options,
                                      status=INCOMPLETE)
-                self.assertEqual([r["status"] for r in rows],
+                self.assertEqual([r["status"] for r in in_turn(rows)],
                                  ["crash"] * limit + ["skipped"] * (6 - limit))
-                for row in rows[limit:]:
+                for row in in_turn(rows)[limit:]:
                     self.assertIn(f"in quarantine after {limit} failures in a row", row["reason"])
                     self.assertIn("crash: the worker was killed by SIGSEGV", row["reason"])
 
     def test_a_success_ends_a_row_of_failures(self):
         crashes = [{"at": "launch", "do": "crash", "variant": v, "cell": f"n_q={n},"}
-                   for v, n in [("fused", 8), ("naive", 8), ("fused", 24), ("naive", 24)]]
+                   for v, n in [("fused", 8), ("naive", 8), ("fused", 16), ("naive", 16)]]
         rows = self.run_with(crashes, status=INCOMPLETE)
-        self.assertEqual([r["status"] for r in rows],
+        self.assertEqual([r["status"] for r in in_turn(rows)],
                          ["crash", "crash", "ok", "ok", "crash", "crash"])
 
     def test_quarantine_is_of_one_device(self):
@@ -229,6 +234,7 @@ class Faults(ProgramTest):
         statuses = {}
         for row in self.results()["rows"]:
             statuses.setdefault(row["device"], []).append(row["status"])
+        statuses["null-bad"] = in_turn(statuses["null-bad"])
         self.assertEqual(statuses, {"null-bad": ["crash"] * 3 + ["skipped"] * 3,
                                     "null-good": ["ok"] * 6})
 

@@ -53,10 +53,11 @@ class Interrupted(ProgramTest):
                 before = self.results()
                 self.assertIsNone(before["run"]["finished_utc"])
                 # the hung cell became a row at its deadline, the rest of its group waits
-                self.assertEqual(before["rows"][-1]["status"], "timeout")
+                self.assertEqual([r["status"] for r in before["rows"]].count("timeout"), 1)
+                self.assertLess(len(before["rows"]), len(self.cells))
                 self.attnbench("check", "out.json", status=OK)
                 _, after = self.expect_resumed(*self.resume_command(stderr), status=INCOMPLETE)
-                self.assertEqual(after["rows"][:len(before["rows"])], before["rows"])
+                self.assertEqual([r for r in after["rows"] if r in before["rows"]], before["rows"])
                 self.assertEqual(after["run"]["id"], before["run"]["id"])
                 self.assertEqual(after["run"]["started_utc"], before["run"]["started_utc"])
 

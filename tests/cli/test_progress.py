@@ -173,7 +173,9 @@ class Progress(ProgramTest):
         self.assertEqual(result.stdout, "results: out.json\n")
         rows = [event for event in events if event["event"] == "row"]
         self.assertEqual([event["done"] for event in rows], list(range(1, 9)))
-        for event, row in zip(rows, self.results()["rows"], strict=True):
+        by_cell = lambda thing: (thing["cell"], thing["variant"])
+        for event, row in zip(sorted(rows, key=by_cell), sorted(self.results()["rows"], key=by_cell),
+                              strict=True):
             self.assertEqual([event[key] for key in ("cell", "variant", "device", "status", "reason")],
                              [row[key] for key in ("cell", "variant", "device", "status", "reason")])
             self.assertAlmostEqual(event["median_s"], row["time"]["median_s"], places=15)

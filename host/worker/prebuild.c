@@ -1,0 +1,205 @@
+#include "worker/prebuild.h"
+
+#include "util/cache.h"
+#include "util/clock.h"
+#include "util/file.h"
+
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { BUILDERS_MAX = 8, WORTH_IT = 8 };
+
+/* Operations of the problem that a program is launched with. */
+static const double small_flops = 1e6;
+
+/* Those that wait for it: the first cells of their programs. */
+struct builds {
+    const struct cell **cells;
+    int count;
+    const char *marker; /* NULL: there is no cache folder */
+};
+
+static void find_builds(const struct run *run, struct builds *builds)
+{
+    const struct plan *plan = run->plan;
+    size_t hash = 0;
+    builds->cells = arena_array(run->arena, (size_t)plan->count + 1, sizeof *builds->cells);
+    for (int c = 0; c < plan->count; ++c) {
+        const struct cell *cell = &plan->cells[c];
+        if (!estimate_builds(run->estimate, plan, cell) || (run->done && run->done[c]))
+            continue;
+        builds->cells[builds->count++] = cell;
+        const char *sha = cell->variant->program_sha ? cell->variant->program_sha : "";
+        hash = 31 * hash +
+               text_hash(arena_print(
+                   run->arena, "%s %s %s", sha,
+                   device_info_key(&plan->devices[cell->device], run->arena),
+                   variant_cell_options(cell->variant, &cell->problem, &cell->tuning, run->arena)));
+    }
+    builds->marker = cache_path(run->arena, "built", arena_print(run->arena, "%016zx", hash));
+}
+
+/* A library compiles for longest: its programs come first. */
+static int library_first(const void *a, const void *b)
+{
+    const struct cell *left = *(const struct cell *const *)a,
+                      *right = *(const struct cell *const *)b;
+    const int order = (right->variant->library != NULL) - (left->variant->library != NULL);
+    return order ? order : (left > right) - (left < right);
+}
+
+static bool build(struct run *run, const struct cell *cell)
+{
+    int64_t lengths[2];
+    const struct problem small = estimate_pilot(&cell->problem, small_flops, lengths);
+    struct trouble trouble;
+    struct job job;
+    cJSON *reply = NULL;
+    job_start(&job, run->plan, cell, 0, run->arena);
+    run->next = (int)(cell - run->plan->cells);
+    if (!steps_open(run, cell, &trouble) || !steps_problem(run, cell, &small, false, &trouble) ||
+        !steps_build(run, &job, "prepare", &reply))
+        return false;
+    cJSON_Delete(reply);
+    if (!steps_ask_job(run, &job, steps_request("launch", 0), "check", &reply))
+        return false;
+    cJSON_Delete(reply);
+    return true;
+}
+
+static volatile sig_atomic_t told_to_end;
+
+static void on_end(int signal_number)
+{
+    (void)signal_number;
+    told_to_end = 2; /* as a second Ctrl-C: its worker is killed */
+}
+
+/* A builder, in a process of its own: takes the number of the next program from one pipe that all
+ * of them read, and says on another that it is built. Never returns. */
+static void serve(const struct run *of, const struct builds *builds, int numbers, int done)
+{
+    struct supervisor with = *of->with;
+    struct run run = *of;
+    unsigned char number;
+    signal(SIGTERM, on_end);
+    signal(SIGINT, SIG_IGN);
+    with.stop = &told_to_end;
+    with.account = NULL;
+    with.on_progress = NULL;
+    with.on_device = NULL;
+    run.with = &with;
+    run.devices = arena_array(run.arena, (size_t)run.plan->device_count + 1, sizeof *run.devices);
+    memcpy(run.devices, of->devices, (size_t)run.plan->device_count * sizeof *run.devices);
+    while (!told_to_end && read(numbers, &number, 1) == 1) {
+        const char result = build(&run, builds->cells[number]) ? 'b' : 'f';
+        if (write(done, &result, 1) != 1)
+            break;
+    }
+    steps_stop_worker(&run, run.plan->cells[0].suite);
+    _exit(0);
+}
+
+static bool is_over(const struct run *run, double deadline_s)
+{
+    return (run->with->stop && *run->with->stop) || clock_now_s() > deadline_s;
+}
+
+/* Waits for the builders' words; false: one was of a failure, or time is over. */
+static bool wait_for(struct run *run, const struct builds *builds, int done, double deadline_s)
+{
+    bool all = true;
+    char result = 0;
+    for (int b = 0; b < builds->count;) {
+        struct pollfd ready = {.fd = done, .events = POLLIN};
+        struct job job = {.cell = builds->cells[b]};
+        const int some = poll(&ready, 1, 200);
+        if (is_over(run, deadline_s) || (some < 0 && errno != EINTR))
+            return false;
+        steps_progress(run, &job, "build ahead");
+        if (some <= 0)
+            continue;
+        if (read(done, &result, 1) != 1)
+            return false; /* all builders are gone */
+        all = all && result == 'b';
+        ++b;
+    }
+    return all;
+}
+
+static void end_builders(const pid_t *builders, int count)
+{
+    for (int i = 0; i < count; ++i)
+        (void)kill(builders[i], SIGTERM);
+    for (int i = 0; i < count; ++i) {
+        const double until_s = clock_now_s() + 2;
+        pid_t gone = 0;
+        while (!gone && clock_now_s() < until_s) {
+            gone = waitpid(builders[i], NULL, WNOHANG);
+            if (!gone)
+                (void)poll(NULL, 0, 10);
+        }
+        if (!gone && kill(builders[i], SIGKILL) == 0)
+            (void)waitpid(builders[i], NULL, 0);
+    }
+}
+
+static void remember(const char *marker)
+{
+    if (marker && cache_make_folders(marker))
+        (void)file_replace_quickly(marker, "", 0, NULL); /* at worst they are built again */
+}
+
+void prebuild_run(struct run *run)
+{
+    struct builds builds = {0};
+    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    const int most = cores < BUILDERS_MAX ? (int)cores : BUILDERS_MAX;
+    pid_t builders[BUILDERS_MAX];
+    int numbers[2], done[2], count = 0;
+    if (run->with->case_folder || strcmp(run->with->backend, "opencl") != 0 || most < 2)
+        return;
+    find_builds(run, &builds);
+    if (builds.count < WORTH_IT || builds.count > 255 || !builds.marker)
+        return;
+    if (access(builds.marker, F_OK) == 0) {
+        estimate_are_built(run->estimate);
+        return;
+    }
+    if (pipe(numbers))
+        return;
+    if (pipe(done)) {
+        close(numbers[0]);
+        close(numbers[1]);
+        return;
+    }
+    const double start_s = clock_now_s();
+    const double deadline_s =
+        start_s + (run->budget_s > 0 ? run->budget_s / 4 : 2.0 * builds.count);
+    qsort(builds.cells, (size_t)builds.count, sizeof(struct cell *), library_first);
+    for (int b = 0; b < builds.count; ++b) {
+        const unsigned char number = (unsigned char)b; /* fewer than a pipe holds */
+        (void)!write(numbers[1], &number, 1);
+    }
+    close(numbers[1]);
+    for (; count < most && (builders[count] = fork()) >= 0; ++count)
+        if (builders[count] == 0) {
+            close(done[0]);
+            serve(run, &builds, numbers[0], done[1]);
+        }
+    close(numbers[0]);
+    close(done[1]);
+    if (wait_for(run, &builds, done[0], deadline_s)) {
+        remember(builds.marker);
+        estimate_are_built(run->estimate);
+    }
+    close(done[0]);
+    end_builders(builders, count);
+    account_add(run->with->account, ACTIVITY_BUILD, clock_now_s() - start_s);
+}
