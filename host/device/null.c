@@ -467,8 +467,9 @@ static int null_launch(struct session *session, struct kernels *kernels, const s
                          &seconds, &failure->err))
         return -1;
     write_output(session, kernels, fault);
-    const struct timespec pause = {(time_t)script.pause_s, (long)(1e9 * fmod(script.pause_s, 1))};
-    if (script.pause_s > 0)
+    const double pause_s = script.pause_s + script.pause * seconds;
+    const struct timespec pause = {(time_t)pause_s, (long)(1e9 * fmod(pause_s, 1))};
+    if (pause_s > 0)
         (void)nanosleep(&pause, NULL);
     const double unit =
         (double)(inputs_hash((uint64_t)script.noise_seed, session->launches++) >> 11) * 0x1p-53;

@@ -2,7 +2,7 @@
  *
  * ATTNBENCH_NULL_SCRIPT names a JSON file (without it: one device, 1 ns a query-key pair, no
  * faults): { "devices": [ { "id": "null-0", "type": "gpu", "global_bytes": 1e9, ... } ],
- *     "launch_us": 5, "noise": 0.01, "noise_seed": 7, "pause_s": 0,
+ *     "launch_us": 5, "noise": 0.01, "noise_seed": 7, "pause_s": 0, "pause": 0,
  *     "peaks": { "f32_gflop_s": 100, "f16_gflop_s": null },
  *     "time_s": { "naive": "1e-9*pairs*heads_q*d_k", "*": "1e-10*pairs*heads_q*d_k" },
  *     "faults": [ { "at": "build", "variant": "tiled", "cell": "n_q=64,", "do": "crash" } ] }
@@ -17,8 +17,8 @@
  * overrun_scratch, tamper (with an input), flaky (other bits each time), stale (the first output
  * for ever), bad_timer, print (chatter on stdout and stderr). Noise, at most that part of the time
  * to either side, is a fixed sequence, so that the same script gives the same times; another
- * noise_seed gives an independent one. Each launch also sleeps for pause_s, which no clock of the
- * device shows: for tests of what is seen meanwhile. */
+ * noise_seed gives an independent one. Each launch also sleeps for pause_s and `pause` times what
+ * it takes, which no clock of the device shows: for tests of what is seen meanwhile. */
 #ifndef ATTNBENCH_DEVICE_NULL_H
 #define ATTNBENCH_DEVICE_NULL_H
 
@@ -32,7 +32,7 @@ struct null_script {
     struct text text;
     struct device_info *devices;
     int device_count;
-    double launch_us, noise, pause_s;
+    double launch_us, noise, pause_s, pause;
     int64_t noise_seed;
     struct peaks peaks;
 };

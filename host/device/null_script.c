@@ -7,7 +7,7 @@
 #include <string.h>
 
 static const char *const root_keys[] = {"devices", "launch_us", "noise",  "noise_seed", "pause_s",
-                                        "peaks",   "time_s",    "faults", NULL};
+                                        "pause",   "peaks",     "time_s", "faults",     NULL};
 static const char *const fault_keys[] = {"at",     "variant", "device", "cell",
                                          "tuning", "do",      "nth",    NULL};
 
@@ -83,6 +83,7 @@ static int load_fields(struct null_script *script, struct arena *arena, struct e
         json_double(json, json->root, "launch_us", false, 0, 1e9, &script->launch_us, err) ||
         json_double(json, json->root, "noise", false, 0, 0.9, &script->noise, err) ||
         json_double(json, json->root, "pause_s", false, 0, 60, &script->pause_s, err) ||
+        json_double(json, json->root, "pause", false, 0, 10, &script->pause, err) ||
         json_int(json, json->root, "noise_seed", false, 0, INT64_C(1) << 53, &script->noise_seed,
                  err))
         return -1;

@@ -218,7 +218,7 @@ class Progress(ProgramTest):
         results = self.results()
         # What a kill after three rows leaves: the journal with its header.
         self.script = {**self.script, "faults": [{"at": "launch", "variant": "naive",
-                                                  "cell": "n_q=128,", "do": "hang"}]}
+                                                  "cell": "n_q=512,", "do": "hang"}]}
         process = self.start(*self.args, script=self.script)
         self.wait_for_rows(2)
         process.kill()
