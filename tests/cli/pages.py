@@ -145,11 +145,26 @@ def takes(*words):
 
 
 @functools.cache
+def option_table():
+    """The program's own: [command, option or -, kind, words, help]."""
+    table = subprocess.run([PROGRAM, "docs", "table"], text=True, capture_output=True, timeout=60)
+    return [line.split("\t") for line in table.stdout.splitlines()]
+
+
+@functools.cache
 def word_options():
     """The words that an option may be given: {(command, option): words}."""
-    table = subprocess.run([PROGRAM, "docs", "table"], text=True, capture_output=True, timeout=60)
-    rows = [line.split("\t") for line in table.stdout.splitlines()]
-    return {(row[0], row[1]): row[3].split() for row in rows if row[2] == "word"}
+    return {(row[0], row[1]): row[3].split() for row in option_table() if row[2] == "word"}
+
+
+def unknown_options(page):
+    """Options that a page names alone, which no command and no script has."""
+    known = {row[1] for row in option_table()}
+    scripts = "".join(file.read_text() for file in (SOURCE / "scripts").glob("*") if file.is_file())
+    for number, text in inline_code(page):
+        option = re.match(r"--[a-z-]+", text)
+        if option and option[0] not in known and not re.search(rf"{option[0]}\b", scripts):
+            yield f"{number}: no command has {option[0]}"
 
 
 def bad_command(line):

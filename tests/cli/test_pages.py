@@ -12,10 +12,11 @@ import stat
 import subprocess
 import unittest
 
-from harness import INTERRUPTED, NO_DEVICE, OK, PROGRAM, SOURCE, ProgramTest, main, make_suite, npy
+from harness import (INCOMPLETE, INTERRUPTED, NO_DEVICE, OK, PROGRAM, SOURCE, ProgramTest, main,
+                     make_suite, npy)
 from pages import (FOLDERS, PAGES, anchors, bad_command, bad_script, bad_scripts, code_blocks, commands,
                    dead_links, decision_faults, links, map_faults, map_missing, missing_files,
-                   table_faults, words_of)
+                   table_faults, unknown_options, words_of)
 
 
 class Pages(unittest.TestCase):
@@ -45,6 +46,11 @@ class Pages(unittest.TestCase):
         self.expect_none(self.of_all(lambda page, _: [
             f"{number}: {line}: {complaint}" for number, line, _ in commands(page)
             for complaint in [bad_command(line)] if complaint]))
+
+    def test_options_are_known(self):
+        """But for those of other programs, which kernels/README.md speaks of."""
+        self.expect_none(self.of_all(lambda page, folder: [
+            complaint for complaint in unknown_options(page) if folder.name != "kernels"]))
 
     def test_what_sources_point_to(self):
         """Comments, messages and data name pages by their path from the repository's root."""
@@ -129,6 +135,7 @@ class Faults(unittest.TestCase):
         for line in ["attnbench run ... --progress json", "attnbench COMMAND --help",
                      "attnbench report *.json --format sqlite --out x   # more --no-such"]:
             self.assertEqual(bad_command(line), "", line)
+        self.assertEqual(len(list(unknown_options("`--no-such` `--peaks fresh` `--minutes N`"))), 1)
         found = list(commands("a\n\n    attnbench devices\n    $ attnbench version\n\n`attnbench run x`\n"
                               "```\nattnbench check y\n```\n    attnbench no block\n"))
         self.assertEqual([line for _, line, _ in found],
@@ -171,8 +178,9 @@ class Run(ProgramTest):
     """Each page's commands in a folder of its own, in their order, through the scripted device and
     with small suites under the real ones' names."""
 
-    # The statuses that a command may end with, if not 0 only: no driver is there to be asked.
-    STATUSES = {"doctor": {OK, NO_DEVICE}}
+    # The statuses that a command may end with, if not 0 only: no driver is there to be asked, and a
+    # search has two seconds.
+    STATUSES = {"doctor": {OK, NO_DEVICE}, "tune": {OK, INCOMPLETE}}
     # What is only parsed: what needs Oclgrind.
     PARSED = {"lint"}
 
@@ -184,6 +192,9 @@ class Run(ProgramTest):
                 if [[ $1 == --device ]]; then words+=(null); shift; fi
                 shift
             done
+            if [[ ${words[0]} == tune && " ${words[*]} " != *" --budget "* ]]; then
+                words+=(--budget 2s)
+            fi
             exec "$ATTNBENCH" "${words[@]}" """,
         "srun": """
             [[ $1 == -n ]] || exit 2
@@ -213,7 +224,7 @@ class Run(ProgramTest):
         for suite in (SOURCE / "suites").rglob("*.json"):
             name = suite.relative_to(SOURCE / "suites")
             if name.parts[0] != "cases":
-                small = make_suite({"n": [4, 8]})
+                small = make_suite({"n": [4, 8]}, measure={"check": "none"})
                 small["name"] = name.stem
                 del small["sweeps"][0]["variants"]
                 self.write(f"model/suites/{name}", small)
