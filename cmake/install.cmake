@@ -45,7 +45,11 @@ install(DIRECTORY suites DESTINATION ${share} FILES_MATCHING PATTERN *.json PATT
         PATTERN *.txt)
 install(DIRECTORY kernels DESTINATION ${share})
 install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(FILES suites/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME suites.md)
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR}
+        FILES_MATCHING PATTERN *.md PATTERN *.png PATTERN decisions.md EXCLUDE)
+foreach(folder suites kernels) # where docs/ links to
+  install(FILES ${folder}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR}/${folder})
+endforeach()
 
 # The program looks for its suites from where it stands, so that the whole may be moved.
 file(RELATIVE_PATH suites_from_program ${CMAKE_INSTALL_FULL_BINDIR}

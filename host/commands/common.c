@@ -1,10 +1,10 @@
 #include "commands/common.h"
 #include "commands/suite_path.h"
 
-#include "commands/shard.h"
 #include "util/cache.h"
 #include "util/clock.h"
 #include "util/file.h"
+#include "util/host.h"
 #include "util/limits.h"
 #include "util/lock.h"
 #include "util/standard.h"

@@ -19,17 +19,6 @@ static const char *const verdicts[] = {"ok", "note", "warn", "bad"};
 static const char *const sections[] = {"loader", "drivers", "nodes", "devices", "caches", "host"};
 enum { SECTIONS = sizeof sections / sizeof *sections };
 
-void finding_add(struct findings *findings, struct finding finding)
-{
-    if (findings->count == findings->capacity) {
-        const int capacity = findings->capacity ? 2 * findings->capacity : 64;
-        findings->items = arena_grow(findings->arena, findings->items, (size_t)findings->count,
-                                     (size_t)capacity, sizeof *findings->items);
-        findings->capacity = capacity;
-    }
-    findings->items[findings->count++] = finding;
-}
-
 /* ---- the loader and its drivers -------------------------------------------------------------- */
 
 static void add_loader(struct findings *findings, const struct icds *icds)

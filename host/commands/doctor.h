@@ -24,7 +24,7 @@ struct findings {
     int count, capacity;
 };
 
-/* Texts must outlive the list: constants, or of its arena. */
+/* doctor_findings.c: texts must outlive the list: constants, or of its arena. */
 void finding_add(struct findings *findings, struct finding finding);
 
 /* doctor_host.c: nodes of devices, and memory, clocks, governors, load and the limits of a

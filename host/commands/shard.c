@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 
 static const char *environment(const char *name)
 {
@@ -95,15 +94,6 @@ const char *shard_path(struct setup *setup, const char *path)
                                                         setup->shard.index, setup->shard.count)
                                           : "all";
     return arena_print(arena, "%.*s%s%s", (int)(at - path), path, name, at + strlen(place));
-}
-
-const char *host_name(struct arena *arena)
-{
-    struct utsname os;
-    const char *given = getenv("ATTNBENCH_HOST");
-    if (given && *given)
-        return given;
-    return uname(&os) == 0 ? arena_copy(arena, os.nodename) : "";
 }
 
 void add_shell_word(struct text *out, const char *word)

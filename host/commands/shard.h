@@ -3,6 +3,7 @@
 #define ATTNBENCH_COMMANDS_SHARD_H
 
 #include "commands/common.h"
+#include "util/host.h"
 
 /* Reads --shard, before the devices are chosen. Exit statuses as in common.h. */
 int setup_shard(struct setup *setup, const struct options *options);
@@ -14,8 +15,6 @@ bool shard_has(const struct setup *setup, int cell);
 void shard_tell(const struct setup *setup);
 /* `path` with "{shard}" replaced, by "3-of-16" or "all". */
 const char *shard_path(struct setup *setup, const char *path);
-/* The machine's name in results and locks: ATTNBENCH_HOST, else the system's. */
-const char *host_name(struct arena *arena);
 
 /* A word of a shell command, in quotes where it needs them. */
 void add_shell_word(struct text *out, const char *word);

@@ -1,7 +1,5 @@
 #include "device/backend.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 const struct backend *backend_find(const char *name)
@@ -17,16 +15,4 @@ const char *build_origin_name(enum build_origin origin)
 {
     static const char *const names[] = {"source", "cache", "session"};
     return names[origin];
-}
-
-int failure_set(struct failure *failure, enum failure_kind kind, const char *format, ...)
-{
-    failure->kind = kind;
-    failure->fatal = false;
-    failure->work_group_limit = 0;
-    va_list args;
-    va_start(args, format);
-    vsnprintf(failure->err.message, sizeof failure->err.message, format, args);
-    va_end(args);
-    return -1;
 }

@@ -234,6 +234,7 @@ static struct session *open_session(struct device_info *device, struct failure *
         return NULL;
     }
     struct arena arena = {0};
+    session->backend = &opencl_backend;
     session->device = handle;
     program_cache_open(&session->cache, device_info_key(device, &arena), !is_pocl(device));
     arena_free(&arena);

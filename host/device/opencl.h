@@ -20,6 +20,7 @@ struct program {
 };
 
 struct session {
+    const struct backend *backend; /* that opened it */
     cl_device_id device;
     cl_context context;
     cl_command_queue queue;

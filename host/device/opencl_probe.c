@@ -56,7 +56,7 @@ double probe_rate(const struct bench *bench, const struct probe *probe)
 static void drop(struct bench *bench, struct buffer **buffer)
 {
     if (*buffer)
-        opencl_backend.buffer_free(bench->session, *buffer);
+        bench->session->backend->buffer_free(bench->session, *buffer);
     *buffer = NULL;
 }
 
@@ -74,9 +74,10 @@ static int reserve(struct bench *bench, struct buffer **buffer, size_t bytes, fl
     if (*buffer && (*buffer)->bytes >= bytes)
         return 0;
     drop(bench, buffer);
-    *buffer = opencl_backend.buffer_create(bench->session, bytes, 0, MEMORY_DEVICE, bench->failure);
-    return *buffer ? opencl_backend.buffer_fill(bench->session, *buffer, (*buffer)->guard, bytes,
-                                                pattern, bench->failure)
+    *buffer = bench->session->backend->buffer_create(bench->session, bytes, 0, MEMORY_DEVICE,
+                                                     bench->failure);
+    return *buffer ? bench->session->backend->buffer_fill(bench->session, *buffer, (*buffer)->guard,
+                                                          bytes, pattern, bench->failure)
                    : -1;
 }
 
@@ -94,8 +95,8 @@ static int reserve_both(struct bench *bench, const struct probe *probe)
 
 static int read_out(struct bench *bench, size_t offset, size_t bytes, void *data)
 {
-    return opencl_backend.buffer_read(bench->session, bench->out, bench->out->guard + offset, bytes,
-                                      data, bench->failure);
+    return bench->session->backend->buffer_read(
+        bench->session, bench->out, bench->out->guard + offset, bytes, data, bench->failure);
 }
 
 /* ---- building and launching ------------------------------------------------------------------ */
@@ -237,8 +238,9 @@ static int verify_copy(struct bench *bench, const struct probe *probe)
     const size_t offsets[] = {0, bytes / 2 / sizeof chunk * sizeof chunk, bytes - sizeof chunk};
     enum { CHUNKS = sizeof offsets / sizeof *offsets };
     for (int i = 0; i < CHUNKS; ++i)
-        if (opencl_backend.buffer_fill(bench->session, bench->out, bench->out->guard + offsets[i],
-                                       sizeof chunk, 0, bench->failure))
+        if (bench->session->backend->buffer_fill(bench->session, bench->out,
+                                                 bench->out->guard + offsets[i], sizeof chunk, 0,
+                                                 bench->failure))
             return -1;
     if (probe_launch(bench, probe, &seconds))
         return -1;

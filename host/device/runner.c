@@ -21,51 +21,6 @@ struct runner *runner_open(const struct backend *backend, struct device_info *de
     return runner;
 }
 
-/* 64 KiB, or the rows of a tile where that is more: what a kernel that takes one tile too many
- * writes. */
-static size_t guard_bytes(const struct problem *problem)
-{
-    enum { LEAST = 1 << 16, TILE_ROWS = 128, MOST = 1 << 22 };
-    const int64_t heads = problem->layout == LAYOUT_BNHD ? problem->heads_q : 1;
-    const int64_t widest = problem->d_k > problem->d_v ? problem->d_k : problem->d_v;
-    const int64_t columns = problem->d_model > heads * widest ? problem->d_model : heads * widest;
-    const int64_t tile = TILE_ROWS * columns * dtype_bytes((enum dtype)problem->dtype);
-    return (size_t)(tile < LEAST ? LEAST : tile < MOST ? tile : MOST);
-}
-
-struct buffer *runner_buffer(struct runner *runner, size_t bytes, enum memory_place memory,
-                             struct failure *failure)
-{
-    runner->guard = guard_bytes(&runner->problem);
-    return runner->backend->buffer_create(runner->session, bytes, runner->guard, memory, failure);
-}
-
-void runner_free_buffer(struct runner *runner, struct buffer **buffer)
-{
-    if (*buffer)
-        runner->backend->buffer_free(runner->session, *buffer);
-    *buffer = NULL;
-}
-
-static void drop_slot(struct runner *runner, struct slot *slot)
-{
-    if (slot->kernels)
-        runner->backend->kernels_free(runner->session, slot->kernels);
-    runner_free_buffer(runner, &slot->output);
-    for (int s = 0; s < INPUT_SETS; ++s)
-        runner_free_buffer(runner, &slot->kept[s]);
-    *slot = (struct slot){0};
-}
-
-void runner_release(struct runner *runner)
-{
-    for (int i = 0; i < SLOTS_MAX; ++i)
-        drop_slot(runner, &runner->slots[i]);
-    for (int i = 0; i < SCRATCH_MAX; ++i)
-        runner_free_buffer(runner, &runner->scratch[i]);
-    runner_drop_inputs(runner);
-}
-
 void runner_close(struct runner *runner)
 {
     if (!runner)
@@ -107,7 +62,7 @@ int runner_prepare(struct runner *runner, int slot_index, const struct variant *
 {
     struct slot *slot = &runner->slots[slot_index];
     const enum dtype dtype = (enum dtype)runner->problem.dtype;
-    drop_slot(runner, slot); /* of a tuning that did not work */
+    runner_drop_slot(runner, slot); /* of a tuning that did not work */
     slot->variant = variant;
     slot->tuning = *tuning;
     slot->kernels =
@@ -143,23 +98,6 @@ static struct shape make_shape(const struct problem *problem)
         .scale = (float)problem_scale(problem),
         .softcap = (float)problem->softcap,
     };
-}
-
-int runner_slot_buffers(struct runner *runner, const struct slot *slot, struct binding *bindings)
-{
-    static const char *const input_names[INPUTS] = {"q",      "k",     "v",         "bias",
-                                                    "slopes", "sinks", "kv_lengths"};
-    const struct input_set *set = &runner->sets[runner->set];
-    int count = 0;
-    for (int i = 0; i < INPUTS; ++i)
-        bindings[count++] = (struct binding){input_names[i], set->inputs[i]};
-    for (int t = 0; t < operation_tensor_count(); ++t)
-        if (set->tensors[t])
-            bindings[count++] = (struct binding){operation_tensor(t)->name, set->tensors[t]};
-    bindings[count++] = (struct binding){"o", slot->output};
-    for (int i = 0; i < slot->variant->scratch_count; ++i)
-        bindings[count++] = (struct binding){slot->variant->scratch[i].name, runner->scratch[i]};
-    return count;
 }
 
 static int bind(struct runner *runner, struct slot *slot, struct failure *failure)

@@ -3,25 +3,6 @@
 
 #include <stdlib.h>
 
-void runner_drop_inputs(struct runner *runner)
-{
-    struct input_set *main_set = &runner->sets[INPUTS_MAIN], *other = &runner->sets[INPUTS_OTHER];
-    for (int i = 0; i < INPUTS; ++i) {
-        if (other->inputs[i] != main_set->inputs[i])
-            runner_free_buffer(runner, &other->inputs[i]);
-        runner_free_buffer(runner, &main_set->inputs[i]);
-    }
-    for (int t = 0; t < OP_TENSORS_MAX; ++t) {
-        if (other->tensors[t] != main_set->tensors[t])
-            runner_free_buffer(runner, &other->tensors[t]);
-        runner_free_buffer(runner, &main_set->tensors[t]);
-    }
-    *main_set = *other = (struct input_set){0};
-    runner->has_other = false;
-    runner->set = INPUTS_MAIN;
-    arena_free(&runner->host_memory);
-}
-
 /* ---- to the device ---- */
 
 static int write_input(struct runner *runner, struct buffer **buffer, const void *data,

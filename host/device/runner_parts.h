@@ -56,14 +56,15 @@ struct runner {
     uint32_t poisonings; /* so far */
 };
 
+/* ---- runner_buffers.c ---- */
+
 struct buffer *runner_buffer(struct runner *runner, size_t bytes, enum memory_place memory,
                              struct failure *failure);
 void runner_free_buffer(struct runner *runner, struct buffer **buffer);
 /* Every buffer of a slot by its name: inputs first, then what a launch writes: the output and
  * scratch. */
 int runner_slot_buffers(struct runner *runner, const struct slot *slot, struct binding *bindings);
-
-/* runner_inputs.c */
-void runner_drop_inputs(struct runner *runner);
+/* The program and the outputs of a slot. */
+void runner_drop_slot(struct runner *runner, struct slot *slot);
 
 #endif

@@ -1,51 +1,10 @@
-#include "problem/variant_load.h"
+#include "problem/variant_keys.h"
+#include "problem/variant_passes.h"
 
 #include "problem/expr.h"
 #include "util/text.h"
 
 #include <string.h>
-
-static bool known_name(const void *context, const char *name, double *value)
-{
-    const struct variant *variant = context;
-    static const struct problem any = {.d_k = 1, .d_v = 1, .n_q = 1, .n_kv = 1};
-    *value = 1;
-    if (name[1] == '\0' && strchr("mnk", name[0])) /* of the pass */
-        return variant->ops != 1U << OP_ATTENTION;
-    for (int i = 0; i < variant->tunable_count; ++i)
-        if (strcmp(variant->tunables[i].name, name) == 0)
-            return true;
-    return problem_value(&any, name, value);
-}
-
-/* A string with an expression, or a number. */
-int variant_load_expression(const struct variant *variant, const cJSON *node, const char **out,
-                            struct arena *arena, struct err *err)
-{
-    const struct json *json = &variant->json;
-    if (cJSON_IsNumber(node) && node->valuedouble >= 0 && node->valuedouble < 1e15) {
-        *out = arena_print(arena, "%.17g", node->valuedouble);
-        return 0;
-    }
-    if (json_as_string(json, node, out, err))
-        return -1;
-    struct err why;
-    if (expr_check(*out, known_name, variant, &why))
-        return json_fail(json, node, err, "%s", why.message);
-    return 0;
-}
-
-int variant_load_key(const struct variant *variant, const cJSON *object, const char *key,
-                     const char *otherwise, const char **out, struct arena *arena, struct err *err)
-{
-    const cJSON *node = cJSON_GetObjectItemCaseSensitive(object, key);
-    *out = otherwise;
-    if (node)
-        return variant_load_expression(variant, node, out, arena, err);
-    if (!otherwise)
-        return json_fail(&variant->json, object, err, "the key \"%s\" is missing", key);
-    return 0;
-}
 
 static int load_tunables(struct variant *variant, const cJSON *tune, struct err *err)
 {
@@ -74,34 +33,18 @@ static int load_tunables(struct variant *variant, const cJSON *tune, struct err 
     return 0;
 }
 
-int variant_load_texts(const struct json *json, const cJSON *object, const char *key, int max,
-                       const char **out, int *count, struct err *err)
-{
-    const cJSON *list = NULL, *item = NULL;
-    if (json_node(json, object, key, false, cJSON_Array, &list, err))
-        return -1;
-    cJSON_ArrayForEach(item, list)
-    {
-        if (*count == max)
-            return json_fail(json, list, err, "more than %d entries", max);
-        if (json_as_string(json, item, &out[(*count)++], err))
-            return -1;
-    }
-    return 0;
-}
-
 static int load_requires(struct variant *variant, const cJSON *object, struct arena *arena,
                          struct err *err)
 {
     static const char *const keys[] = {"extensions", "local_bytes", "device_type", "library", NULL};
     const struct json *json = &variant->json;
     if (json_only_keys(json, object, keys, err) ||
-        variant_load_texts(json, object, "extensions", 8, variant->extensions,
+        variant_keys_texts(json, object, "extensions", 8, variant->extensions,
                            &variant->extension_count, err) ||
-        variant_load_texts(json, object, "device_type", 4, variant->device_types,
+        variant_keys_texts(json, object, "device_type", 4, variant->device_types,
                            &variant->device_type_count, err) ||
         json_string(json, object, "library", false, &variant->library, err) ||
-        variant_load_key(variant, object, "local_bytes", "0", &variant->local_bytes, arena, err))
+        variant_keys_load(variant, object, "local_bytes", "0", &variant->local_bytes, arena, err))
         return -1;
     if (variant->library && strcmp(variant->library, "clblast") != 0)
         return json_fail(json, cJSON_GetObjectItemCaseSensitive(object, "library"), err,
@@ -120,7 +63,7 @@ static int load_supports(const struct variant *variant, struct arena *arena, str
         if (strcmp(item->string, "where") == 0) {
             const char *text = NULL;
             if (json_as_string(json, item, &text, err) ||
-                variant_load_expression(variant, item, &text, arena, err))
+                variant_keys_expression(variant, item, &text, arena, err))
                 return -1;
         } else if (!problem_is_key(item->string) || problem_is_shorthand(item->string)) {
             return json_fail(json, item, err,
@@ -180,7 +123,7 @@ static int load_scratch(struct variant *variant, const cJSON *object, struct are
         if (!cJSON_IsArray(sizes) || cJSON_GetArraySize(sizes) < 1 || cJSON_GetArraySize(sizes) > 4)
             return json_fail(json, item, err, "expected an array of 1 to 4 sizes");
         const cJSON *dim = NULL;
-        cJSON_ArrayForEach(dim, sizes) if (variant_load_expression(
+        cJSON_ArrayForEach(dim, sizes) if (variant_keys_expression(
                                                variant, dim, &scratch->dims[scratch->dim_count++],
                                                arena, err))
         {
@@ -302,11 +245,11 @@ static int load_fields(struct variant *variant, const char *folder, struct arena
     variant->ops = listed_ops(variant->supports);
     if (load_tunables(variant, tune, err) || load_supports(variant, arena, err) ||
         (needs && load_requires(variant, needs, arena, err)) ||
-        variant_load_key(variant, root, "where", "1", &variant->where, arena, err) ||
+        variant_keys_load(variant, root, "where", "1", &variant->where, arena, err) ||
         load_defaults(variant, err) || load_scratch(variant, scratch, arena, err) ||
         load_returns(variant, returns, err))
         return -1;
-    cJSON_ArrayForEach(pass, passes) if (variant_load_pass(variant, pass, arena, err)) return -1;
+    cJSON_ArrayForEach(pass, passes) if (variant_passes_load(variant, pass, arena, err)) return -1;
     if (!variant->pass_count)
         return json_fail(json, passes, err, "expected at least one pass");
     return 0;

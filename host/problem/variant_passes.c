@@ -1,6 +1,7 @@
 /* The passes of a variant file: kernels, library products, and what only frames have. */
-#include "problem/variant_load.h"
+#include "problem/variant_passes.h"
 
+#include "problem/variant_keys.h"
 #include "util/text.h"
 
 #include <string.h>
@@ -60,8 +61,8 @@ static int load_gemm(const struct variant *variant, struct gemm *gemm, const cJS
                          *buffers[i].out, err))
             return -1;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; ++i)
-        if (variant_load_key(variant, object, sizes[i].key, sizes[i].otherwise, sizes[i].out, arena,
-                             err))
+        if (variant_keys_load(variant, object, sizes[i].key, sizes[i].otherwise, sizes[i].out,
+                              arena, err))
             return -1;
     return 0;
 }
@@ -76,7 +77,7 @@ static int load_ranges(const struct variant *variant, const cJSON *object, const
         return json_fail(&variant->json, list, err, "expected 3 sizes, one a dimension");
     int i = 0;
     cJSON_ArrayForEach(item,
-                       list) if (variant_load_expression(variant, item, &out[i++], arena, err))
+                       list) if (variant_keys_expression(variant, item, &out[i++], arena, err))
     {
         return -1;
     }
@@ -127,8 +128,8 @@ static int load_hole(struct variant *variant, struct attention_hole *hole, const
     return 0;
 }
 
-int variant_load_pass(struct variant *variant, const cJSON *object, struct arena *arena,
-                      struct err *err)
+int variant_passes_load(struct variant *variant, const cJSON *object, struct arena *arena,
+                        struct err *err)
 {
     static const char *const keys[] = {"kernel", "groups",  "local",     "args", "gemm",
                                        "stage",  "when",    "repeat",    "m",    "n",
@@ -144,11 +145,11 @@ int variant_load_pass(struct variant *variant, const cJSON *object, struct arena
         json_node(json, object, "product", false, cJSON_Object, &product, err) ||
         json_node(json, object, "attention", false, cJSON_Object, &hole, err) ||
         json_string(json, object, "stage", false, &pass->stage, err) ||
-        variant_load_key(variant, object, "when", "1", &pass->when, arena, err) ||
-        variant_load_key(variant, object, "repeat", "1", &pass->repeat, arena, err) ||
-        variant_load_key(variant, object, "m", "1", &pass->m, arena, err) ||
-        variant_load_key(variant, object, "n", "1", &pass->n, arena, err) ||
-        variant_load_key(variant, object, "k", "1", &pass->k, arena, err))
+        variant_keys_load(variant, object, "when", "1", &pass->when, arena, err) ||
+        variant_keys_load(variant, object, "repeat", "1", &pass->repeat, arena, err) ||
+        variant_keys_load(variant, object, "m", "1", &pass->m, arena, err) ||
+        variant_keys_load(variant, object, "n", "1", &pass->n, arena, err) ||
+        variant_keys_load(variant, object, "k", "1", &pass->k, arena, err))
         return -1;
     if (gemm)
         return load_gemm(variant, &pass->gemm, gemm, arena, err);
@@ -162,7 +163,7 @@ int variant_load_pass(struct variant *variant, const cJSON *object, struct arena
     if (json_string(json, object, "kernel", true, &pass->kernel, err) ||
         load_ranges(variant, object, "groups", pass->groups, arena, err) ||
         load_ranges(variant, object, "local", pass->local, arena, err) ||
-        variant_load_texts(json, object, "args", ARGS_MAX, pass->args, &pass->arg_count, err))
+        variant_keys_texts(json, object, "args", ARGS_MAX, pass->args, &pass->arg_count, err))
         return -1;
     if (!text_is_identifier(pass->kernel))
         return json_fail(json, object, err, "expected the name of a __kernel function");

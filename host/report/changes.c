@@ -7,14 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kind_names[CHANGE_KINDS] = {
-    "broken", "slower", "missing", "unclear", "same", "new", "fixed", "faster", "neither"};
-
-const char *change_kind_name(enum change_kind kind)
-{
-    return kind_names[kind];
-}
-
 bool change_is_regression(enum change_kind kind)
 {
     return kind == CHANGE_BROKEN || kind == CHANGE_SLOWER || kind == CHANGE_MISSING;

@@ -8,6 +8,14 @@
 
 enum { NAME_BYTES = 120, LIST_MAX = 8 };
 
+static const char *const kind_names[CHANGE_KINDS] = {
+    "broken", "slower", "missing", "unclear", "same", "new", "fixed", "faster", "neither"};
+
+const char *change_kind_name(enum change_kind kind)
+{
+    return kind_names[kind];
+}
+
 void changes_summary(const struct changes *changes, const char *times, struct text *out)
 {
     const char *before = "";

@@ -23,7 +23,7 @@ struct html_page {
     struct arena *arena;
 };
 
-/* "1.87 ms", with a Greek micro. */
+/* html_parts.c. "1.87 ms", with a Greek micro. */
 void html_seconds(struct text *out, double seconds);
 /* The source of a row of file `file`, or -1: its device is not in the file. */
 int html_source_of(const struct html_page *page, int file, const struct row *row);

@@ -1,4 +1,4 @@
-/* What the two files of the inspected page share; see inspect.h. */
+/* What the files of the inspected page share; see inspect.h. */
 #ifndef ATTNBENCH_REPORT_INSPECT_PAGE_H
 #define ATTNBENCH_REPORT_INSPECT_PAGE_H
 
@@ -6,7 +6,7 @@
 
 enum { PAGE_COLORS = 64 }; /* classes c0 to c63 */
 
-/* Printable text as HTML, also within quotes; at most so many characters. */
+/* inspect_words.c: printable text as HTML, also within quotes; at most so many characters. */
 void page_add_text(struct text *out, const char *foreign, int max_characters);
 void page_add_block(struct text *out, const struct tokens *tokens, int64_t block, int64_t index,
                     int max_characters);

@@ -1,5 +1,6 @@
 #include "report/inspect.h"
 
+#include "util/fold.h"
 #include "util/terminal.h"
 
 #include <inttypes.h>
@@ -19,7 +20,7 @@ static int add_token(struct text *out, const char *token, int columns, bool utf8
 {
     int used = 0, step;
     uint32_t code;
-    for (const char *at = token; *at && (step = text_decode(at, &code)) > 0; at += step) {
+    for (const char *at = token; *at && (step = fold_decode(at, &code)) > 0; at += step) {
         const int width = utf8 ? terminal_columns(code) : 1;
         const bool last = !at[step];
         if (used + width > columns || (used + width == columns && !last)) {

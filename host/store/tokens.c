@@ -1,6 +1,7 @@
 #include "store/tokens.h"
 
 #include "util/file.h"
+#include "util/fold.h"
 #include "util/text.h"
 
 #include <inttypes.h>
@@ -55,7 +56,7 @@ static int read_word(const char *name, int64_t line, const char *bytes, size_t l
     const char *raw = arena_copy_bytes(arena, bytes, length);
     uint32_t code;
     for (size_t at = 0; at < length;) {
-        const int step = text_decode(raw + at, &code);
+        const int step = fold_decode(raw + at, &code);
         if (step == 0 || code == 0)
             return err_set(err, "%s:%" PRId64 ": byte %zu is %s; expected UTF-8", name, line,
                            at + 1, step ? "NUL" : "not UTF-8");

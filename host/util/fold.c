@@ -1,7 +1,5 @@
 #include "util/fold.h"
 
-#include "util/text.h"
-
 #include <stddef.h>
 
 struct range {
@@ -14,6 +12,29 @@ static bool is_in(const struct range *ranges, size_t count, uint32_t code)
         if (code >= ranges[i].first && code <= ranges[i].last)
             return true;
     return false;
+}
+
+int fold_decode(const char *text, uint32_t *code)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    if (s[0] < 0x80) {
+        *code = s[0];
+        return 1;
+    }
+    const int length = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+    static const uint32_t smallest[5] = {0, 0, 0x80, 0x800, 0x10000};
+    if (s[0] < 0xc2 || s[0] > 0xf4)
+        return 0;
+    uint32_t c = s[0] & (0xffu >> (length + 1));
+    for (int i = 1; i < length; ++i) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+        c = c << 6 | (s[i] & 0x3fu);
+    }
+    if (c < smallest[length] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+        return 0;
+    *code = c;
+    return length;
 }
 
 bool fold_is_deceptive(uint32_t code)
@@ -62,7 +83,7 @@ uint32_t fold_first(const char *text, const char **rest)
 {
     while (*text) {
         uint32_t code = 0;
-        const int length = text_decode(text, &code);
+        const int length = fold_decode(text, &code);
         if (!length)
             code = '?'; /* as invalid bytes are shown */
         if (!fold_is_space(code) && !fold_is_invisible(code)) {

@@ -5,6 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* The length of the valid UTF-8 sequence that the text begins with, and its code point; 0: there is
+ * none. The text ends with a NUL, which is a character of length 1. */
+int fold_decode(const char *text, uint32_t *code);
+
 /* Takes no space and changes what is around it: format characters (category Cf, with the overrides
  * of reading direction, tags and the byte order mark), fillers and variation selectors. */
 bool fold_is_invisible(uint32_t code);

@@ -185,34 +185,11 @@ size_t text_hash(const char *text)
     return (size_t)hash;
 }
 
-int text_decode(const char *text, uint32_t *code)
-{
-    const unsigned char *s = (const unsigned char *)text;
-    if (s[0] < 0x80) {
-        *code = s[0];
-        return 1;
-    }
-    const int length = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    static const uint32_t smallest[5] = {0, 0, 0x80, 0x800, 0x10000};
-    if (s[0] < 0xc2 || s[0] > 0xf4)
-        return 0;
-    uint32_t c = s[0] & (0xffu >> (length + 1));
-    for (int i = 1; i < length; ++i) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (s[i] & 0x3fu);
-    }
-    if (c < smallest[length] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-        return 0;
-    *code = c;
-    return length;
-}
-
 void text_add_printable(struct text *text, const char *foreign, bool multiline)
 {
     for (const char *s = foreign; *s;) {
         uint32_t code = 0;
-        const int length = text_decode(s, &code);
+        const int length = fold_decode(s, &code);
         const bool layout = multiline && (code == '\n' || code == '\t');
         const bool control =
             code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029;

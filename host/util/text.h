@@ -44,10 +44,6 @@ const char *text_nearest(const char *typo, const char *const *names, size_t coun
 /* For tables in memory: FNV-1a (Fowler, Noll, Vo). */
 size_t text_hash(const char *text);
 
-/* The length of the valid UTF-8 sequence that the text begins with, and its code point; 0: there is
- * none. The text ends with a NUL, which is a character of length 1. */
-int text_decode(const char *text, uint32_t *code);
-
 /* Adds `foreign` (a device name, a build log, a file's content) with control characters, invalid
  * UTF-8, bidirectional overrides and other invisible characters replaced by '?'; newlines and tabs
  * too, unless `multiline`. */

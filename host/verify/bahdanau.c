@@ -1,6 +1,6 @@
 /* Additive attention: weights are the softmax over j of v . tanh(x_i W + y_j U), the output is the
  * weighted sum of y. The products may be stored, what follows is f32. */
-#include "verify/operation_reference.h"
+#include "verify/reference_run.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
 /* Encoder and decoder layers, stacked: each part p of a layer is LayerNorm(h + p(h)), or with the
  * normalisation in front h + p(LayerNorm(h)). */
-#include "verify/operation_reference.h"
+#include "verify/reference_run.h"
 
 #include <string.h>
 

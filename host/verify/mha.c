@@ -1,6 +1,6 @@
 /* Multi-head attention: Concat(head_1, ..., head_h) W_O, head_i = Attention(x W_Q, y W_K, y W_V).
  */
-#include "verify/operation_reference.h"
+#include "verify/reference_run.h"
 
 #include <string.h>
 

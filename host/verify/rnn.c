@@ -4,7 +4,7 @@
  *   lstm   i, f, o = sigmoid(a + c), g = tanh(a_g + c_g), s = f s_(t-1) + i g, h = o tanh(s)
  * The gates stand in the weights' columns as r, z, n and i, f, g, o (the order of cuDNN). a may
  * be stored, states are f32 whatever the storage. */
-#include "verify/operation_reference.h"
+#include "verify/reference_run.h"
 
 #include <math.h>
 

@@ -42,7 +42,14 @@ class Install(ProgramTest):
             "bin/attnbench", "share/man/man1/attnbench.1", "share/doc/attnbench/LICENSE",
             "share/bash-completion/completions/attnbench", "share/zsh/site-functions/_attnbench",
             "share/fish/vendor_completions.d/attnbench.fish",
-            "share/attnbench/kernels/include/shape.h", "share/attnbench/kernels/README.md"}, there)
+            "share/attnbench/kernels/include/shape.h", "share/attnbench/kernels/README.md",
+            "share/doc/attnbench/README.md", "share/doc/attnbench/suites/README.md",
+            "share/doc/attnbench/kernels/README.md"}, there)
+        pages = {f"share/doc/attnbench/docs/{page.name}" for page in (SOURCE / "docs").glob("*.md")}
+        self.assertGreater(len(pages), 10)
+        self.assertEqual({name for name in there if name.startswith("share/doc/attnbench/docs/")},
+                         pages - {"share/doc/attnbench/docs/decisions.md"} |
+                         {"share/doc/attnbench/docs/claims.png"})
         self.assertEqual({name.split("/")[0] for name in there}, {"bin", "share"})
         self.assertTrue(os.access(self.prefix / "bin/attnbench", os.X_OK))
 
