@@ -31,6 +31,13 @@ static void add_warmup(struct sampler *sampler, double host_s, double time_s)
     sampler->warm = recent_agree(sampler) || sampler->warmup_s >= sampler->rule.max_time_s / 5;
 }
 
+static bool is_stable(const struct sampler *sampler)
+{
+    struct stats stats;
+    stats_compute(sampler->samples_s, sampler->count, &stats);
+    return stats.rel_ci <= sampler->rule.target_rel_ci;
+}
+
 static void decide(struct sampler *sampler)
 {
     const struct measure_rule *rule = &sampler->rule;
@@ -38,10 +45,15 @@ static void decide(struct sampler *sampler)
     const bool limit = sampler->total_s >= rule->max_time_s || sampler->count >= SAMPLES_MAX;
     if (!enough && !limit)
         return;
-    struct stats stats;
-    stats_compute(sampler->samples_s, sampler->count, &stats);
-    sampler->stable = stats.rel_ci <= rule->target_rel_ci;
+    sampler->stable = is_stable(sampler);
     sampler->done = sampler->stable || limit;
+}
+
+void sampler_end(struct sampler *sampler)
+{
+    assert(sampler->count > 0);
+    sampler->stable = sampler->count >= sampler->rule.min_samples && is_stable(sampler);
+    sampler->done = true;
 }
 
 bool sampler_add(struct sampler *sampler, double host_s, double time_s)

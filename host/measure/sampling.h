@@ -36,4 +36,7 @@ void sampler_start(struct sampler *sampler, const struct measure_rule *rule, dou
  * one sample is always kept. */
 bool sampler_add(struct sampler *sampler, double host_s, double time_s);
 
+/* No time for more: done with the samples there are, of which there must be one. */
+void sampler_end(struct sampler *sampler);
+
 #endif

@@ -46,6 +46,7 @@ void admission_look(struct run *run)
     const struct plan *plan = run->plan;
     const double now_s = clock_now_s();
     run->admission = (struct admission){1, INFINITY};
+    run->group_until_s = now_s;
     if (run->budget_s <= 0)
         return;
     double *leasts = arena_need(calloc(2 * (size_t)plan->count + 2, sizeof *leasts));
@@ -75,7 +76,9 @@ void admission_admit(struct run *run, struct job *job)
     if (spent_s + least_s <= run->budget_s &&
         (run->last_pass || least_s <= run->admission.dearest_s)) {
         const double whole_s = estimate_cell(run->estimate, run->plan, job->cell);
-        run->planned_s += least_s + fraction * fmax(whole_s - least_s, 0);
+        const double share_s = least_s + fraction * fmax(whole_s - least_s, 0);
+        run->planned_s += share_s;
+        run->group_until_s += fraction < 1 ? share_s : INFINITY;
         if (fraction < 1)
             rule->max_time_s =
                 fmin(rule->max_time_s,
@@ -89,6 +92,11 @@ void admission_admit(struct run *run, struct job *job)
              spent_s, run->budget_s, least_s);
     job_end(job, ROW_SKIPPED, "plan", reason, run->arena);
     job->postponed = !run->last_pass;
+}
+
+bool admission_is_over(const struct run *run)
+{
+    return run->budget_s > 0 && clock_now_s() > run->group_until_s;
 }
 
 void admission_close(struct run *run, struct job *job)

@@ -2,6 +2,7 @@
 
 #include "measure/stats.h"
 #include "util/clock.h"
+#include "worker/admission.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -497,6 +498,8 @@ void steps_measure(struct run *run, struct job *job)
     const struct sampler before = job->sampler;
     if (job_samples(job, reply, run->arena))
         job_end(job, ROW_ERROR, "measure", "the worker's samples make no sense", run->arena);
+    else if (!job->sampler.done && job->sampler.count > 0 && admission_is_over(run))
+        sampler_end(&job->sampler);
     account_add(run->with->account, ACTIVITY_MEASURE, job->sampler.total_s - before.total_s);
     account_add(run->with->account, ACTIVITY_WARMUP, job->sampler.warmup_s - before.warmup_s);
     account_add(run->with->account, ACTIVITY_CHECK, json_peek_number(reply, "compare_s"));
