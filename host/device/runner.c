@@ -49,9 +49,14 @@ void runner_free_buffer(struct runner *runner, struct buffer **buffer)
 
 static void drop_slot(struct runner *runner, struct slot *slot)
 {
+    if (slot->output && !slot->borrows)
+        for (int i = 0; i < SLOTS_MAX; ++i)
+            if (runner->slots[i].borrows && runner->slots[i].output == slot->output)
+                drop_slot(runner, &runner->slots[i]);
     if (slot->kernels)
         runner->backend->kernels_free(runner->session, slot->kernels);
-    runner_free_buffer(runner, &slot->output);
+    if (!slot->borrows)
+        runner_free_buffer(runner, &slot->output);
     for (int s = 0; s < INPUT_SETS; ++s)
         runner_free_buffer(runner, &slot->kept[s]);
     *slot = (struct slot){0};
@@ -121,6 +126,20 @@ int runner_prepare(struct runner *runner, int slot_index, const struct variant *
     /* Timed launches poison nothing themselves, and a worker that takes up a job from a dead one
      * goes on with those. */
     return runner_poison(runner, slot_index, failure);
+}
+
+int runner_share_output(struct runner *runner, int slot_index, int with, struct failure *failure)
+{
+    struct slot *slot = &runner->slots[slot_index];
+    const struct slot *other = &runner->slots[with];
+    if (slot_index == with || !slot->output || !other->output || other->borrows)
+        return failure_set(failure, FAILURE_ERROR, "slot %d has no output to share", with);
+    if (!slot->borrows)
+        runner_free_buffer(runner, &slot->output);
+    slot->output = other->output;
+    slot->borrows = true;
+    slot->bound = 0;
+    return 0;
 }
 
 static struct shape make_shape(const struct problem *problem)
