@@ -47,10 +47,13 @@ static void on_progress(void *context, const struct cell *cell, const char *phas
 {
     struct ab_state *state = context;
     char words[64];
-    const int done = state->progress.done, later = state->progress.total - done - 1;
-    const double each_s = done ? (clock_now_s() - state->begun_s) / (done + 1) : state->time_s;
+    const double spent_s = clock_now_s() - state->begun_s;
+    const int done = state->progress.done, left = state->progress.total - done;
+    /* At most what all may take; where some are done, by what these have cost. */
+    const double most_s = fmax(state->progress.total * state->time_s - spent_s, rest_s);
+    const double eta_s = done ? fmin(most_s, spent_s / done * left) : most_s;
     snprintf(words, sizeof words, isfinite(ratio) ? "%s, B/A %.3f" : "%s", phase, ratio);
-    progress_step(&state->progress, cell, words, NAN, rest_s + later * each_s);
+    progress_step(&state->progress, cell, words, NAN, eta_s);
 }
 
 static void show_row(struct ab_state *state, const struct duel_row *row)
@@ -75,57 +78,92 @@ static void show_row(struct ab_state *state, const struct duel_row *row)
 
 /* ---- measuring ------------------------------------------------------------------------------- */
 
-static void run_duel(struct ab_state *state, const struct ab_pair *pair)
+/* A problem on its way. */
+struct entry {
+    struct duel duel;
+    struct duel_result result;
+    struct supervisor shared; /* of the worker that holds both sides */
+    struct bout *bout;        /* NULL: it is done */
+};
+
+static void begin_entry(struct ab_state *state, const struct ab_pair *pair, struct entry *entry)
 {
     struct ab *ab = &state->ab;
-    const struct supervisor *supervisors[2] = {&ab->sides[0].setup.supervisor,
-                                               &ab->sides[1].setup.supervisor};
+    const struct supervisor *a = &ab->sides[0].setup.supervisor;
+    const struct supervisor *b = &ab->sides[1].setup.supervisor;
+    entry->duel = (struct duel){.apart = ab->apart,
+                                .threshold = state->duels.threshold,
+                                .time_s = state->time_s,
+                                .stop = state->stop,
+                                .on_progress = on_progress,
+                                .context = state};
     /* The tree of a worker that holds both; what another folder brings comes beside it. */
-    struct supervisor shared = *supervisors[0];
-    shared.kernels_dir = supervisors[1]->kernels_dir ? supervisors[0]->kernels_dir : NULL;
-    struct duel duel = {.apart = ab->apart,
-                        .threshold = state->duels.threshold,
-                        .time_s = state->time_s,
-                        .stop = state->stop,
-                        .on_progress = on_progress,
-                        .context = state};
-    struct duel_result result;
-    struct duel_row *row = &state->duels.rows[state->duels.count];
+    entry->shared = *a;
+    entry->shared.kernels_dir = b->kernels_dir ? a->kernels_dir : NULL;
     for (int s = 0; s < 2; ++s) {
-        const char *folder = supervisors[s]->kernels_dir, *own = shared.kernels_dir;
-        duel.sides[s] = (struct duel_side){
-            .supervisor = ab->apart ? supervisors[s] : &shared,
+        const char *folder = s ? b->kernels_dir : a->kernels_dir;
+        const char *own = entry->shared.kernels_dir;
+        entry->duel.sides[s] = (struct duel_side){
+            .supervisor = !ab->apart ? &entry->shared
+                          : s        ? b
+                                     : a,
             .cell = pair->cells[s],
             .device = &ab->sides[s].setup.devices[pair->cells[s]->device],
             .kernels = !ab->apart && folder && (!own || strcmp(folder, own) != 0) ? folder : NULL};
     }
-    duel_run(&duel, &ab->arena, &result);
-    *row = (struct duel_row){.cell = pair->cells[0]->id,
-                             .pairing = result.pairing,
-                             .clock = result.clock,
-                             .sessions = result.sessions,
-                             .session_ratios = result.session_ratios,
-                             .launches = result.launches};
-    for (int s = 0; s < 2; ++s)
-        row->ends[s] =
-            (struct duel_end){.variant = pair->cells[s]->variant->name,
-                              .tuning = tuning_text(&pair->cells[s]->tuning, &ab->arena),
-                              .device = ab->sides[s].setup.devices[pair->cells[s]->device].id,
-                              .status = result.sides[s].status,
-                              .reason = result.sides[s].reason,
-                              .phase = result.sides[s].phase,
-                              .median_s = result.sides[s].median_s};
-    state->duels.interrupted = result.interrupted;
-    const bool anything = result.sessions > 0 || !result.interrupted;
-    state->duels.count += anything;
-    if (anything)
+    entry->bout = duel_begin(&entry->duel, &ab->arena, &entry->result);
+}
+
+static void end_entry(struct ab_state *state, struct entry *entry, struct duel_row *row)
+{
+    struct ab *ab = &state->ab;
+    const struct duel_result *result = &entry->result;
+    duel_end(entry->bout);
+    entry->bout = NULL;
+    *row = (struct duel_row){.cell = entry->duel.sides[0].cell->id,
+                             .pairing = result->pairing,
+                             .clock = result->clock,
+                             .sessions = result->sessions,
+                             .session_ratios = result->session_ratios,
+                             .launches = result->launches};
+    for (int s = 0; s < 2; ++s) {
+        const struct cell *cell = entry->duel.sides[s].cell;
+        row->ends[s] = (struct duel_end){.variant = cell->variant->name,
+                                         .tuning = tuning_text(&cell->tuning, &ab->arena),
+                                         .device = entry->duel.sides[s].device->id,
+                                         .status = result->sides[s].status,
+                                         .reason = result->sides[s].reason,
+                                         .phase = result->sides[s].phase,
+                                         .median_s = result->sides[s].median_s};
+    }
+    if (!result->interrupted)
         show_row(state, row);
 }
 
+/* Problems take turns with their sessions, so that those of one are apart in time. */
+static void run_entries(struct ab_state *state, struct entry *entries)
+{
+    const int count = state->ab.count;
+    bool any = true;
+    while (any && !*state->stop) {
+        any = false;
+        for (int p = 0; p < count && !*state->stop; ++p) {
+            if (!entries[p].bout)
+                continue;
+            if (duel_session(entries[p].bout))
+                any = true;
+            else if (!*state->stop)
+                end_entry(state, &entries[p], &state->duels.rows[p]);
+        }
+    }
+}
+
+/* After an interrupt only what has a session is told. */
 static void run_duels(struct ab_state *state, const struct options *options)
 {
     struct ab *ab = &state->ab;
     struct duels *duels = &state->duels;
+    struct entry *entries = arena_array(&ab->arena, (size_t)ab->count, sizeof *entries);
     duels->names[0] = ab->sides[0].name;
     duels->names[1] = ab->sides[1].name;
     duels->suite = ab->sides[0].options.args[0];
@@ -137,10 +175,17 @@ static void run_duels(struct ab_state *state, const struct options *options)
     state->time_s = options->time_s > 0 ? options->time_s
                     : ab->apart         ? time_apart_s
                                         : time_together_s;
+    for (int p = 0; p < ab->count; ++p)
+        begin_entry(state, &ab->pairs[p], &entries[p]);
     progress_start(&state->progress, progress_choose(NULL, options->quiet), ab->count, 0);
-    for (int p = 0; p < ab->count && !*state->stop; ++p)
-        run_duel(state, &ab->pairs[p]);
+    run_entries(state, entries);
     duels->interrupted = *state->stop > 0;
+    for (int p = 0; p < ab->count; ++p) {
+        if (entries[p].bout)
+            end_entry(state, &entries[p], &duels->rows[p]);
+        if (!duels->interrupted || entries[p].result.sessions)
+            duels->rows[duels->count++] = duels->rows[p];
+    }
     progress_end(&state->progress);
     duels_finish(duels, &ab->arena);
 }

@@ -103,6 +103,51 @@ static void look_at_sessions(struct pairing *p, double alpha)
     p->high = exp(mean + half);
 }
 
+/* The median of a session, and its standard error from the median absolute deviation, as of a
+ * normal. */
+static double session_median(const struct pairing *p, int session, double *error)
+{
+    const int first = p->begins[session];
+    const int end = session + 1 < p->sessions ? p->begins[session + 1] : p->count;
+    struct stats stats;
+    stats_compute(p->logs + first, end - first, &stats);
+    *error = end - first >= PAIRING_SESSION_UNITS ? 1.2533 * 1.4826 * stats.mad / sqrt(end - first)
+                                                  : INFINITY;
+    return stats.median;
+}
+
+/* |z| of a normal that is exceeded with probability alpha, from above. */
+static double normal_limit(double alpha)
+{
+    double z = 0;
+    while (erfc(z / sqrt(2)) > alpha)
+        z += 0.01;
+    return z;
+}
+
+/* Where sessions disagree, the range becomes that of all sessions. */
+static void look_at_agreement(struct pairing *p, double alpha)
+{
+    const double errors = 3.3,
+                 least = 1e-4; /* what a spread of 0 is taken for: clocks have ticks */
+    const double middle = log(p->ratio), z = normal_limit(alpha);
+    double low = log(p->low), high = log(p->high), error;
+    p->disagree = false;
+    for (int s = 0; s < p->sessions; ++s) {
+        const double median = session_median(p, s, &error);
+        p->disagree = p->disagree || fabs(median - middle) > fmax(errors * error, least);
+    }
+    for (int s = 0; s < p->sessions && p->disagree; ++s) {
+        const double median = session_median(p, s, &error);
+        if (isfinite(error)) {
+            low = fmin(low, median - z * error);
+            high = fmax(high, median + z * error);
+        }
+    }
+    p->low = exp(low);
+    p->high = exp(high);
+}
+
 static void look_at_quadruples(struct pairing *p, double alpha)
 {
     struct arena arena = {0};
@@ -115,6 +160,15 @@ static void look_at_quadruples(struct pairing *p, double alpha)
     p->low = rank ? exp(values[rank - 1]) : 0;
     p->high = rank ? exp(values[count - rank]) : INFINITY;
     arena_free(&arena);
+    if (rank)
+        look_at_agreement(p, alpha);
+}
+
+/* ---- looks ----------------------------------------------------------------------------------- */
+
+static int session_units(const struct pairing *p)
+{
+    return p->sessions ? p->count - p->begins[p->sessions - 1] : p->count;
 }
 
 static void look(struct pairing *p)
@@ -130,8 +184,19 @@ static void look(struct pairing *p)
                  : p->high < below                     ? COMPARISON_FASTER
                  : p->low >= below && p->high <= above ? COMPARISON_SAME
                                                        : COMPARISON_UNCLEAR;
-    p->next_look = p->count + (p->count + 1) / 2;
-    p->done = p->verdict != COMPARISON_UNCLEAR || p->count == PAIRING_UNITS_MAX;
+    if (p->count >= p->next_look)
+        p->next_look = p->count + (p->count + 1) / 2;
+    const bool enough = p->unit == UNIT_SESSION || (p->sessions >= PAIRING_SESSIONS &&
+                                                    session_units(p) >= PAIRING_SESSION_UNITS);
+    p->done = (enough && p->verdict != COMPARISON_UNCLEAR) || p->count == PAIRING_UNITS_MAX;
+}
+
+void pairing_session(struct pairing *pairing)
+{
+    if (pairing->sessions && pairing->begins[pairing->sessions - 1] == pairing->count)
+        return; /* the one before had no unit */
+    if (pairing->sessions < PAIRING_SESSIONS_MAX)
+        pairing->begins[pairing->sessions++] = pairing->count;
 }
 
 bool pairing_add(struct pairing *pairing, double log_ratio)
@@ -139,15 +204,26 @@ bool pairing_add(struct pairing *pairing, double log_ratio)
     if (pairing->done || isnan(log_ratio))
         return pairing->done;
     pairing->logs[pairing->count++] = log_ratio;
-    if (pairing->count == pairing->next_look || pairing->count == PAIRING_UNITS_MAX)
+    const bool session_counts = pairing->unit == UNIT_QUADRUPLE && pairing->sessions > 1 &&
+                                session_units(pairing) == PAIRING_SESSION_UNITS;
+    if (pairing->count == pairing->next_look || pairing->count == PAIRING_UNITS_MAX ||
+        session_counts)
         look(pairing);
     return pairing->done;
+}
+
+bool pairing_wants_session(const struct pairing *pairing)
+{
+    return pairing->verdict != COMPARISON_UNCLEAR &&
+           session_units(pairing) >= PAIRING_SESSION_UNITS;
 }
 
 void pairing_end(struct pairing *pairing)
 {
     if (!pairing->done && pairing->count)
         look(pairing);
+    if (pairing->unit == UNIT_QUADRUPLE && pairing->sessions < PAIRING_SESSIONS)
+        pairing->verdict = COMPARISON_UNCLEAR;
     pairing->done = true;
 }
 

@@ -70,6 +70,31 @@ static bool in_all(const struct duels *duels, const char *key, size_t length)
     return true;
 }
 
+/* Two keys that mostly have one value are told as one: "n=512" for n_q and n_kv. */
+static const struct {
+    const char *first, *second, *both;
+} twins[] = {{"n_q", "n_kv", "n"}, {"heads_q", "heads_kv", "heads"}, {"d_k", "d_v", "d"}};
+enum { TWINS = sizeof twins / sizeof *twins };
+
+/* What "key=value" becomes: itself, "both=value" for the first of twins, "" for the second. */
+static const char *shorten(const struct duels *duels, const char *cell, const char *key,
+                           size_t length, struct arena *arena)
+{
+    const char *self = arena_copy_bytes(arena, key, length), *value = strchr(self, '=');
+    for (int t = 0; t < TWINS && value; ++t) {
+        const char *first = arena_print(arena, "%s%s", twins[t].first, value);
+        const char *second = arena_print(arena, "%s%s", twins[t].second, value);
+        const bool is_first = strcmp(self, first) == 0;
+        if (!is_first && strcmp(self, second) != 0)
+            continue;
+        if (!has_key(cell, first, strlen(first)) || !has_key(cell, second, strlen(second)) ||
+            in_all(duels, first, strlen(first)) != in_all(duels, second, strlen(second)))
+            return self;
+        return is_first ? arena_print(arena, "%s%s", twins[t].both, value) : "";
+    }
+    return self;
+}
+
 /* The keys of a cell that all have, or those that not all have. */
 static const char *keys_of(const struct duels *duels, const char *cell, bool common,
                            struct arena *arena)
@@ -77,8 +102,10 @@ static const char *keys_of(const struct duels *duels, const char *cell, bool com
     struct text words = {0};
     const char *at = first_key(cell);
     for (size_t n = next_key(&at); n; at += n, n = next_key(&at))
-        if (in_all(duels, at, n) == common)
-            text_print(&words, "%s%.*s", words.length ? " " : "", (int)n, at);
+        if (in_all(duels, at, n) == common) {
+            const char *key = shorten(duels, cell, at, n, arena);
+            text_print(&words, "%s%s", words.length && *key ? " " : "", key);
+        }
     const char *result = arena_copy(arena, text_get(&words));
     text_free(&words);
     return result;
@@ -186,7 +213,7 @@ static bool many_variants(const struct duels *duels)
 static void add_row(const struct duels *duels, const struct duel_row *row, int width,
                     struct text *out)
 {
-    enum { FIRST = 66, VARIANT = 16 };
+    enum { FIRST = 57, VARIANT = 16, LABEL_LEAST = 24 };
     struct text words = {0};
     int left = width - FIRST;
     columns_left(out, kind_names[duel_kind(row)], 8);
@@ -205,7 +232,7 @@ static void add_row(const struct duels *duels, const struct duel_row *row, int w
         columns_left(out, row->ends[1].variant, VARIANT);
         left -= VARIANT;
     }
-    columns_ascii(out, row->label, left > 12 ? left : 12);
+    columns_ascii(out, row->label, left > LABEL_LEAST ? left : LABEL_LEAST);
     if (strcmp(row->clock, "host") == 0)
         text_add(out, " (host's clock)");
     columns_end_line(out);

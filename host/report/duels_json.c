@@ -54,6 +54,7 @@ static cJSON *duel_to_json(const struct duel_row *row)
     fields_add(object, "units", cJSON_CreateNumber(p->count));
     fields_add(object, "looks", cJSON_CreateNumber(p->looks));
     fields_add(object, "block", cJSON_CreateNumber(p->block));
+    fields_add(object, "disagree", cJSON_CreateBool(p->disagree));
     fields_add(object, "launches", cJSON_CreateNumber((double)row->launches));
     fields_add(object, "sessions", ratios_to_json(row->session_ratios, row->sessions, false));
     fields_add(object, "ratios", ratios_to_json(p->logs, p->count, true));

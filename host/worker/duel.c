@@ -9,16 +9,16 @@
 #include <stdlib.h>
 
 enum {
-    SESSIONS_MAX = 200,
-    QUADRUPLES_MAX = 2 * PAIRING_UNITS_MAX,
+    WARM_QUADRUPLES = 2,
+    SESSIONS_MAX = PAIRING_SESSIONS_MAX,
+    QUADRUPLES_MAX = PAIRING_UNITS_MAX + WARM_QUADRUPLES,
+    APART_SESSIONS = 5,    /* at least, whatever the time */
     APART_QUADRUPLES = 40, /* of a session: enough, since the bias between sessions is larger */
-    WARM_QUADRUPLES = 2
 };
-/* Together, a duel's time is spent on this many sessions; apart, on as many as it takes. */
-static const int sessions_together = 3;
-/* Apart, what one session measures for at most, and the least number of them whatever the time. */
+/* Together, a session has this part of the time. */
+static const double session_part = 0.25;
+/* Apart, what one session measures for at most. */
 static const double apart_s = 1;
-static const int sessions_least = 5;
 /* Launches that take longer are not repeated for the sake of warmth. */
 static const double warm_s = 0.3;
 
@@ -27,7 +27,7 @@ enum clock { CLOCK_HOST, CLOCK_DEVICE, CLOCKS };
 /* What was measured, by clock: logarithms of ratios, and each side's times. */
 struct record {
     double *logs[CLOCKS], *times[CLOCKS][2];
-    int quadruples;
+    int quadruples, capacity;
     bool believable; /* the device's clock, in all launches so far */
 };
 
@@ -43,8 +43,10 @@ struct bout {
     struct job *jobs; /* of A and B */
     struct record record;
     enum clock clock;
-    double *units; /* the pairing's */
-    double start_s;
+    double *units;                   /* the pairing's */
+    int begins[SESSIONS_MAX + 2];    /* each session's first quadruple */
+    int attempts;                    /* sessions, with those that measured nothing */
+    double session_start_s, spent_s; /* this session's begin; what those before took */
 };
 
 static struct run *run_of(struct bout *b, int side)
@@ -59,7 +61,7 @@ static bool is_stopped(const struct bout *b)
 
 static double rest_s(const struct bout *b)
 {
-    return b->start_s + b->duel->time_s - clock_now_s();
+    return b->duel->time_s - b->spent_s - (clock_now_s() - b->session_start_s);
 }
 
 static void tell(const struct bout *b, int side, const char *phase)
@@ -223,9 +225,23 @@ static bool measure_quadruple(struct bout *b, bool b_first, struct quadruple *q)
     return true;
 }
 
+static void grow(struct record *r, struct arena *arena)
+{
+    const size_t before = (size_t)r->capacity, after = before ? 2 * before : 64;
+    for (int c = 0; c < CLOCKS; ++c) {
+        r->logs[c] = arena_grow(arena, r->logs[c], before, after, sizeof(double));
+        for (int s = 0; s < 2; ++s)
+            r->times[c][s] =
+                arena_grow(arena, r->times[c][s], 2 * before, 2 * after, sizeof(double));
+    }
+    r->capacity = (int)after;
+}
+
 static void record_add(struct bout *b, const struct quadruple *q)
 {
     struct record *r = &b->record;
+    if (r->quadruples == r->capacity)
+        grow(r, b->arena);
     const int n = r->quadruples++;
     for (int c = 0; c < CLOCKS; ++c) {
         r->logs[c][n] = q->logs[c];
@@ -244,55 +260,62 @@ static void use_host_clock(struct bout *b)
     struct pairing *pairing = &b->result->pairing;
     b->clock = CLOCK_HOST;
     pairing_start(pairing, pairing->unit, b->duel->threshold, b->units);
-    for (int i = 0; i < b->record.quadruples && pairing->unit == UNIT_QUADRUPLE; ++i)
+    for (int i = 0, s = 0; i < b->record.quadruples && pairing->unit == UNIT_QUADRUPLE; ++i) {
+        for (; s <= b->result->sessions && b->begins[s] == i; ++s)
+            pairing_session(pairing);
         pairing_add(pairing, b->record.logs[CLOCK_HOST][i]);
+    }
 }
 
-/* Measures until the session's time is over, it is known who is faster, or a side has ended. */
+static bool warm_up(struct bout *b, int first)
+{
+    struct quadruple q = {.spent_s = 0};
+    for (int i = 0; i < WARM_QUADRUPLES && q.spent_s <= warm_s; ++i)
+        if (!measure_quadruple(b, (i + first) % 2, &q))
+            return false;
+    return true;
+}
+
+/* Measures until the session's time is over, it can tell no more, or a side has ended. */
 static void measure_session(struct bout *b, int first, double until_s)
 {
+    const bool apart = b->duel->apart;
     struct pairing *pairing = &b->result->pairing;
     struct quadruple q;
-    for (int i = 0; i < WARM_QUADRUPLES; ++i)
-        if (!measure_quadruple(b, (i + first) % 2, &q))
-            return;
-        else if (q.spent_s > warm_s)
-            break;
-    const int begun = b->record.quadruples;
+    if (!warm_up(b, first))
+        return;
+    if (!apart)
+        pairing_session(pairing);
     for (int i = 0; i == 0 || clock_now_s() < until_s; ++i) {
-        if (b->record.quadruples == QUADRUPLES_MAX)
-            return;
-        if (b->duel->apart && i == APART_QUADRUPLES)
-            return;
-        if (!measure_quadruple(b, (i + first) % 2, &q))
+        if (b->record.quadruples == QUADRUPLES_MAX || (apart && i == APART_QUADRUPLES) ||
+            !measure_quadruple(b, (i + first) % 2, &q))
             return;
         record_add(b, &q);
         if (b->clock == CLOCK_DEVICE && !b->record.believable)
             use_host_clock(b);
-        else if (pairing->unit == UNIT_QUADRUPLE)
+        else if (!apart)
             pairing_add(pairing, q.logs[b->clock]);
-        /* A first session does not end it: what it shares with no other would be taken for true. */
-        if (pairing->unit == UNIT_QUADRUPLE && pairing->done && b->result->sessions > 0 &&
-            b->record.quadruples - begun >= 4)
+        if (!apart && (pairing->done || pairing_wants_session(pairing)))
             return;
-        if ((i & 7) == 0)
+        if (i % 8 == 0)
             tell(b, i / 8 % 2, "measure");
     }
 }
 
-/* The median ratio of the session that began with quadruple `begun`, by the clock that counts. */
-static void end_session(struct bout *b, int *begins)
+/* The median ratio of the session that ends, by the clock that counts; of all when that has
+ * changed.
+ */
+static void end_session(struct bout *b)
 {
     struct duel_result *result = b->result;
     struct pairing *pairing = &result->pairing;
-    begins[result->sessions + 1] = b->record.quadruples;
-    if (b->record.quadruples == begins[result->sessions])
+    if (b->record.quadruples == b->begins[result->sessions])
         return;
-    ++result->sessions;
+    b->begins[++result->sessions] = b->record.quadruples;
     const bool again = pairing->unit == UNIT_SESSION && pairing->count + 1 < result->sessions;
     for (int s = again ? 0 : result->sessions - 1; s < result->sessions; ++s) {
         const double median =
-            stats_median(b->record.logs[b->clock] + begins[s], begins[s + 1] - begins[s]);
+            stats_median(b->record.logs[b->clock] + b->begins[s], b->begins[s + 1] - b->begins[s]);
         result->session_ratios[s] = exp(median);
         if (pairing->unit == UNIT_SESSION)
             pairing_add(pairing, median);
@@ -310,64 +333,62 @@ static void judge_again(struct bout *b)
     any_ended(b);
 }
 
-static bool goes_on(const struct bout *b)
+struct bout *duel_begin(const struct duel *duel, struct arena *arena, struct duel_result *result)
 {
-    const struct duel_result *result = b->result;
-    if (is_stopped(b) || result->sides[0].status != ROW_OK || result->sides[1].status != ROW_OK ||
-        result->sessions == SESSIONS_MAX)
-        return false;
-    const bool enough = result->sessions >= (b->duel->apart ? sessions_least : 1);
-    return !enough || (!result->pairing.done && rest_s(b) > 0);
-}
-
-static void run_session(struct bout *b, int number, int *begins)
-{
-    const int first = number % 2;
-    const double share_s = b->duel->apart ? apart_s : b->duel->time_s / sessions_together;
-    if (set_up(b, first)) {
-        measure_session(b, first, clock_now_s() + share_s);
-        if (!any_ended(b))
-            judge_again(b);
-    }
-    end_session(b, begins);
-    stop_workers(b);
-}
-
-void duel_run(const struct duel *duel, struct arena *arena, struct duel_result *result)
-{
-    struct bout b = {.duel = duel,
-                     .result = result,
-                     .arena = arena,
-                     .jobs = arena_array(arena, 2, sizeof(struct job)),
-                     .record = {.believable = true},
-                     .clock = CLOCK_DEVICE,
-                     .units = arena_array(arena, PAIRING_UNITS_MAX, sizeof(double)),
-                     .start_s = clock_now_s()};
-    int *begins = arena_array(arena, SESSIONS_MAX + 2, sizeof *begins);
+    struct bout *b = arena_alloc(arena, sizeof *b);
+    b->duel = duel;
+    b->result = result;
+    b->arena = arena;
+    b->jobs = arena_array(arena, 2, sizeof(struct job));
+    b->record.believable = true;
+    b->clock = CLOCK_DEVICE;
+    b->units = arena_array(arena, PAIRING_UNITS_MAX, sizeof(double));
     *result = (struct duel_result){
         .sides = {{.status = ROW_OK, .median_s = NAN}, {.status = ROW_OK, .median_s = NAN}},
         .session_ratios = arena_array(arena, SESSIONS_MAX + 1, sizeof(double))};
     pairing_start(&result->pairing, duel->apart ? UNIT_SESSION : UNIT_QUADRUPLE, duel->threshold,
-                  b.units);
-    for (int c = 0; c < CLOCKS; ++c) {
-        b.record.logs[c] = arena_array(arena, QUADRUPLES_MAX, sizeof(double));
-        for (int s = 0; s < 2; ++s)
-            b.record.times[c][s] = arena_array(arena, 2 * (size_t)QUADRUPLES_MAX, sizeof(double));
-    }
+                  b->units);
     for (int r = 0; r <= duel->apart; ++r)
-        make_run(&b, r);
-    for (int number = 0; goes_on(&b); ++number)
-        run_session(&b, number, begins);
+        make_run(b, r);
+    return b;
+}
+
+bool duel_session(struct bout *b)
+{
+    const struct duel *duel = b->duel;
+    struct duel_result *result = b->result;
+    const int first = b->attempts++ % 2;
+    b->session_start_s = clock_now_s();
+    if (set_up(b, first)) {
+        const double session_s = duel->apart ? apart_s : session_part * duel->time_s;
+        measure_session(b, first, clock_now_s() + session_s);
+        if (!any_ended(b))
+            judge_again(b);
+    }
+    end_session(b);
+    stop_workers(b);
+    b->spent_s += clock_now_s() - b->session_start_s;
+    if (is_stopped(b) || result->sides[0].status != ROW_OK || result->sides[1].status != ROW_OK ||
+        result->pairing.done || b->attempts == SESSIONS_MAX)
+        return false;
+    const int least = duel->apart ? APART_SESSIONS : PAIRING_SESSIONS;
+    return result->sessions < least || b->spent_s < duel->time_s;
+}
+
+void duel_end(struct bout *b)
+{
+    struct duel_result *result = b->result;
+    const int quadruples = b->record.quadruples;
     pairing_end(&result->pairing);
-    result->interrupted = is_stopped(&b);
-    result->clock = b.clock == CLOCK_DEVICE ? "device" : "host";
-    result->launches = 2 * (int64_t)b.record.quadruples;
+    result->interrupted = is_stopped(b);
+    result->clock = b->clock == CLOCK_DEVICE ? "device" : "host";
+    result->launches = 2 * (int64_t)quadruples;
     for (int side = 0; side < 2; ++side)
-        if (b.record.quadruples)
+        if (quadruples)
             result->sides[side].median_s =
-                stats_median(b.record.times[b.clock][side], 2 * b.record.quadruples);
-    for (int r = 0; r <= duel->apart; ++r) {
-        text_free(&b.runs[r].process.output);
-        estimate_free(b.runs[r].estimate);
+                stats_median(b->record.times[b->clock][side], 2 * quadruples);
+    for (int r = 0; r <= b->duel->apart; ++r) {
+        text_free(&b->runs[r].process.output);
+        estimate_free(b->runs[r].estimate);
     }
 }

@@ -2,16 +2,17 @@
  *
  * Together (two variants or tunings, two kernel trees): both sides are slots of one worker, read
  * the same inputs and write to the same output, so that nothing but the kernels differs, not even
- * where memory lies. A session is one worker, and the sides take turns in being its first slot.
- * Sessions follow each other: what else a process settles for its life (where code and scratch
- * memory lie) is drawn anew. Quadruples of launches are the units.
+ * where memory lies. A session is one worker; the sides take turns in being its first slot, and
+ * what else a process settles for its life (where code and scratch memory lie) is drawn anew.
+ * Quadruples of launches are the units.
  *
  * Apart (two programs, two devices): a worker for each side. Memory placement gives a pair of
  * processes a bias of several per cent, so that a unit is a session of two fresh ones, started in
  * turns first.
  *
- * Each side is checked as any cell is before it is timed and after, in every session, and each
- * timed output is compared with a judged one. */
+ * Sessions are the caller's to call for: those of several problems take turns, so that one
+ * problem's are apart in time. Each side is checked as any cell is before it is timed and after, in
+ * every session, and each timed output is compared with a judged one. */
 #ifndef ATTNBENCH_WORKER_DUEL_H
 #define ATTNBENCH_WORKER_DUEL_H
 
@@ -28,7 +29,7 @@ struct duel_side {
 struct duel {
     struct duel_side sides[2]; /* A, B */
     bool apart;
-    double threshold, time_s; /* time_s: for measuring; a session that began is ended */
+    double threshold, time_s; /* time_s: for all sessions; one that began is ended */
     const volatile sig_atomic_t *stop;
     /* ratio: so far, NaN: none; rest_s: what is left of the time at most. */
     void (*on_progress)(void *context, const struct cell *cell, const char *phase, double ratio,
@@ -53,7 +54,12 @@ struct duel_result {
     bool interrupted;
 };
 
-/* Strings and ratios are of the arena. What happens to a side is its outcome, not a failure. */
-void duel_run(const struct duel *duel, struct arena *arena, struct duel_result *result);
+/* Begins with no session. `duel` and what it points to, the result and the arena must outlive it;
+ * strings and ratios are of the arena. What happens to a side is its outcome, not a failure. */
+struct bout *duel_begin(const struct duel *duel, struct arena *arena, struct duel_result *result);
+/* Runs a session. False: no other is needed: it is known, time is up, or a side has ended. */
+bool duel_session(struct bout *bout);
+/* Judges what there is; the bout is gone. */
+void duel_end(struct bout *bout);
 
 #endif

@@ -41,14 +41,17 @@ static const struct machine machines[] = {
     {.noise = 0.03, .drift = -0.2, .bursts = true, .outliers = true},
     {.noise = 0.03, .drift = 0.1, .bursts = true, .modes = true, .outliers = true}};
 
-enum { QUADRUPLES = 1000 };
+enum { QUADRUPLES = 1000, SESSION = 100 };
 
 static void duel(struct pairing *p, double *logs, struct machine machine, uint64_t seed,
                  double scale, int limit)
 {
     machine.seed = 1000003 * seed + 17;
     pairing_start(p, UNIT_QUADRUPLE, 0.01, logs);
+    pairing_session(p);
     for (int q = 0; q < limit && !p->done; ++q) {
+        if (q && (q % SESSION == 0 || pairing_wants_session(p)))
+            pairing_session(p);
         const bool b_first = q % 2;
         double times[4];
         for (int i = 0; i < 4; ++i)
@@ -94,7 +97,7 @@ static void what_is_slower_is_found(void **state)
         double scale;
         int limit, least; /* quadruples; of 100, found */
     } cases[] = {
-        {1.05, 400, 95}, {1 / 1.05, 400, 95}, {1.02, QUADRUPLES, 80}, {1.2, 60, 95}, {1.9, 60, 99}};
+        {1.05, 400, 95}, {1 / 1.05, 400, 95}, {1.02, QUADRUPLES, 80}, {1.2, 120, 95}, {1.9, 60, 99}};
     for (size_t m = 0; m < COUNT(machines); ++m)
         for (size_t c = 0; c < COUNT(cases); ++c) {
             const enum comparison_verdict want =
@@ -157,11 +160,25 @@ static void few_units_decide_nothing(void **state)
     pairing_end(&p);
     assert_true(p.done && p.verdict == COMPARISON_UNCLEAR && isnan(p.ratio));
     pairing_start(&p, UNIT_QUADRUPLE, 0.01, logs);
+    pairing_session(&p);
     for (int i = 0; i < 11; ++i)
         assert_false(pairing_add(&p, log(3)));
     assert_int_equal(p.looks, 0);
-    assert_false(pairing_add(&p, NAN));
-    assert_true(pairing_add(&p, log(3))); /* 2^-11 < 0.001 / 2 */
+    assert_false(pairing_add(&p, NAN) || pairing_wants_session(&p));
+    assert_false(pairing_add(&p, log(3))); /* 2^-11 < 0.001 / 2, but it is one session */
+    assert_int_equal(p.verdict, COMPARISON_SLOWER);
+    assert_true(pairing_wants_session(&p));
+    struct pairing early = p;
+    pairing_end(&early);
+    assert_int_equal(early.verdict, COMPARISON_UNCLEAR);
+    for (int session = 1; session < 3; ++session) {
+        pairing_session(&p);
+        for (int i = 0; i < 12; ++i) {
+            assert_false(p.done || pairing_wants_session(&p));
+            pairing_add(&p, log(3));
+        }
+    }
+    assert_true(p.done && p.sessions == 3);
     assert_int_equal(p.verdict, COMPARISON_SLOWER);
     assert_true(near(p.ratio, 3, 1e-12) && near(p.low, 3, 1e-12) && near(p.high, 3, 1e-12));
     pairing_start(&p, UNIT_QUADRUPLE, 0.01, logs);
@@ -204,6 +221,38 @@ static void neighbours_that_are_alike_are_joined(void **state)
     assert_true(p.block > 1);
 }
 
+/* A machine whose states, a session each, slow the sides differently: the range holds all of them.
+ */
+static void sessions_that_disagree_widen_the_range(void **state)
+{
+    (void)state;
+    static const struct {
+        double ratios[2];
+        enum comparison_verdict want;
+    } cases[] = {{{0.85, 0.69}, COMPARISON_FASTER},
+                 {{1.05, 0.96}, COMPARISON_UNCLEAR},
+                 {{1.3, 1.05}, COMPARISON_SLOWER},
+                 {{1.001, 1}, COMPARISON_SAME}};
+    for (size_t c = 0; c < COUNT(cases); ++c) {
+        double logs[PAIRING_UNITS_MAX];
+        struct pairing p;
+        pairing_start(&p, UNIT_QUADRUPLE, 0.01, logs);
+        for (int session = 0; session < 6 && !p.done; ++session) {
+            pairing_session(&p);
+            for (int i = 0; i < 60 && !p.done; ++i)
+                pairing_add(&p, log(cases[c].ratios[session % 2]) +
+                                    0.005 * normal(c, (uint64_t)(100 * session + i)));
+        }
+        pairing_end(&p);
+        if (p.verdict != cases[c].want)
+            fail_msg("case %zu: %s, %g to %g", c, comparison_verdict_name(p.verdict), p.low,
+                     p.high);
+        if (cases[c].want != COMPARISON_SAME)
+            assert_true(p.disagree && p.low < cases[c].ratios[1] * 1.01 &&
+                        cases[c].ratios[0] * 0.99 < p.high);
+    }
+}
+
 static void means_of_problems(void **state)
 {
     (void)state;
@@ -232,6 +281,7 @@ int main(void)
         cmocka_unit_test(few_units_decide_nothing),
         cmocka_unit_test(the_interval_of_sessions_is_students),
         cmocka_unit_test(neighbours_that_are_alike_are_joined),
+        cmocka_unit_test(sessions_that_disagree_widen_the_range),
         cmocka_unit_test(means_of_problems),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
