@@ -8,7 +8,7 @@
 
 /* One "KEY=VALUE" of a side's tuning into the tuning of the variant. */
 static int set_value(const struct variant *variant, const char *key, size_t length, int64_t value,
-                     struct tuning *tuning, struct err *err)
+                     struct tuning *named, struct tuning *tuning, struct err *err)
 {
     for (int t = 0; t < variant->tunable_count; ++t) {
         const struct tunable *tunable = &variant->tunables[t];
@@ -17,6 +17,7 @@ static int set_value(const struct variant *variant, const char *key, size_t leng
         for (int v = 0; v < tunable->count; ++v)
             if (tunable->values[v] == value) {
                 tuning->items[t].value = value;
+                named->items[t].name = tunable->name;
                 return 0;
             }
         struct text values = {0};
@@ -36,8 +37,9 @@ static int set_value(const struct variant *variant, const char *key, size_t leng
     return -1;
 }
 
-static int set_tuning(const struct variant *variant, const char *text, struct tuning *tuning,
-                      struct err *err)
+/* named: has a name where the text gives a value. */
+static int set_tuning(const struct variant *variant, const char *text, struct tuning *named,
+                      struct tuning *tuning, struct err *err)
 {
     for (const char *at = text; *at;) {
         const size_t item = strcspn(at, ","), key = strcspn(at, "=,");
@@ -47,11 +49,45 @@ static int set_tuning(const struct variant *variant, const char *text, struct tu
             memcpy(number, at + key + 1, item - key - 1);
         if (!text_to_int64(number, &value))
             return err_set(err, "expected NAME:KEY=VALUE,..., found '%.80s'", text);
-        if (set_value(variant, at, key, value, tuning, err))
+        if (set_value(variant, at, key, value, named, tuning, err))
             return -1;
         at += item + (at[item] == ',');
     }
     return 0;
+}
+
+/* The next combination of all tunables that the side does not name; false: there is none. */
+static bool next_combination(const struct variant *variant, const struct tuning *named,
+                             int *indices, struct tuning *tuning)
+{
+    for (int t = variant->tunable_count - 1; t >= 0; --t) {
+        const struct tunable *tunable = &variant->tunables[t];
+        if (named->items[t].name)
+            continue;
+        indices[t] = indices[t] + 1 < tunable->count ? indices[t] + 1 : 0;
+        tuning->items[t].value = tunable->values[indices[t]];
+        if (indices[t])
+            return true;
+    }
+    return false;
+}
+
+/* With the side's values, the others as the plan has them, or else the first that fit. */
+static int fit_tuning(const struct cell *cell, const struct device_info *device,
+                      const struct tuning *named, struct tuning *tuning, struct err *err)
+{
+    const struct variant *variant = cell->variant;
+    int indices[TUNABLES_MAX] = {0}, tried = 0;
+    if (variant_tuning_fits(variant, &cell->problem, device, tuning, err) == 0)
+        return 0;
+    for (int t = 0; t < variant->tunable_count; ++t)
+        if (!named->items[t].name)
+            tuning->items[t].value = variant->tunables[t].values[0];
+    do {
+        if (variant_tuning_fits(variant, &cell->problem, device, tuning, err) == 0)
+            return 0;
+    } while (++tried < COMBINATIONS_MAX && next_combination(variant, named, indices, tuning));
+    return -1;
 }
 
 /* The side's values go over those that the plan chose. What does not fit a problem then is not
@@ -64,12 +100,12 @@ static int apply_tuning(struct ab *ab, struct ab_side *side)
         struct cell *cell = &plan->cells[c];
         if (cell->fate != CELL_RUN)
             continue;
-        if (set_tuning(cell->variant, side->tuning, &cell->tuning, &err)) {
+        struct tuning named = {0};
+        if (set_tuning(cell->variant, side->tuning, &named, &cell->tuning, &err)) {
             err_prefix(&err, "%.100s", side->name);
             return fail(EXIT_USAGE, &err);
         }
-        if (variant_tuning_fits(cell->variant, &cell->problem, &plan->devices[cell->device],
-                                &cell->tuning, &err) ||
+        if (fit_tuning(cell, &plan->devices[cell->device], &named, &cell->tuning, &err) ||
             variant_memory(cell->variant, &cell->problem, &cell->tuning, &cell->memory, &err)) {
             cell->fate = CELL_UNSUPPORTED;
             cell->reason = arena_copy(&ab->arena, err.message);
