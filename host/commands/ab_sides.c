@@ -105,19 +105,16 @@ static int check_kinds(const struct ab *ab, const struct options *options)
 
 /* ---- setting up ------------------------------------------------------------------------------ */
 
-static int load_side(struct ab_side *side, const struct options *options, const char **suite,
-                     bool quiet)
+static int load_side(struct ab_side *side, const struct options *options, const char **suite)
 {
     side->options = *options;
     side->options.args = suite;
     side->options.arg_count = 1;
-    side->options.quiet = quiet;
     if (side->kernels)
         side->options.kernels = side->kernels;
     if (side->device)
         side->options.device = side->device;
-    const int status = setup_suites(&side->setup, &side->options);
-    return status == EXIT_OK ? setup_kernels(&side->setup, &side->options) : status;
+    return setup_kernels(&side->setup, &side->options);
 }
 
 /* Both on one device, which is found once; or each on its own. */
@@ -236,9 +233,13 @@ int ab_sides(struct ab *ab, const struct options *options)
         status = take_program(ab, options->with);
     ab->apart = ab->sides[0].device || ab->sides[1].program;
     const char **suite = arena_array(&ab->arena, 1, sizeof *suite);
-    suite[0] = options->suite ? options->suite : "quick";
+    suite[0] = options->suite;
     for (int s = 0; s < 2 && status == EXIT_OK; ++s)
-        status = load_side(&ab->sides[s], options, suite, options->quiet || s == 1);
+        status = load_side(&ab->sides[s], options, suite);
+    if (status == EXIT_OK)
+        status = setup_suites(&ab->sides[0].setup, &ab->sides[0].options);
+    ab->sides[1].setup.suites = ab->sides[0].setup.suites; /* read once: it may be a pipe */
+    ab->sides[1].setup.suite_count = ab->sides[0].setup.suite_count;
     if (status == EXIT_OK)
         status = check_devices(ab, options);
     if (status == EXIT_OK)
@@ -248,6 +249,7 @@ int ab_sides(struct ab *ab, const struct options *options)
 
 void ab_free(struct ab *ab)
 {
+    ab->sides[1].setup.suite_count = 0; /* A's */
     for (int s = 0; s < 2; ++s)
         setup_free(&ab->sides[s].setup);
     arena_free(&ab->arena);

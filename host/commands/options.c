@@ -25,8 +25,8 @@ const struct command commands[] = {
      1, false},
     {"compare", "BASE NEW", "faster or slower? fails on a regression", command_compare, 1, 2,
      false},
-    {"ab", "A [B]", "is B faster than A? two things launched by turns until it is known",
-     command_ab, 1, 2, false},
+    {"ab", "A [B]", "is B faster than A? measured by turns until it is known", command_ab, 1, 2,
+     false},
     {"report", "RESULT...", "show results, or convert them for other tools", command_report, 1,
      ARGS_LIMIT, false},
     {"check", "RESULT...", "is a results file (or a journal) valid and believable", command_check,
@@ -342,10 +342,12 @@ int options_parse(struct options *options, const struct command *command, int ar
                   const char *const *argv, struct arena *arena, struct err *err)
 {
     bool only_args = false;
+    const bool is_ab = strcmp(command->name, "ab") == 0;
     *options = (struct options){.seed = 1,
                                 .quarantine = 3,
                                 .head = -1,
-                                .threshold = strcmp(command->name, "ab") == 0 ? 0.01 : 0.03,
+                                .suite = is_ab ? "quick" : NULL,
+                                .threshold = is_ab ? 0.01 : 0.03,
                                 .wait_s = INFINITY,
                                 .require = 1};
     options->args = arena_array(arena, (size_t)argc + 1, sizeof *options->args);

@@ -26,7 +26,8 @@ enum { ARGS_LIMIT = 4096, SETS_LIMIT = 32 };
 struct options {
     const char *device, *variants, *filter, *check, *out, *resume, *kernels, *isolate, *format,
         *weights, *inputs, *cache, *peaks, *tuning, *progress, *token, *shard, *emit, *simulate,
-        *base, *devices, *from, *suite, *with;
+        *base, *devices, *from, *suite, /* of ab; NULL elsewhere */
+        *with;
     const char *sets[SETS_LIMIT];
     int set_count;
     double budget_s, deadline_s, time_s; /* 0: not given */
