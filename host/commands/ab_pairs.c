@@ -161,6 +161,21 @@ static int nothing_in_common(const struct ab *ab)
     return fail(EXIT_USAGE, &err);
 }
 
+/* A library takes its parameters once in a process: two tunings of one need two. */
+static bool needs_two_workers(const struct ab *ab)
+{
+    struct arena arena = {0};
+    bool needs = false;
+    for (int p = 0; p < ab->count && !needs; ++p) {
+        const struct cell *const *cells = ab->pairs[p].cells;
+        needs = cells[0]->variant->library && cells[1]->variant->library &&
+                strcmp(tuning_text(&cells[0]->tuning, &arena),
+                       tuning_text(&cells[1]->tuning, &arena)) != 0;
+    }
+    arena_free(&arena);
+    return needs;
+}
+
 int ab_pairs(struct ab *ab)
 {
     for (int s = 0; s < 2; ++s) {
@@ -187,5 +202,6 @@ int ab_pairs(struct ab *ab)
         if (cell->fate == CELL_RUN && !cell->filtered && !(partner && partner->fate == CELL_RUN))
             ++ab->left_out;
     }
+    ab->apart = ab->apart || needs_two_workers(ab);
     return ab->count ? EXIT_OK : nothing_in_common(ab);
 }

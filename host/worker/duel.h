@@ -6,7 +6,8 @@
  * what else a process settles for its life (where code and scratch memory lie) is drawn anew.
  * Quadruples of launches are the units.
  *
- * Apart (two programs, two devices): a worker for each side. Memory placement gives a pair of
+ * Apart (two programs, two devices, two tunings of a library, which takes them once in a process): a
+ * worker for each side. Memory placement gives a pair of
  * processes a bias of several per cent, so that a unit is a session of two fresh ones, started in
  * turns first.
  *
