@@ -6,10 +6,9 @@
  * what else a process settles for its life (where code and scratch memory lie) is drawn anew.
  * Quadruples of launches are the units.
  *
- * Apart (two programs, two devices, two tunings of a library, which takes them once in a process): a
- * worker for each side. Memory placement gives a pair of
- * processes a bias of several per cent, so that a unit is a session of two fresh ones, started in
- * turns first.
+ * Apart (two programs, two devices, two tunings of a library, which takes them once in a process):
+ * a worker for each side. Memory placement gives a pair of processes a bias of several per cent, so
+ * that a unit is a session of two fresh ones, of which now one and now the other starts first.
  *
  * Sessions are the caller's to call for: those of several problems take turns, so that one
  * problem's are apart in time. Each side is checked as any cell is before it is timed and after, in

@@ -96,8 +96,11 @@ static void what_is_slower_is_found(void **state)
     static const struct {
         double scale;
         int limit, least; /* quadruples; of 100, found */
-    } cases[] = {
-        {1.05, 400, 95}, {1 / 1.05, 400, 95}, {1.02, QUADRUPLES, 80}, {1.2, 120, 95}, {1.9, 60, 99}};
+    } cases[] = {{1.05, 400, 95},
+                 {1 / 1.05, 400, 95},
+                 {1.02, QUADRUPLES, 80},
+                 {1.2, 120, 95},
+                 {1.9, 60, 99}};
     for (size_t m = 0; m < COUNT(machines); ++m)
         for (size_t c = 0; c < COUNT(cases); ++c) {
             const enum comparison_verdict want =
