@@ -2,11 +2,13 @@
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ElementTree
 
-from harness import (INCOMPLETE, INTERRUPTED, NO_DEVICE, OK, PROGRAM, SKIP, SOURCE, USAGE, WRONG,
+from harness import (INCOMPLETE, INTERRUPTED, OK, PROGRAM, SKIP, SOURCE, USAGE, WRONG,
                      ProgramTest, main, make_suite)
 
 VERDICTS = {"same", "faster", "slower", "unclear", "wrong", "failed"}
@@ -106,8 +108,6 @@ class WrongAndFailing(AbTest):
         self.assertEqual({row["clock"] for row in result["rows"]}, {"host"})
 
     def test_an_interrupt_tells_what_there_is(self):
-        import signal
-        import time
         process = self.start("ab", "naive", "fused", "--suite", "s.json", "--device", "null",
                              "--time", "60s", "--format", "json",
                              script={"time_s": {"fused": "1.01e-5*n_q", "*": "1e-5*n_q"},
@@ -263,5 +263,4 @@ class Formats(AbTest):
             self.assertNotIn(bad, result.stdout)
 
 
-if __name__ == "__main__":
-    main()
+main()
