@@ -21,7 +21,8 @@ static const struct {
     const char *argument, *kind;
 } kinds[] = {{"", "none"},           {"D", "device"},        {"A,B", "variants"},
              {"SUITE...", "suite"},  {"RESULT", "result"},   {"RESULT...", "result"},
-             {"FILE", "file"},       {"DIR", "folder"},      {"CASE_DIR...", "folder"},
+             {"FILE", "file"},       {"SUITE", "suite"},     {"PROGRAM", "file"},
+             {"A [B]", "variants"},  {"DIR", "folder"},      {"CASE_DIR...", "folder"},
              {"CASE_DIR", "folder"}, {"BASE NEW", "result"}, {"PART...", "result"},
              {"P%", "text"},         {"T", "text"},          {"H", "text"},
              {"B", "text"},          {"KEY=VALUES", "keys"}, {"REGEX", "text"},

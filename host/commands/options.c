@@ -25,6 +25,8 @@ const struct command commands[] = {
      1, false},
     {"compare", "BASE NEW", "faster or slower? fails on a regression", command_compare, 1, 2,
      false},
+    {"ab", "A [B]", "is B faster than A? measured by turns until it is known", command_ab, 1, 2,
+     false},
     {"report", "RESULT...", "show results, or convert them for other tools", command_report, 1,
      ARGS_LIMIT, false},
     {"check", "RESULT...", "is a results file (or a journal) valid and believable", command_check,
@@ -53,7 +55,7 @@ static const struct option {
     const char *used_by; /* commands, separated by spaces */
     const char *help;
 } options_table[] = {
-    {"device", "D", STRING, AT(device), "devices variants plan run tune verify",
+    {"device", "D", STRING, AT(device), "devices variants plan run tune verify ab",
      "an id (pocl-cpu-0), an index (0:0), part of a name, \"all\", or \"null\" for the scripted "
      "device; default: ATTNBENCH_DEVICE, then the best GPU, then CPU"},
     {"device", "D", STRING, AT(device), "inspect",
@@ -63,11 +65,22 @@ static const struct option {
      "only these variants"},
     {"variants", "A,B", STRING, AT(variants), "compare",
      "of one file: how does B compare with A, which is BASE, problem by problem"},
+    {"variants", "A,B", STRING, AT(variants), "ab",
+     "which variants of two folders, devices or programs are compared, each with itself; default: "
+     "those that differ between the folders, all that the suite names of devices and programs"},
+    {"suite", "SUITE", STRING, AT(suite), "ab", "whose problems; default: quick"},
+    {"with", "PROGRAM", STRING, AT(with), "ab",
+     "B is A as this other attnbench computes it, in a process of its own"},
+    {"time", "TIME", SECONDS, AT(time_s), "ab",
+     "at most this long a problem; what is not known by then is unclear; default: 5s, and 30s "
+     "between two processes"},
+    {"filter", "REGEX", STRING, AT(filter), "ab",
+     "only cells whose \"id variant\" matches, on both sides"},
     {"filter", "REGEX", STRING, AT(filter), "plan run tune",
      "run only cells whose \"id variant\" matches; the others become skipped rows"},
     {"filter", "REGEX", STRING, AT(filter), "lint",
      "only edge shapes whose \"id variant\" matches"},
-    {"set", "KEY=VALUES", STRINGS, AT(sets), "plan run tune",
+    {"set", "KEY=VALUES", STRINGS, AT(sets), "plan run tune ab",
      "replace an axis in every sweep: n=128..4096*2, heads=1..8+1, dtype=f32,f16"},
     {"check", "full|sample|none", STRING, AT(check), "run",
      "compare with the reference: all rows, some, or not; default: the suite's"},
@@ -75,7 +88,7 @@ static const struct option {
      "skip cells that would end after this long: 60s, 5m"},
     {"budget", "TIME", SECONDS, AT(budget_s), "tune",
      "search for this long in all: 60s, 5m; default: until 64 candidates of each class were tried"},
-    {"deadline", "TIME", SECONDS, AT(deadline_s), "run tune verify inspect",
+    {"deadline", "TIME", SECONDS, AT(deadline_s), "run tune verify inspect ab",
      "how long one build, launch or read may take before its worker is killed"},
     {"inputs", "random|large|dominant|equal|tiny", STRING, AT(inputs), "run",
      "random (default), or adversarial ones"},
@@ -85,7 +98,7 @@ static const struct option {
      "dtypes take turns over the edge shapes; default: each shape in each dtype"},
     {"cache", "hot|cold", STRING, AT(cache), "run",
      "before each timed launch caches are hot or cold (emptied); default: the suite's, hot"},
-    {"no-program-cache", NULL, FLAG, AT(no_program_cache), "run tune verify inspect",
+    {"no-program-cache", NULL, FLAG, AT(no_program_cache), "run tune verify inspect ab",
      "compile all programs: neither load nor keep what earlier runs compiled"},
     {"peaks", "[cached|fresh|none]", WORD, AT(peaks), "devices run",
      "what the device can do at most: measured once and kept in the cache folder (cached: run's "
@@ -103,17 +116,19 @@ static const struct option {
      "may be started again"},
     {"fom", NULL, FLAG, AT(fom), "run",
      "at the end a line \"FOM CELL@VARIANT SECONDS s\" for each row that is ok"},
-    {"seed", "S", WHOLE, AT(seed), "run tune",
+    {"seed", "S", WHOLE, AT(seed), "run tune ab",
      "seed of the inputs (and of tune's search), 0 to 2^53; default 1"},
     {"out", "FILE", STRING, AT(out), "run tune report merge",
      "where to write, - is standard output for report and merge; run's default is "
      "DEVICE--SUITE--TIME.json, and in its FILE {shard} becomes 3-of-16; tune's default is a file "
      "that run reads"},
-    {"out", "FILE", STRING, AT(out), "compare check", "where to write; default: standard output"},
+    {"out", "FILE", STRING, AT(out), "compare check ab",
+     "where to write; default: standard output"},
     {"out", "FILE", STRING, AT(out), "verify",
      "write the JSON of --json to FILE; -: standard output"},
     {"threshold", "P%", PERCENT, AT(threshold), "compare",
      "the smallest change worth a verdict; default 3%"},
+    {"threshold", "P%", PERCENT, AT(threshold), "ab", "what is smaller is the same; default 1%"},
     {"base", "FILE,...", STRING, AT(base), "compare",
      "several runs of what NEW is compared with: what they differ by is no change"},
     {"devices", "D,D", STRING, AT(devices), "compare",
@@ -123,7 +138,7 @@ static const struct option {
      "fail (exit status 3) when fewer cells are ok on both sides; default 1"},
     {"resume", "RESULT", STRING, AT(resume), "run",
      "continue an interrupted run from its results file or journal"},
-    {"kernels", "DIR", STRING, AT(kernels), "variants plan run tune verify worker inspect lint",
+    {"kernels", "DIR", STRING, AT(kernels), "variants plan run tune verify worker inspect lint ab",
      "a folder of variants (or one variant) to add to the built-in ones; default: "
      "ATTNBENCH_KERNELS"},
     {"kernels", "DIR", STRING, AT(kernels), "new",
@@ -143,10 +158,10 @@ static const struct option {
      "a worker process per cell, device (default) or none (one for the whole run)"},
     {"quarantine", "N", WHOLE, AT(quarantine), "run",
      "after N failures in a row (crashes, hangs) skip a device's other cells; default 3, 0: never"},
-    {"wait", "TIME", SECONDS, AT(wait_s), "run tune",
+    {"wait", "TIME", SECONDS, AT(wait_s), "run tune ab",
      "wait so long at most while another run uses the device, then end with exit status 4; "
      "default: until it ends"},
-    {"no-lock", NULL, FLAG, AT(no_lock), "run tune",
+    {"no-lock", NULL, FLAG, AT(no_lock), "run tune ab",
      "measure even while another run uses the device; default: wait for it"},
     {"force", NULL, FLAG, AT(force), "run",
      "replace what --out names, though it is a finished run"},
@@ -155,20 +170,23 @@ static const struct option {
      "bmf: Bencher's, sqlite: adds the runs to the database that --out names"},
     {"format", "text|md|json|html|junit", STRING, AT(format), "compare",
      "text, a table for the terminal, is the default"},
+    {"format", "text|md|json|html", STRING, AT(format), "ab",
+     "text, a table for the terminal, is the default"},
     {"format", "text|junit", STRING, AT(format), "check",
      "text (a line a file, default) or junit (a case for each row and each broken rule)"},
-    {"tuning", "FILE", STRING, AT(tuning), "plan run",
+    {"tuning", "FILE", STRING, AT(tuning), "plan run ab",
      "use the tunings of this file instead of those found by attnbench tune and those shipped"},
-    {"no-tuning", NULL, FLAG, AT(no_tuning), "plan run", "use the variants' defaults"},
+    {"no-tuning", NULL, FLAG, AT(no_tuning), "plan run ab", "use the variants' defaults"},
     {"retune", NULL, FLAG, AT(retune), "tune", "search again where a tuning is known"},
-    {"no-quirks", NULL, FLAG, AT(no_quirks), "devices variants plan run tune verify inspect",
+    {"no-quirks", NULL, FLAG, AT(no_quirks), "devices variants plan run tune verify inspect ab",
      "run as if no driver's faults were known: see kernels/quirks.json"},
     {"json", NULL, FLAG, AT(json), "devices variants plan verify inspect doctor lint",
      "machine-readable output"},
     {"progress", "[auto|plain|json|none]", WORD, AT(progress), "run",
      "on stderr: a line that is rewritten on a terminal and a line a cell elsewhere (auto, the "
      "default), a line a cell, an object of JSON a line for programs, or nothing"},
-    {"quiet", NULL, FLAG, AT(quiet), "run tune report check merge lint", "no progress, no table"},
+    {"quiet", NULL, FLAG, AT(quiet), "run tune report check merge lint ab",
+     "no progress, no table"},
     {"help", NULL, FLAG, AT(help), "*", "this text"},
 };
 enum { OPTION_COUNT = sizeof options_table / sizeof *options_table };
@@ -324,10 +342,12 @@ int options_parse(struct options *options, const struct command *command, int ar
                   const char *const *argv, struct arena *arena, struct err *err)
 {
     bool only_args = false;
+    const bool is_ab = strcmp(command->name, "ab") == 0;
     *options = (struct options){.seed = 1,
                                 .quarantine = 3,
                                 .head = -1,
-                                .threshold = 0.03,
+                                .suite = is_ab ? "quick" : NULL,
+                                .threshold = is_ab ? 0.01 : 0.03,
                                 .wait_s = INFINITY,
                                 .require = 1};
     options->args = arena_array(arena, (size_t)argc + 1, sizeof *options->args);

@@ -26,13 +26,14 @@ enum { ARGS_LIMIT = 4096, SETS_LIMIT = 32 };
 struct options {
     const char *device, *variants, *filter, *check, *out, *resume, *kernels, *isolate, *format,
         *weights, *inputs, *cache, *peaks, *tuning, *progress, *token, *shard, *emit, *simulate,
-        *base, *devices, *from;
+        *base, *devices, *from, *suite, /* of ab; NULL elsewhere */
+        *with;
     const char *sets[SETS_LIMIT];
     int set_count;
-    double budget_s, deadline_s;                  /* 0: not given */
-    double threshold;                             /* 0.03: 3 % */
-    bool bare_percent;                            /* it was given without a sign: "3" */
-    double wait_s;                                /* for a device in use; infinity: not given */
+    double budget_s, deadline_s, time_s; /* 0: not given */
+    double threshold;                    /* 0.03: 3 %, the default of compare; of ab 0.01 */
+    bool bare_percent;                   /* it was given without a sign: "3" */
+    double wait_s;                       /* for a device in use; infinity: not given */
     int64_t seed, quarantine, head, batch, ranks; /* head -1: all */
     int64_t require;                              /* cells */
     bool json, quiet, help, no_lock, no_program_cache, no_tuning, retune, no_quirks, go_on, fom,
@@ -72,6 +73,7 @@ bool option_describe(size_t index, const struct command *command, struct option_
 void options_help(const struct command *command, struct text *out);
 void program_help(struct text *out);
 
+int command_ab(const struct options *options);
 int command_check(const struct options *options);
 int command_compare(const struct options *options);
 int command_devices(const struct options *options);

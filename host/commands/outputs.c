@@ -90,8 +90,15 @@ int check_output(const struct options *options, const char *name, enum place_nee
     struct err err;
     if (!name)
         return EXIT_OK;
-    for (int i = 0; i < options->arg_count; ++i)
+    for (int i = 0; i < options->arg_count; ++i) {
         add_argument(&inputs, options->args[i]);
+        if (options->suite) /* ab: a side may be a folder of kernels */
+            add_all(&inputs, options->args[i], is_kernels, 1);
+    }
+    if (options->suite)
+        add_argument(&inputs, options->suite);
+    if (options->with)
+        add(&inputs, options->with);
     for (const char *at = options->base; at && *at; at += *at == ',') {
         const size_t length = strcspn(at, ",");
         add(&inputs, arena_copy_bytes(&arena, at, length));

@@ -78,6 +78,20 @@ int runner_prepare(struct runner *runner, int slot_index, const struct variant *
     return runner_poison(runner, slot_index, failure);
 }
 
+int runner_share_output(struct runner *runner, int slot_index, int with, struct failure *failure)
+{
+    struct slot *slot = &runner->slots[slot_index];
+    const struct slot *other = &runner->slots[with];
+    if (slot_index == with || !slot->output || !other->output || other->borrows)
+        return failure_set(failure, FAILURE_ERROR, "slot %d has no output to share", with);
+    if (!slot->borrows)
+        runner_free_buffer(runner, &slot->output);
+    slot->output = other->output;
+    slot->borrows = true;
+    slot->bound = 0;
+    return 0;
+}
+
 static struct shape make_shape(const struct problem *problem)
 {
     const bool causal = problem->mask == MASK_CAUSAL || problem->mask == MASK_CAUSAL_WINDOW;

@@ -54,6 +54,10 @@ int runner_inputs_intact(struct runner *runner, struct err *what, struct failure
 /* Builds a variant for the present problem. `variant` and the tuning's names must stay valid. */
 int runner_prepare(struct runner *runner, int slot_index, const struct variant *variant,
                    const struct tuning *tuning, enum build_origin *origin, struct failure *failure);
+/* From now on the slot writes to the output of another, which must be prepared: what is compared
+ * launch by launch must not differ in where its memory lies. The two then have one output, that of
+ * the latest launch, and the borrower is dropped when the other is prepared again. */
+int runner_share_output(struct runner *runner, int slot_index, int with, struct failure *failure);
 /* The slot's output was wrong: its program is not kept for later runs. */
 void runner_distrust(struct runner *runner, int slot_index);
 /* So many launches, waited for together; `times` are those of one. */

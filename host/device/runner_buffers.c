@@ -46,9 +46,14 @@ int runner_slot_buffers(struct runner *runner, const struct slot *slot, struct b
 
 void runner_drop_slot(struct runner *runner, struct slot *slot)
 {
+    if (slot->output && !slot->borrows)
+        for (int i = 0; i < SLOTS_MAX; ++i)
+            if (runner->slots[i].borrows && runner->slots[i].output == slot->output)
+                runner_drop_slot(runner, &runner->slots[i]);
     if (slot->kernels)
         runner->backend->kernels_free(runner->session, slot->kernels);
-    runner_free_buffer(runner, &slot->output);
+    if (!slot->borrows)
+        runner_free_buffer(runner, &slot->output);
     for (int s = 0; s < INPUT_SETS; ++s)
         runner_free_buffer(runner, &slot->kept[s]);
     *slot = (struct slot){0};

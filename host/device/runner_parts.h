@@ -31,6 +31,7 @@ struct slot {
     struct tuning tuning;
     struct kernels *kernels;
     struct buffer *output;
+    bool borrows;                    /* the output is another slot's */
     struct buffer *kept[INPUT_SETS]; /* outputs that were judged right, or NULL */
     int bound; /* generation of the bindings that the kernels' arguments refer to; 0: none */
     enum input_set_index bound_set;

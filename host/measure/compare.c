@@ -35,8 +35,7 @@ static double neighbours_alike(const double *samples, int count)
     return squares > 0 ? (2 - steps / squares) / (2 / sqrt(count)) : 0;
 }
 
-/* Doubles the block until neighbours differ as chance would have it, or blocks become few. */
-static int make_blocks(double *values, const double *samples, int count, int *blocks)
+int compare_blocks(double *values, const double *samples, int count, int *blocks)
 {
     int block = 1;
     memcpy(values, samples, (size_t)count * sizeof *values);
@@ -148,8 +147,8 @@ void compare_samples(const double *base, int base_count, const double *new_sampl
         return;
     double *a = arena_array(&arena, (size_t)base_count, sizeof *a);
     double *b = arena_array(&arena, (size_t)new_count, sizeof *b);
-    comparison->base_block = make_blocks(a, base, base_count, &m);
-    comparison->new_block = make_blocks(b, new_samples, new_count, &n);
+    comparison->base_block = compare_blocks(a, base, base_count, &m);
+    comparison->new_block = compare_blocks(b, new_samples, new_count, &n);
     double *ratios = arena_array(&arena, (size_t)m * (size_t)n, sizeof *ratios);
     for (int i = 0; i < m; ++i)
         for (int k = 0; k < n; ++k)

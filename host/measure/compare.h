@@ -43,6 +43,11 @@ struct comparison {
 void compare_samples(const double *base, int base_count, const double *new_samples, int new_count,
                      double threshold, struct comparison *comparison);
 
+/* Samples in the order of measuring become `values`, with room for as many: themselves, or medians
+ * of blocks of so many (returned) where neighbours are alike; doubled until they are not, or until
+ * fewer than 20 are left. *blocks: how many values. */
+int compare_blocks(double *values, const double *samples, int count, int *blocks);
+
 /* The verdict alone, from ratio and interval: for who has widened the interval. */
 void comparison_decide(struct comparison *comparison, double threshold);
 

@@ -184,7 +184,7 @@ static void add_source_verdict(const struct html_page *page, const struct html_s
 static void add_remarks(const struct results *results, struct text *out)
 {
     void (*const words[])(struct text *, const struct results *) = {words_rounding, words_drift,
-                                                                    words_exceeded};
+                                                                    words_modes, words_exceeded};
     for (size_t i = 0; i < sizeof words / sizeof *words; ++i) {
         struct text remark = {0};
         words[i](&remark, results);

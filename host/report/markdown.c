@@ -63,7 +63,8 @@ static void add_correctness(const struct results *results, struct text *out)
         add_checked(results, results->devices[i].id, out);
     if (!results->device_count)
         text_add(out, "Nothing was checked.\n");
-    void (*const words[])(struct text *, const struct results *) = {words_rounding, words_drift};
+    void (*const words[])(struct text *, const struct results *) = {words_rounding, words_drift,
+                                                                    words_modes};
     for (size_t i = 0; i < sizeof words / sizeof *words; ++i) {
         struct text remark = {0};
         words[i](&remark, results);
@@ -389,7 +390,9 @@ void report_markdown(const struct results *results, struct text *out)
     if (exceeded.length)
         text_print(out, "\n%s.\n", text_get(&exceeded));
     text_free(&exceeded);
-    text_add(out, "\nMedian time (GFLOP/s, part of the peak); bold: the fastest, and what cannot "
-                  "be told from it "
-                  "(95 % intervals overlap); ~: still noisy when its time was up.\n");
+    text_add(
+        out,
+        "\nMedian time (GFLOP/s, part of the peak); bold: the fastest, and what cannot "
+        "be told from it "
+        "(95 % intervals overlap); ~: still noisy when its time was up, or times in two groups.\n");
 }

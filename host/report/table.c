@@ -190,12 +190,18 @@ void report_table(const struct results *results, struct looks looks, struct text
         arena_free(&arena);
     }
     if (results->row_count)
-        columns_wrapped(out, "*: fastest; ~: still noisy when time was up", width);
+        columns_wrapped(out, "*: fastest; ~: still noisy when time was up, or times in two groups",
+                        width);
     struct text rounding = {0};
     words_rounding(&rounding, results);
     if (rounding.length)
         columns_wrapped(out, text_get(&rounding), width);
     text_free(&rounding);
+    struct text modes = {0};
+    words_modes(&modes, results);
+    if (modes.length)
+        columns_wrapped(out, text_get(&modes), width);
+    text_free(&modes);
     struct text exceeded = {0};
     words_exceeded(&exceeded, results);
     if (exceeded.length)

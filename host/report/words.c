@@ -281,6 +281,39 @@ void words_drift(struct text *out, const struct results *results)
     text_print(out, ", whose last samples took %.2f times as long as its first", worst->time.drift);
 }
 
+static void add_modes(struct text *out, const struct row *row)
+{
+    words_line(out, row->variant, 100);
+    text_add(out, " ");
+    words_line(out, row->cell, 200);
+    text_add(out, ", ");
+    words_fraction(out, row->time.mode_share);
+    text_add(out, " of its samples near ");
+    text_add_seconds(out, row->time.mode_slow_s);
+    text_add(out, " and the others near ");
+    text_add_seconds(out, row->time.mode_fast_s);
+}
+
+void words_modes(struct text *out, const struct results *results)
+{
+    enum { SHOWN = 4 };
+    struct text cells = {0};
+    int count = 0;
+    for (int i = 0; i < results->row_count; ++i) {
+        const struct row *row = results->rows + i;
+        if (row->status != ROW_OK || !isfinite(row->time.mode_share) || ++count > SHOWN)
+            continue;
+        text_add(&cells, count > 1 ? "; " : "");
+        add_modes(&cells, row);
+    }
+    if (count)
+        text_print(out, "%d cell%s two groups of times: %s", count,
+                   count == 1 ? " falls into" : "s fall into", text_get(&cells));
+    if (count > SHOWN)
+        text_print(out, "; and %d more", count - SHOWN);
+    text_free(&cells);
+}
+
 void words_rate(struct text *out, double gflop_s)
 {
     if (isfinite(gflop_s) && (gflop_s < 0.01 || gflop_s >= 1e6))

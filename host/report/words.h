@@ -43,6 +43,10 @@ void words_time(struct text *out, const struct results *results);
  */
 void words_drift(struct text *out, const struct results *results);
 
+/* "2 cells fell into two groups of times: naive attention(...), 35% of its samples near 1.90 ms and
+ * the others near 1 ms; ..." with the first few of them; nothing if none did. */
+void words_modes(struct text *out, const struct results *results);
+
 /* "2 cells round their outputs toward zero, not to nearest: ..." with the first of them; nothing if
  * none does, as far as it is known. */
 void words_rounding(struct text *out, const struct results *results);

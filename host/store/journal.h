@@ -1,6 +1,6 @@
 /* The journal: the append-only file that a run writes, one line a row.
  *
- * Line 1 is the header {"format": "attnbench-journal", "version": "1.3.0", "run": {...},
+ * Line 1 is the header {"format": "attnbench-journal", "version": "1.4.0", "run": {...},
  * "devices": [...]}; each further line is {"row": {...}} or, when a device has been opened and more
  * is known of it, {"devices": [...]}. Each line is one write followed by fdatasync, so that a kill
  * at any moment loses at most the line being written; a torn last line is dropped on reading. */

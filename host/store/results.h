@@ -9,7 +9,7 @@
 #include "store/row.h"
 
 #define RESULTS_FORMAT  "attnbench-results"
-#define RESULTS_VERSION "1.3.0"
+#define RESULTS_VERSION "1.4.0"
 
 /* What the wall time of a run was spent on. */
 enum activity {

@@ -86,6 +86,24 @@ static void check_ok(struct checker *checker, const struct row *row)
                  row->check.err_over_tolerance);
 }
 
+/* Both groups of times are among the samples, and such a row is not stable. How groups are found
+ * may change with the program, so that they are not searched for anew. */
+static void check_modes(struct checker *checker, const struct row *row, const struct stats *stats)
+{
+    const double share = row->time.mode_share, fast_s = row->time.mode_fast_s,
+                 slow_s = row->time.mode_slow_s;
+    if (isnan(share) && isnan(fast_s) && isnan(slow_s))
+        return;
+    if (!(share > 0 && share < 1 && fast_s >= stats->min * (1 - 1e-9) && fast_s < slow_s &&
+          slow_s <= stats->max * (1 + 1e-9)))
+        complain(checker, row,
+                 "mode_share %.9g, mode_fast_s %.9g and mode_slow_s %.9g are no two groups of its "
+                 "samples",
+                 share, fast_s, slow_s);
+    else if (row->time.stable)
+        complain(checker, row, "it is stable, but its samples are two groups");
+}
+
 static void check_times(struct checker *checker, const struct row *row)
 {
     const struct number_list *samples = &row->time.samples_s;
@@ -107,6 +125,7 @@ static void check_times(struct checker *checker, const struct row *row)
     compare(checker, row, "mad_s", row->time.mad_s, stats.mad, source);
     compare(checker, row, "ci95_s[0]", row->time.ci95_s[0], stats.ci95_low, source);
     compare(checker, row, "ci95_s[1]", row->time.ci95_s[1], stats.ci95_high, source);
+    check_modes(checker, row, &stats);
 }
 
 /* device: NULL when the file does not know it, which is said elsewhere */

@@ -100,8 +100,11 @@ struct row {
         double host_median_s;
         double launches_per_sample; /* in flight together; NaN: each was waited for */
         double drift; /* median of the last third of the samples over that of the first */
+        /* Of samples in two groups (measure/modes.h): the part in the slower one, and the medians
+         * of both; NaN: there is one group. */
+        double mode_share, mode_fast_s, mode_slow_s;
         int64_t warmup, outliers;
-        bool stable;
+        bool stable; /* the interval is narrow enough, and the samples are one group */
     } time;
     struct pass_times passes;
     struct {

@@ -1,5 +1,6 @@
 #include "worker/job.h"
 
+#include "measure/modes.h"
 #include "measure/stats.h"
 #include "measure/timer_gate.h"
 
@@ -215,6 +216,7 @@ void job_times(struct job *job, double launch_s, struct arena *arena)
     const int count = job->sampler.count;
     struct row *row = &job->row;
     struct stats stats;
+    struct modes modes;
     if (!count)
         return;
     const double *samples = choose_clock(job, launch_s, arena);
@@ -235,7 +237,12 @@ void job_times(struct job *job, double launch_s, struct arena *arena)
     row->time.warmup = job->sampler.warmup;
     row->time.outliers = stats.outliers;
     row->time.drift = stats.drift;
-    row->time.stable = job->sampler.stable && stats.rel_ci <= job->sampler.rule.target_rel_ci;
+    modes_find(samples, count, &modes);
+    row->time.mode_share = modes.share;
+    row->time.mode_fast_s = modes.fast_s;
+    row->time.mode_slow_s = modes.slow_s;
+    row->time.stable =
+        job->sampler.stable && stats.rel_ci <= job->sampler.rule.target_rel_ci && !modes.two;
     row_rates(row, job->device);
     row->passes.count = job->cell->variant->pass_count;
     row->passes.items = arena_array(arena, (size_t)row->passes.count, sizeof *row->passes.items);

@@ -11,6 +11,8 @@ struct job {
     const struct cell *cell;
     const struct device_info *device; /* its peaks and launch latency may become known later */
     int slot;
+    const char *kernels;      /* the folder of its variant; NULL: the worker's own tree */
+    const struct job *beside; /* whose output it shares, prepared before; NULL: none's */
     bool prepared, finished;
     bool checked;    /* in the worker that runs now, which knows its outputs */
     bool brief;      /* time for a few samples only: the rounds of other inputs are timed */

@@ -173,6 +173,10 @@ static cJSON *prepare_request(const struct job *job)
     cJSON *request = steps_request("prepare", job->slot);
     cJSON_AddStringToObject(request, "variant", job->cell->variant->name);
     cJSON_AddItemToObject(request, "tuning", tuning_to_json(&job->row.tuning));
+    if (job->kernels)
+        cJSON_AddStringToObject(request, "kernels", job->kernels);
+    if (job->beside)
+        cJSON_AddNumberToObject(request, "output_of", job->beside->slot);
     return request;
 }
 

@@ -140,5 +140,7 @@ int worker_serve(const char *kernels_dir)
     runner_close(served.runner);
     arena_free(&served.device_memory);
     kernel_tree_free(&served.kernels);
+    if (served.other_folder)
+        kernel_tree_free(&served.other_kernels);
     return 0;
 }

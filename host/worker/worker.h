@@ -9,7 +9,9 @@
  *       other: also those that take turns with them, in so many rounds of queries
  *   case      {folder, returns}               -> {}          the same from a folder of the user's
  *   save      {path}                          -> {}          the weights that were read
- *   prepare   {slot, variant, tuning}         -> {build_s, options, origin}
+ *   prepare   {slot, variant, tuning, kernels, output_of} -> {build_s, options, origin}
+ *       kernels: if given, the variant is of this folder, not of the worker's own tree
+ *       output_of: if given, a slot whose output it writes to, which must be prepared
  *   launch    {slot, other}         -> {host_s, device_s}   poisons all but inputs, runs once
  *       other: 0 or absent: on the main inputs, r + 1: on round r of the others
  *   read      {slot, inputs}        -> {repeatable, trespass}

@@ -16,7 +16,8 @@ struct view {
 struct served {
     const struct backend *backend;
     struct runner *runner;
-    struct kernel_tree kernels;
+    struct kernel_tree kernels, other_kernels;
+    const char *other_folder; /* that the second tree is of; NULL: there is none yet */
     struct arena device_memory, problem_memory;
     struct device_info device;
     struct problem problem;

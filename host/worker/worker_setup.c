@@ -181,16 +181,39 @@ int worker_save(struct served *s, const cJSON *request, cJSON *reply, struct fai
     return npy_write(json_peek_string(request, "path"), s->scores, shape, 4, &failure->err);
 }
 
+/* The tree that the request's variant is of. A second one is loaded once and stays: its variants
+ * are held by slots. */
+static struct kernel_tree *choose_tree(struct served *s, const cJSON *request,
+                                       struct failure *failure)
+{
+    const char *folder = json_peek_string(request, "kernels");
+    if (!*folder)
+        return &s->kernels;
+    if (s->other_folder && strcmp(s->other_folder, folder) == 0)
+        return &s->other_kernels;
+    failure->kind = FAILURE_ERROR;
+    if (s->other_folder) {
+        failure_set(failure, FAILURE_ERROR, "a third kernel tree, \"%.200s\"", folder);
+        return NULL;
+    }
+    if (kernel_tree_load(&s->other_kernels, folder, &failure->err))
+        return NULL;
+    s->other_folder = arena_copy(&s->other_kernels.arena, folder);
+    return &s->other_kernels;
+}
+
 int worker_prepare(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
 {
-    int slot = 0;
+    int slot = 0, output_of = -1;
     struct tuning tuning;
-    const struct variant *variant =
-        kernel_tree_find(&s->kernels, json_peek_string(request, "variant"));
-    if (worker_number(request, "slot", 0, SLOTS_MAX - 1, &slot, failure))
+    const struct kernel_tree *tree = choose_tree(s, request, failure);
+    if (!tree || worker_number(request, "slot", 0, SLOTS_MAX - 1, &slot, failure) ||
+        (cJSON_HasObjectItem(request, "output_of") &&
+         worker_number(request, "output_of", 0, SLOTS_MAX - 1, &output_of, failure)))
         return -1;
-    variant = variant ? compose_for(s->kernels.variants, s->kernels.count, variant, &s->problem,
-                                    &s->device, &s->problem_memory)
+    const struct variant *variant = kernel_tree_find(tree, json_peek_string(request, "variant"));
+    variant = variant ? compose_for(tree->variants, tree->count, variant, &s->problem, &s->device,
+                                    &s->problem_memory)
                       : NULL;
     if (!variant)
         return failure_set(failure, FAILURE_ERROR, "unknown variant");
@@ -202,7 +225,8 @@ int worker_prepare(struct served *s, const cJSON *request, cJSON *reply, struct 
         reply, "options", variant_cell_options(variant, &s->problem, &tuning, &s->problem_memory));
     enum build_origin origin = BUILD_SOURCE;
     const double start = clock_now_s();
-    if (runner_prepare(s->runner, slot, variant, &tuning, &origin, failure))
+    if (runner_prepare(s->runner, slot, variant, &tuning, &origin, failure) ||
+        (output_of >= 0 && runner_share_output(s->runner, slot, output_of, failure)))
         return -1;
     s->variants[slot] = variant;
     s->launches[slot] = s->timed[slot] = 0;

@@ -52,7 +52,8 @@ class Inputs(Ways):
 
     def test_every_input_of_the_table_is_tried(self):
         # new writes a folder; lint takes its kernels as variants does, and a simulator for each
-        outputs = set(OUTPUTS) | {("new", "--kernels"), ("lint", "--kernels")}
+        outputs = set(OUTPUTS) | {("new", "--kernels"), ("lint", "--kernels"),
+                                  ("ab", "-"), ("ab", "--with")}  # sides, a program: test_ab.py
         found = {(command, option) for command, option, kind in self.table()
                  if kind in ("file", "result", "suite", "folder")}
         self.assertEqual(found - outputs, set(INPUTS) | set(FOLDERS),

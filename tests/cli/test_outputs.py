@@ -45,7 +45,8 @@ class Outputs(Ways):
         return result
 
     def test_every_output_of_the_table_is_tried(self):
-        known = set(OUTPUTS) | {("plan", "--tuning"), ("run", "--tuning"),  # inputs
+        known = set(OUTPUTS) | {("plan", "--tuning"), ("run", "--tuning"), ("ab", "--tuning"),  # inputs
+                                ("ab", "--with"),  # a program
                                 ("compare", "--base")}
         found = {(command, option) for command, option, kind in self.table()
                  if option.startswith("--") and kind == "file"}
@@ -218,7 +219,7 @@ class Outputs(Ways):
     def test_an_input_is_no_output(self):
         inputs = {"run": "s.json", "tune": "s.json", "merge": "a.json", "report": "a.json",
                   "compare": "b.json", "check": "a.json", "inspect": "case/q.npy",
-                  "verify": "case/case.json"}
+                  "verify": "case/case.json", "ab": "s.json"}
         for name, line, only_file in every_output():
             with self.subTest(" ".join(line)):
                 source = self.folder / inputs[line[0]]

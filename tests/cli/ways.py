@@ -13,6 +13,8 @@ SLOW_S = 15
 RUN = ["run", "s.json", "--device", "null", "--peaks", "none", "--quiet", "--force"]
 VERIFY = ["verify", "case", "--device", "null", "--variants", "naive"]
 TUNE = ["tune", "s.json", "--device", "null", "--quiet", "--variants", "fused_tiled"]
+AB = ["ab", "naive", "fused", "--device", "null", "--quiet", "--time", "0.1s", "--filter", "n_q=4,",
+      "--suite"]
 
 # (command, option): command lines; whether only a regular file will do; whether the file that was
 # there is replaced (a database grows, a tuning file is added to)
@@ -24,6 +26,8 @@ OUTPUTS = {
                           for name in ("md", "csv", "html", "gbench", "bmf", "sqlite")],
     ("compare", "--out"): [(["compare", "a.json", "b.json", "--format", name, "--out", OUT], False)
                            for name in ("text", "md", "json", "html", "junit")],
+    ("ab", "--out"): [(AB + ["s.json", "--format", name, "--out", OUT], False)
+                      for name in ("text", "md", "json", "html")],
     ("check", "--out"): [(["check", "a.json", "--format", "junit", "--out", OUT], False)],
     ("inspect", "--out"): [(["inspect", "case", "--device", "null", "--out", OUT], False)],
     ("verify", "--weights"): [(VERIFY + ["--weights", OUT], False)],
@@ -43,6 +47,8 @@ INPUTS = {
     ("compare", "--base"): (["compare", "--base", IN, "b.json"], "a.json", True),
     ("run", "--resume"): (["run", "--resume", IN, "--quiet"], None, False),
     ("plan", "--tuning"): (["plan", "s.json", "--device", "null", "--tuning", IN], "t.json", True),
+    ("ab", "--suite"): (AB + [IN], "s.json", True),
+    ("ab", "--tuning"): (AB + ["s.json", "--tuning", IN], "t.json", False),
     ("run", "--tuning"): (RUN + ["--out", "o.json", "--tuning", IN], "t.json", True),
 }
 # Options of kind "folder" and what is read in the folder.
@@ -56,7 +62,8 @@ FOLDERS = {
        for command, line in (("variants", ["variants", "--device", "null"]),
                              ("plan", ["plan", "s.json", "--device", "null"]),
                              ("run", RUN + ["--out", "o.json"]), ("tune", TUNE + ["--out", "t2.json"]),
-                             ("verify", VERIFY), ("inspect", ["inspect", "case", "--device", "null"]))},
+                             ("verify", VERIFY), ("inspect", ["inspect", "case", "--device", "null"]),
+                             ("ab", AB + ["s.json"]))},
 }
 
 # A line for each command that ends well.
@@ -64,7 +71,7 @@ LINES = {
     "devices": ["devices", "--device", "null"], "variants": ["variants", "--device", "null"],
     "plan": ["plan", "s.json", "--device", "null"], "run": RUN + ["--out", "o.json"],
     "tune": TUNE + ["--out", "t2.json"], "verify": VERIFY,
-    "inspect": ["inspect", "case", "--device", "null"], "compare": ["compare", "a.json", "b.json"],
+    "inspect": ["inspect", "case", "--device", "null"], "ab": AB + ["s.json"], "compare": ["compare", "a.json", "b.json"],
     "report": ["report", "a.json"], "check": ["check", "a.json"],
     "merge": ["merge", "a.json", "--out", "m.json"], "version": ["version"],
 }

@@ -19,6 +19,9 @@ static inline bool is_new_field(const char *path)
 {
     static const char *const later[] = {"time.drift",
                                         "time.launches_per_sample",
+                                        "time.mode_share",
+                                        "time.mode_fast_s",
+                                        "time.mode_slow_s",
                                         "rates.roof",
                                         "build.origin",
                                         "check.weights_entropy",

@@ -358,6 +358,35 @@ static void samples_past_the_end_are_left_out(void **state)
     tear_down(&f);
 }
 
+/* Times a factor 1.9 apart, most of them in one group: the interval of the median is narrow, and
+ * the row is not stable. */
+static void two_groups_of_times_are_not_stable(void **state)
+{
+    (void)state;
+    for (int slow = 0; slow <= 6; slow += 6) {
+        struct fixture f;
+        set_up(&f);
+        f.job.sampler.rule.min_samples = 24;
+        warm_up(&f);
+        for (int i = 0; !f.job.sampler.done; ++i) {
+            const double scale = (i % 4 == 0 && i / 4 < slow ? 1.9 : 1) * (1 + 1e-4 * (i % 7));
+            feed_one(&f, 1.5 * scale, scale, 0.25 * scale, 0.75 * scale, "");
+        }
+        job_times(&f.job, 0, &f.arena);
+        assert_int_equal(f.job.sampler.count, 24);
+        assert_true(f.job.row.time.ci95_s[1] - f.job.row.time.ci95_s[0] < 0.002);
+        assert_true(f.job.row.time.stable == (slow == 0));
+        if (slow) {
+            assert_true(near(f.job.row.time.mode_share, 0.25, 1e-12));
+            assert_true(near(f.job.row.time.mode_slow_s, 1.9, 1e-3));
+            assert_true(near(f.job.row.time.mode_fast_s, 1, 1e-3));
+        } else {
+            assert_true(isnan(f.job.row.time.mode_share));
+        }
+        tear_down(&f);
+    }
+}
+
 static void missing_pass_times_are_unknown(void **state)
 {
     (void)state;
@@ -419,6 +448,7 @@ int main(void)
         cmocka_unit_test(one_refused_sample_puts_the_row_on_the_host_clock),
         cmocka_unit_test(a_refused_warm_up_does_not_matter),
         cmocka_unit_test(samples_past_the_end_are_left_out),
+        cmocka_unit_test(two_groups_of_times_are_not_stable),
         cmocka_unit_test(missing_pass_times_are_unknown),
         cmocka_unit_test(replies_that_make_no_sense_are_refused),
         cmocka_unit_test(without_samples_there_are_no_times),

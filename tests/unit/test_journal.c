@@ -197,7 +197,7 @@ static void headers_are_checked(void **state)
     *version = '2';
     assert_int_equal(read_text(text.data, &err), -1);
     assert_string_equal(err.message, "f.journal:1:1: version: made by a newer attnbench: results "
-                                     "version 2.3.0, this one reads 1.x");
+                                     "version 2.4.0, this one reads 1.x");
     *version = '1';
     assert_int_equal(read_text(text.data, &err), 0);
     char *results_text = results_print(&results);

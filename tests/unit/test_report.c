@@ -237,6 +237,39 @@ static void drift_is_reported(void **state)
     results_free(&results);
 }
 
+/* Each format says which rows fell into two groups, where these are and how large. */
+static void two_groups_of_times_are_reported(void **state)
+{
+    (void)state;
+    static const char want[] = "1 cell falls into two groups of times: fused ",
+                      groups[] = ", 35% of its samples near 1.90 ms and the others near 1.00 ms";
+    struct results results = sample_results();
+    struct row *row = &results.rows[1];
+    struct text words = {0}, report = {0};
+    words_modes(&words, &results);
+    assert_int_equal(words.length, 0);
+    row->time.mode_share = 0.35;
+    row->time.mode_slow_s = 1.9e-3;
+    row->time.mode_fast_s = 1e-3;
+    words_modes(&words, &results);
+    assert_true(text_starts(text_get(&words), want));
+    assert_non_null(strstr(text_get(&words), groups));
+    report_markdown(&results, &report);
+    assert_non_null(strstr(text_get(&report), want));
+    report.length = 0;
+    report_table(&results, (struct looks){.width = 400}, &report);
+    assert_non_null(strstr(text_get(&report), groups));
+    for (int i = 0; i < 8; ++i)
+        results.rows[i].time.mode_share = 0.5;
+    words.length = 0;
+    words_modes(&words, &results);
+    assert_true(text_starts(text_get(&words), "8 cells fall into two groups of times: "));
+    assert_non_null(strstr(text_get(&words), "; and 4 more"));
+    text_free(&words);
+    text_free(&report);
+    results_free(&results);
+}
+
 static void csv_is_rectangular_and_inert(void **state)
 {
     (void)state;
@@ -519,6 +552,7 @@ int main(void)
         cmocka_unit_test(json_formats_stay_json),
         cmocka_unit_test(a_store_that_truncates_is_reported),
         cmocka_unit_test(drift_is_reported),
+        cmocka_unit_test(two_groups_of_times_are_reported),
         cmocka_unit_test(csv_is_rectangular_and_inert),
         cmocka_unit_test(tables_fit_their_width),
         cmocka_unit_test(color_is_only_added),

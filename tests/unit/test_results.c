@@ -443,6 +443,21 @@ static void interval_high(struct results *results, struct row *first)
     (void)results;
     first->time.ci95_s[1] *= 1.01;
 }
+static void groups_elsewhere(struct results *results, struct row *first)
+{
+    (void)results;
+    first->time.stable = false;
+    first->time.mode_share = 0.25;
+    first->time.mode_fast_s = first->time.min_s;
+    first->time.mode_slow_s = 2 * first->time.p90_s;
+}
+static void stable_groups(struct results *results, struct row *first)
+{
+    (void)results;
+    first->time.mode_share = 0.25;
+    first->time.mode_fast_s = first->time.min_s;
+    first->time.mode_slow_s = first->time.p90_s;
+}
 static void zero_sample(struct results *results, struct row *first)
 {
     double *samples = arena_array(&results->arena, SAMPLES, sizeof *samples);
@@ -529,6 +544,8 @@ static void each_rule_broken_once_is_reported_once(void **state)
         {deviation, CELL_0 "mad_s is "},
         {interval_low, CELL_0 "ci95_s[0] is "},
         {interval_high, CELL_0 "ci95_s[1] is "},
+        {groups_elsewhere, CELL_0 "mode_share 0.25, mode_fast_s "},
+        {stable_groups, CELL_0 "it is stable, but its samples are two groups"},
         {zero_sample, CELL_0 "samples_s[3] is 0; expected a positive time"},
         {foreign_device, "attention(heads_q=8,heads_kv=8,n_q=128,n_kv=128,d_k=64,d_v=64) @ naive @ "
                          "other-0: the device is not among the file's devices"},
