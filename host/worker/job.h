@@ -14,12 +14,13 @@ struct job {
     const char *kernels;      /* the folder of its variant; NULL: the worker's own tree */
     const struct job *beside; /* whose output it shares, prepared before; NULL: none's */
     bool prepared, finished;
-    bool checked;    /* in the worker that runs now, which knows its outputs */
-    bool brief;      /* time for a few samples only: the rounds of other inputs are timed */
-    int round;       /* of these, the next one */
-    bool postponed;  /* no room in the budget for now */
-    bool once;       /* no inputs have been seen twice yet */
-    bool trespassed; /* ended because something that it must not touch had changed */
+    bool checked;      /* in the worker that runs now, which knows its outputs */
+    bool may_be_brief; /* it is measured by steps_measure */
+    bool brief;        /* time for a few samples only: the rounds of other inputs are timed */
+    int round;         /* of these, the next one */
+    bool postponed;    /* no room in the budget for now */
+    bool once;         /* no inputs have been seen twice yet */
+    bool trespassed;   /* ended because something that it must not touch had changed */
     struct row row;
     struct sampler sampler;
     double *time_s;            /* what the sampler keeps: device time where it is believable */

@@ -302,11 +302,14 @@ static bool read_output(struct run *run, struct job *job, const char *phase, boo
 }
 
 /* other: 0: on the main inputs; r + 1: on round r of the others.
- * seconds: by the device's clock, where it is believable; the host's counts a lazy compiler too. */
-static bool launch(struct run *run, struct job *job, const char *phase, int other, double *seconds)
+ * seconds: by the device's clock, where it is believable; the host's counts a lazy compiler too.
+ * taken: the reply, the caller's to delete; NULL: nobody wants it. */
+static bool launch(struct run *run, struct job *job, const char *phase, int other, double *seconds,
+                   cJSON **taken)
 {
     cJSON *request = steps_request("launch", job->slot), *reply = NULL;
     cJSON_AddNumberToObject(request, "other", other);
+    cJSON_AddNumberToObject(request, "passes", job->cell->variant->pass_count);
     run->other = other > 0;
     const double start_s = clock_now_s();
     if (!steps_ask_job(run, job, request, phase, &reply))
@@ -316,7 +319,10 @@ static bool launch(struct run *run, struct job *job, const char *phase, int othe
     *seconds = json_peek_number(reply, "device_s");
     if (isnan(*seconds))
         *seconds = json_peek_number(reply, "host_s");
-    cJSON_Delete(reply);
+    if (taken)
+        *taken = reply;
+    else
+        cJSON_Delete(reply);
     return true;
 }
 
@@ -372,7 +378,27 @@ static bool keep(struct run *run, struct job *job)
 static bool is_brief(const struct run *run, const struct job *job, double seconds)
 {
     enum { FEW = 6 };
-    return !run->with->case_folder && FEW * seconds > job->sampler.rule.max_time_s;
+    return job->may_be_brief && !run->with->case_folder &&
+           FEW * seconds > job->sampler.rule.max_time_s;
+}
+
+/* The launch of a check that was right is a sample too, where it was like those to come: of a brief
+ * job, not cold, not one of a flight, and by the device's clock, since the host's has counted a
+ * lazy compiler. It is never the last one: the other inputs are still to be seen. */
+static void take_sample(struct run *run, struct job *job, const cJSON *reply)
+{
+    if (!job->brief || job->sampler.rule.cold || job->cell->problem.queue != QUEUE_WAIT ||
+        isnan(json_peek_number(reply, "device_s")) || json_peek_string(reply, "gate")[0])
+        return;
+    const struct sampler before = job->sampler;
+    if (job_samples(job, reply, run->arena))
+        return;
+    job->sampler.done = false;
+    const double kept_s = job->sampler.total_s - before.total_s;
+    const double warmup_s = job->sampler.warmup_s - before.warmup_s;
+    account_add(run->with->account, ACTIVITY_MEASURE, kept_s);
+    account_add(run->with->account, ACTIVITY_WARMUP, warmup_s);
+    account_add(run->with->account, ACTIVITY_CHECK, -kept_s - warmup_s);
 }
 
 /* Poisoned launch, verdict, and a second poisoned launch for repeatability; its output is judged
@@ -381,14 +407,18 @@ static bool check_main_inputs(struct run *run, struct job *job, double *seconds)
 {
     const double factor = run->with->give_up_factor;
     bool *repeatable = &job->row.check.repeatable;
-    if (!launch(run, job, "check", 0, seconds) || !is_worth_it(run, job, *seconds, 2 * factor) ||
-        !read_output(run, job, "check", true, repeatable) || !judge(run, job, "check"))
-        return false;
-    job->once = job->brief = is_brief(run, job, *seconds);
+    cJSON *reply = NULL;
+    bool ok = launch(run, job, "check", 0, seconds, &reply) &&
+              is_worth_it(run, job, *seconds, 2 * factor) &&
+              read_output(run, job, "check", true, repeatable) && judge(run, job, "check");
+    job->once = job->brief = ok && is_brief(run, job, *seconds);
     job->round = 0;
-    if (job->brief)
-        return is_worth_it(run, job, *seconds, factor);
-    return launch(run, job, "check", 0, seconds) && is_worth_it(run, job, *seconds, factor) &&
+    if (ok)
+        take_sample(run, job, reply);
+    cJSON_Delete(reply);
+    if (!ok || job->brief)
+        return ok && is_worth_it(run, job, *seconds, factor);
+    return launch(run, job, "check", 0, seconds, NULL) && is_worth_it(run, job, *seconds, factor) &&
            read_output(run, job, "check", false, repeatable) &&
            (*repeatable || judge(run, job, "check"));
 }
@@ -402,7 +432,7 @@ static bool check_other_inputs(struct run *run, struct job *job)
     double spent_s = 0, seconds = 0;
     bool same = false;
     for (int round = 0; round < run->rounds && (round == 0 || spent_s < moment_s); ++round) {
-        if (!launch(run, job, "check", round + 1, &seconds) ||
+        if (!launch(run, job, "check", round + 1, &seconds, NULL) ||
             !read_output(run, job, "check", false, &same) || !judge(run, job, "check"))
             return false;
         spent_s += seconds;

@@ -291,7 +291,7 @@ static int run_group(struct run *run, int first, int end)
     for (int c = first; c < end; ++c)
         if (run->plan->cells[c].fate == CELL_RUN && waits(run, c)) {
             job_start(&jobs[count], run->plan, &run->plan->cells[c], count, run->arena);
-            ++count;
+            jobs[count++].may_be_brief = true;
         }
     if (count)
         run_jobs(run, jobs, count);

@@ -12,7 +12,8 @@
  *   prepare   {slot, variant, tuning, kernels, output_of} -> {build_s, options, origin}
  *       kernels: if given, the variant is of this folder, not of the worker's own tree
  *       output_of: if given, a slot whose output it writes to, which must be prepared
- *   launch    {slot, other}         -> {host_s, device_s}   poisons all but inputs, runs once
+ *   launch    {slot, other, passes} -> {host_s, device_s, samples, gate}   poisons all but inputs,
+ *       runs once; samples: that one, as `measure` gives them, where passes are asked for
  *       other: 0 or absent: on the main inputs, r + 1: on round r of the others
  *   read      {slot, inputs}        -> {repeatable, trespass}
  *       fetches the output; repeatable: the same bits as before; trespass: what else was written,

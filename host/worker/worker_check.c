@@ -6,9 +6,11 @@
 
 int worker_launch(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
 {
-    int slot = 0, other = 0;
+    int slot = 0, other = 0, passes = 0;
     struct launch_times times;
     if (worker_number(request, "slot", 0, SLOTS_MAX - 1, &slot, failure) ||
+        (cJSON_HasObjectItem(request, "passes") &&
+         worker_number(request, "passes", 1, PASSES_MAX, &passes, failure)) ||
         (cJSON_HasObjectItem(request, "other") &&
          worker_number(request, "other", 0, s->rounds, &other, failure)))
         return -1;
@@ -21,6 +23,9 @@ int worker_launch(struct served *s, const cJSON *request, cJSON *reply, struct f
     s->launch_s[slot] = times.host_s;
     json_add_number(reply, "host_s", times.host_s);
     json_add_number(reply, "device_s", times.device_s);
+    if (passes)
+        worker_add_sample(cJSON_AddArrayToObject(reply, "samples"), &times, passes);
+    cJSON_AddStringToObject(reply, "gate", times.gate);
     return 0;
 }
 

@@ -117,7 +117,7 @@ static void add_time(cJSON *list, double seconds)
                          isfinite(seconds) ? cJSON_CreateNumber(seconds) : cJSON_CreateNull());
 }
 
-static void add_sample(cJSON *samples, const struct launch_times *times, int passes)
+void worker_add_sample(cJSON *samples, const struct launch_times *times, int passes)
 {
     cJSON *sample = cJSON_CreateArray();
     add_time(sample, times->host_s);
@@ -174,7 +174,7 @@ int worker_measure(struct served *s, const cJSON *request, cJSON *reply, struct 
             return -1;
         cJSON_AddItemToArray(flights, cJSON_CreateNumber(flight));
         s->launch_s[slice.slot] = times.host_s;
-        add_sample(samples, &times, slice.passes);
+        worker_add_sample(samples, &times, slice.passes);
         if (times.gate[0])
             memcpy(gate, times.gate, sizeof gate);
         slice.spent_s += times.host_s * flight;

@@ -52,6 +52,8 @@ typedef int worker_step(struct served *s, const cJSON *request, cJSON *reply,
 worker_step worker_enumerate, worker_open, worker_peak, worker_problem, worker_case, worker_save,
     worker_prepare, worker_launch, worker_read, worker_judge, worker_keep, worker_measure,
     worker_release;
+/* [host_s, device_s, pass_s...] */
+void worker_add_sample(cJSON *samples, const struct launch_times *times, int passes);
 void worker_drop_problem(struct served *s);
 
 /* Reads the slot's output, and the second one where there is one. */

@@ -181,8 +181,9 @@ class Run(ProgramTest):
     # The statuses that a command may end with, if not 0 only: no driver is there to be asked, and a
     # search has two seconds.
     STATUSES = {"doctor": {OK, NO_DEVICE}, "tune": {OK, INCOMPLETE}}
-    # What is only parsed: what needs Oclgrind.
-    PARSED = {"lint"}
+    # What is only parsed: what needs Oclgrind, or sides that no scripted device has (cli.test_ab runs
+    # them).
+    PARSED = {"lint", "ab"}
 
     STUBS = {
         "attnbench": """
