@@ -164,7 +164,8 @@ void prebuild_run(struct run *run)
     pid_t builders[BUILDERS_MAX];
     int numbers[2], done[2], count = 0;
     const char *wish = getenv("ATTNBENCH_PROGRAM_CACHE");
-    if ((wish && strcmp(wish, "off") == 0) || run->with->case_folder || strcmp(run->with->backend, "opencl") != 0 || most < 2)
+    if ((wish && strcmp(wish, "off") == 0) || run->with->case_folder ||
+        strcmp(run->with->backend, "opencl") != 0 || most < 2)
         return;
     find_builds(run, &builds);
     if (builds.count < WORTH_IT || builds.count > 255 || !builds.marker)

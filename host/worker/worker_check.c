@@ -4,6 +4,22 @@
 #include <math.h>
 #include <string.h>
 
+static void add_time(cJSON *list, double seconds)
+{
+    cJSON_AddItemToArray(list,
+                         isfinite(seconds) ? cJSON_CreateNumber(seconds) : cJSON_CreateNull());
+}
+
+void worker_add_sample(cJSON *samples, const struct launch_times *times, int passes)
+{
+    cJSON *sample = cJSON_CreateArray();
+    add_time(sample, times->host_s);
+    add_time(sample, times->device_s);
+    for (int p = 0; p < passes; ++p)
+        add_time(sample, times->pass_s[p]);
+    cJSON_AddItemToArray(samples, sample);
+}
+
 int worker_launch(struct served *s, const cJSON *request, cJSON *reply, struct failure *failure)
 {
     int slot = 0, other = 0, passes = 0;

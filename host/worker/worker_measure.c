@@ -111,22 +111,6 @@ static int after_launch(struct served *s, struct slice *slice, int launches, cJS
     return result;
 }
 
-static void add_time(cJSON *list, double seconds)
-{
-    cJSON_AddItemToArray(list,
-                         isfinite(seconds) ? cJSON_CreateNumber(seconds) : cJSON_CreateNull());
-}
-
-void worker_add_sample(cJSON *samples, const struct launch_times *times, int passes)
-{
-    cJSON *sample = cJSON_CreateArray();
-    add_time(sample, times->host_s);
-    add_time(sample, times->device_s);
-    for (int p = 0; p < passes; ++p)
-        add_time(sample, times->pass_s[p]);
-    cJSON_AddItemToArray(samples, sample);
-}
-
 static void add_slice(const struct served *s, const struct slice *slice,
                       const struct launch_times *first, const struct launch_times *last,
                       const char *gate, cJSON *reply)
