@@ -87,6 +87,7 @@ static void serve(const struct run *of, const struct builds *builds, int numbers
 {
     struct supervisor with = *of->with;
     struct run run = *of;
+    const pid_t parent = getppid();
     unsigned char number;
     signal(SIGTERM, on_end);
     signal(SIGINT, SIG_IGN);
@@ -97,7 +98,7 @@ static void serve(const struct run *of, const struct builds *builds, int numbers
     run.with = &with;
     run.devices = arena_array(run.arena, (size_t)run.plan->device_count + 1, sizeof *run.devices);
     memcpy(run.devices, of->devices, (size_t)run.plan->device_count * sizeof *run.devices);
-    while (!told_to_end && read(numbers, &number, 1) == 1) {
+    while (!told_to_end && getppid() == parent && read(numbers, &number, 1) == 1) {
         const char result = build(&run, builds->cells[number]) ? 'b' : 'f';
         if (write(done, &result, 1) != 1)
             break;
