@@ -2,7 +2,7 @@
 #include "commands/ab_parts.h"
 #include "commands/interrupt.h"
 #include "commands/progress.h"
-#include "report/duels.h"
+#include "report/duels/duels.h"
 #include "util/clock.h"
 #include "util/terminal.h"
 #include "worker/duel.h"

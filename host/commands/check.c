@@ -1,6 +1,6 @@
 /* attnbench check: is a results file valid, and can it be believed? */
 #include "commands/common.h"
-#include "report/junit.h"
+#include "report/formats/junit.h"
 #include "store/journal.h"
 #include "util/file.h"
 #include "util/standard.h"

@@ -1,6 +1,6 @@
 /* attnbench compare: what became faster or slower between two runs, or between two variants. */
 #include "commands/common.h"
-#include "report/changes.h"
+#include "report/compare/changes.h"
 #include "util/terminal.h"
 
 #include <stdio.h>

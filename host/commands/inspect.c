@@ -1,5 +1,5 @@
 /* attnbench inspect: what the queries of a case attend to, in a terminal, as JSON and as a page. */
-#include "report/inspect.h"
+#include "report/inspect/inspect.h"
 
 #include "commands/common.h"
 #include "commands/suite_path.h"

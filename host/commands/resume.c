@@ -1,7 +1,7 @@
 /* Going on with a run that did not end. */
 #include "commands/run_state.h"
 #include "commands/shard.h"
-#include "report/changes.h"
+#include "report/compare/changes.h"
 #include "util/file.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
 
 #include "commands/common.h"
 #include "device/backend.h"
-#include "report/database.h"
+#include "report/formats/database.h"
 
 #include <cjson/cJSON.h>
 

@@ -2,8 +2,8 @@
  * content. */
 #include "sample_results.h"
 
-#include "report/changes.h"
-#include "report/junit.h"
+#include "report/compare/changes.h"
+#include "report/formats/junit.h"
 #include "util/file.h"
 
 #include <setjmp.h>

@@ -9,7 +9,7 @@
 
 #include "sample_claims.h"
 
-#include "report/claims.h"
+#include "report/claims/claims.h"
 #include "report/report.h"
 #include "util/file.h"
 

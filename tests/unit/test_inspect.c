@@ -1,7 +1,7 @@
-#include "report/inspect.h"
+#include "report/inspect/inspect.h"
 
 #include "report/colors.h"
-#include "report/inspect_page.h"
+#include "report/inspect/page.h"
 #include "support.h"
 
 /* Two heads, three queries, four keys; the first head is causal (offset 1), its row 0 even. */

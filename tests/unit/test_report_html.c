@@ -2,7 +2,7 @@
  * commands that measure a row again, thinning of samples. */
 #include "sample_results.h"
 
-#include "report/page.h"
+#include "report/page/page.h"
 #include "report/report.h"
 #include "report/reproduce.h"
 #include "util/file.h"

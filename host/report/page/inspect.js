@@ -1,6 +1,6 @@
 "use strict";
 /* What the page of `attnbench inspect` adds to itself: choosing a query, by pointer, keyboard or
- * list, and the ranked keys that it attends to. All it knows stands in the maps (inspect_map.c);
+ * list, and the ranked keys that it attends to. All it knows stands in the maps (inspect/map.c);
  * without it the page still has maps with tooltips, and tables. */
 (() => {
     const RANKED = 12;
