@@ -1,7 +1,7 @@
 /* The claims as a section of the page, and the data that page/claims.js draws their figures from.
  */
-#include "report/claims/claims.h"
 #include "report/html/html.h"
+#include "report/claims/claims.h"
 #include "report/html/json.h"
 #include "report/words.h"
 
