@@ -1,6 +1,7 @@
 #include "commands/emit.h"
 
 #include "commands/shard.h"
+#include "store/run_options.h"
 #include "util/rank.h"
 #include "worker/estimate.h"
 
@@ -39,25 +40,14 @@ static struct text_list words(const struct job *job, const char *shard, struct a
 {
     const struct options *options = job->options;
     const char **list =
-        arena_array(arena, (size_t)options->arg_count + SETS_LIMIT + 16, sizeof *list);
+        arena_array(arena, (size_t)options->arg_count + OPTION_WORDS_MAX + 4, sizeof *list);
+    struct options whole = *options;
     int n = 0;
     list[n++] = "run";
     for (int i = 0; i < options->arg_count; ++i)
         list[n++] = options->args[i];
-    const struct {
-        const char *name, *value;
-    } strings[] = {{"--device", options->device},
-                   {"--variants", options->variants},
-                   {"--filter", options->filter},
-                   {"--kernels", options->kernels},
-                   {"--tuning", options->tuning}};
-    for (size_t i = 0; i < sizeof strings / sizeof *strings; ++i)
-        if (strings[i].value)
-            list[n++] = arena_print(arena, "%s=%s", strings[i].name, strings[i].value);
-    for (int i = 0; i < options->set_count; ++i)
-        list[n++] = arena_print(arena, "--set=%s", options->sets[i]);
-    if (options->no_tuning)
-        list[n++] = "--no-tuning";
+    whole.shard = NULL;
+    n += options_words(&whole, SCOPE_PLAN, list + n, arena);
     list[n++] = arena_print(arena, "--shard=%s", shard);
     list[n++] = "--out=parts/{shard}.json";
     list[n++] = "--continue";

@@ -1,5 +1,7 @@
 #include "commands/options.h"
 
+#include "store/run_options.h"
+
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -336,6 +338,70 @@ static int parse_option(struct options *options, const struct command *command, 
         *used_next = true;
     }
     return store(options, option, value, err);
+}
+
+static bool is_about(const struct option *option, int scopes)
+{
+    const struct run_option *known = run_option_find(option->name);
+    return is_used_by(option, "run") && known && (known->scope & scopes);
+}
+
+int options_words(const struct options *options, int scopes, const char **list, struct arena *arena)
+{
+    int n = 0;
+    for (size_t i = 0; i < OPTION_COUNT; ++i) {
+        const struct option *option = &options_table[i];
+        const void *at = (const char *)options + option->offset;
+        if (!is_about(option, scopes))
+            continue;
+        switch (option->value) {
+        case FLAG:
+            if (*(const bool *)at)
+                list[n++] = arena_print(arena, "--%s", option->name);
+            break;
+        case STRING:
+        case WORD:
+            if (*(const char *const *)at)
+                list[n++] = arena_print(arena, **(const char *const *)at ? "--%s=%s" : "--%s",
+                                        option->name, *(const char *const *)at);
+            break;
+        case STRINGS:
+            for (int s = 0; s < options->set_count; ++s)
+                list[n++] = arena_print(arena, "--%s=%s", option->name, options->sets[s]);
+            break;
+        case SECONDS:
+            if (*(const double *)at > 0 && isfinite(*(const double *)at))
+                list[n++] = arena_print(arena, "--%s=%.9gs", option->name, *(const double *)at);
+            break;
+        case PERCENT:
+            list[n++] = arena_print(arena, "--%s=%.9g%%", option->name, 100 * *(const double *)at);
+            break;
+        case WHOLE:
+            list[n++] =
+                arena_print(arena, "--%s=%lld", option->name, (long long)*(const int64_t *)at);
+            break;
+        }
+    }
+    return n;
+}
+
+void options_take(struct options *options, const struct options *from, int scopes)
+{
+    for (size_t i = 0; i < OPTION_COUNT; ++i) {
+        const struct option *option = &options_table[i];
+        const size_t size = option->value == FLAG                                  ? sizeof(bool)
+                            : option->value == SECONDS || option->value == PERCENT ? sizeof(double)
+                            : option->value == WHOLE                               ? sizeof(int64_t)
+                                                                                   : sizeof(char *);
+        if (!is_about(option, scopes))
+            continue;
+        if (option->value == STRINGS) {
+            memcpy(options->sets, from->sets, sizeof options->sets);
+            options->set_count = from->set_count;
+        } else {
+            memcpy((char *)options + option->offset, (const char *)from + option->offset, size);
+        }
+    }
 }
 
 int options_parse(struct options *options, const struct command *command, int argc,

@@ -70,6 +70,15 @@ struct option_text {
 /* The options of a command, by index from 0; false: there are no more. */
 bool option_describe(size_t index, const struct command *command, struct option_text *out);
 
+/* Those of `run` that were given and are about one of these things (enum option_scope, or-ed), as
+ * words of a command line: "--set=n=8". Returns how many; `list` has room for all that there can
+ * be, OPTION_WORDS_MAX. */
+enum { OPTION_WORDS_MAX = SETS_LIMIT + 64 };
+int options_words(const struct options *options, int scopes, const char **list,
+                  struct arena *arena);
+/* Takes those of `run` that are about one of these things from another set. */
+void options_take(struct options *options, const struct options *from, int scopes);
+
 void options_help(const struct command *command, struct text *out);
 void program_help(struct text *out);
 

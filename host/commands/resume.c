@@ -2,6 +2,7 @@
 #include "commands/run_state.h"
 #include "commands/shard.h"
 #include "report/compare/changes.h"
+#include "store/run_options.h"
 #include "util/file.h"
 
 #include <errno.h>
@@ -52,15 +53,7 @@ int resume_argv(struct run_state *state, const struct results *old, const struct
     const int status = check_filter(state->journal_path, recorded.filter, given->filter,
                                     old->run.selection != NULL);
     state->setup.selection = recorded.filter && !given->filter ? old->run.selection : NULL;
-    recorded.resume = given->resume;
-    recorded.quiet = given->quiet;
-    recorded.progress = given->progress;
-    recorded.budget_s = given->budget_s;
-    recorded.deadline_s = given->deadline_s;
-    recorded.quarantine = given->quarantine;
-    recorded.no_lock = given->no_lock;
-    recorded.wait_s = given->wait_s;
-    recorded.fom = given->fom;
+    options_take(&recorded, given, SCOPE_SESSION);
     *options = recorded;
     return status;
 }

@@ -1,6 +1,7 @@
 /* The header of a run's files. */
 #include "commands/run_state.h"
 #include "commands/shard.h"
+#include "store/run_options.h"
 #include "util/file.h"
 #include "version.h"
 
@@ -68,34 +69,17 @@ static struct text_list recorded_argv(struct arena *arena, const struct setup *s
                             ? arena_print(arena, "%lld/%lld", (long long)setup->shard.index,
                                           (long long)setup->shard.count)
                             : NULL;
-    const char **list = arena_array(arena, (size_t)options->arg_count + 64, sizeof *list);
+    const char **list =
+        arena_array(arena, (size_t)options->arg_count + OPTION_WORDS_MAX + 1, sizeof *list);
+    struct options recorded = *options;
     int n = 0;
     list[n++] = "run";
     for (int i = 0; i < options->arg_count; ++i)
         list[n++] = options->args[i];
-    const struct {
-        const char *name, *value;
-    } strings[] = {{"--device", device},
-                   {"--variants", options->variants},
-                   {"--filter", options->filter},
-                   {"--check", options->check},
-                   {"--kernels", options->kernels},
-                   {"--isolate", options->isolate},
-                   {"--inputs", options->inputs},
-                   {"--cache", options->cache},
-                   {"--peaks", options->peaks && !*options->peaks ? "cached" : options->peaks},
-                   {"--tuning", options->tuning},
-                   {"--shard", shard}};
-    for (size_t i = 0; i < sizeof strings / sizeof *strings; ++i)
-        if (strings[i].value)
-            list[n++] = arena_print(arena, "%s=%s", strings[i].name, strings[i].value);
-    for (int i = 0; i < options->set_count; ++i)
-        list[n++] = arena_print(arena, "--set=%s", options->sets[i]);
-    if (options->no_program_cache)
-        list[n++] = "--no-program-cache";
-    if (options->no_tuning)
-        list[n++] = "--no-tuning";
-    list[n++] = arena_print(arena, "--seed=%lld", (long long)options->seed);
+    recorded.device = device;
+    recorded.shard = shard;
+    recorded.peaks = options->peaks && !*options->peaks ? "cached" : options->peaks;
+    n += options_words(&recorded, SCOPE_PLAN | SCOPE_ROWS | SCOPE_MACHINE, list + n, arena);
     return (struct text_list){n, list};
 }
 

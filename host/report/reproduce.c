@@ -1,17 +1,20 @@
 #include "report/reproduce.h"
 
 #include "report/words.h"
+#include "store/run_options.h"
 
 #include <stdint.h>
 #include <string.h>
 
-/* Options of `run` that are replaced, or that say nothing about a row. */
-static const struct {
-    const char *name;
-    bool has_value;
-} dropped[] = {{"--device", true},   {"--variants", true},   {"--filter", true}, {"--seed", true},
-               {"--out", true},      {"--resume", true},     {"--budget", true}, {"--quiet", false},
-               {"--no-lock", false}, {"--quarantine", true}, {"--shard", true}};
+/* Options of `run` that are replaced by others here, or that say nothing about a row. */
+static bool is_dropped(const struct run_option *option)
+{
+    static const char *const replaced[] = {"device", "variants", "filter", "seed", "shard"};
+    for (size_t i = 0; i < sizeof replaced / sizeof *replaced; ++i)
+        if (strcmp(option->name, replaced[i]) == 0)
+            return true;
+    return option->scope == SCOPE_SESSION;
+}
 
 static void add_quoted(struct text *out, const char *word)
 {
@@ -35,16 +38,10 @@ static void add_quoted(struct text *out, const char *word)
 /* How many of the words at `argv` are one dropped option: 0, 1, or 2 with its value. */
 static int count_dropped(const char *const *argv, int left)
 {
-    for (size_t i = 0; i < sizeof dropped / sizeof *dropped; ++i) {
-        const size_t length = strlen(dropped[i].name);
-        if (!text_starts(argv[0], dropped[i].name))
-            continue;
-        if (argv[0][length] == '=')
-            return 1;
-        if (argv[0][length] == '\0')
-            return dropped[i].has_value && left > 1 ? 2 : 1;
-    }
-    return 0;
+    const struct run_option *option = text_starts(argv[0], "--") ? run_option_find(argv[0]) : NULL;
+    if (!option || !is_dropped(option))
+        return 0;
+    return option->has_value && !strchr(argv[0], '=') && left > 1 ? 2 : 1;
 }
 
 /* "^cell variant$" as a POSIX extended regular expression. */

@@ -1,6 +1,7 @@
 #include "store/merge.h"
 
 #include "store/part.h"
+#include "store/run_options.h"
 #include "util/file.h"
 #include "util/sha256.h"
 
@@ -15,10 +16,10 @@ static const char *known(const char *text)
     return text ? text : "unknown";
 }
 
-static const char *option_of(const struct text_list *argv, const char *name)
+static const char *option_of(const struct text_list *argv, const struct run_option *option)
 {
     for (int i = 0; i < argv->count; ++i)
-        if (text_starts(argv->values[i], name))
+        if (text_starts(argv->values[i], "--") && run_option_find(argv->values[i]) == option)
             return argv->values[i];
     return NULL;
 }
@@ -26,9 +27,11 @@ static const char *option_of(const struct text_list *argv, const char *name)
 /* Options that change what is measured and are not in the plan's id. */
 static int compare_options(const struct text_list *a, const struct text_list *b, struct err *err)
 {
-    static const char *const names[] = {"--check=", "--inputs=", "--cache=", "--isolate="};
-    for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
-        const char *x = option_of(a, names[i]), *y = option_of(b, names[i]);
+    const struct run_option *option = NULL;
+    for (int i = 0; (option = run_option_at(i)); ++i) {
+        if (!(option->scope & SCOPE_ROWS))
+            continue;
+        const char *x = option_of(a, option), *y = option_of(b, option);
         if ((x || y) && !(x && y && strcmp(x, y) == 0))
             return err_set(err, "one was run with %.60s, the other %s%.60s", x ? x : y,
                            x && y ? "with " : "without", x && y ? y : "");
