@@ -8,42 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct command commands[] = {
-    {"devices", "", "list OpenCL devices and their ids", command_devices, 0, 0, false},
-    {"variants", "", "list kernel variants and what runs on a device", command_variants, 0, 0,
-     false},
-    {"plan", "SUITE...", "show the cells of a suite, their operations and memory", command_plan, 1,
-     ARGS_LIMIT, false},
-    {"run", "SUITE...", "check and measure a suite, write a results file", command_run, 0,
-     ARGS_LIMIT, false},
-    {"new", "NAME", "write a short kernel that works, to begin from", command_new, 1, 1, false},
-    {"tune", "SUITE...", "find and keep the best tunings for a suite's problems", command_tune, 1,
-     ARGS_LIMIT, false},
-    {"verify", "CASE_DIR...", "check the variants against tensors of yours (.npy)", command_verify,
-     1, ARGS_LIMIT, false},
-    {"lint", "[VARIANT...]", "find races and stray accesses, in Oclgrind", command_lint, 0,
-     ARGS_LIMIT, false},
-    {"inspect", "CASE_DIR", "show which keys the queries of a case attend to", command_inspect, 1,
-     1, false},
-    {"compare", "BASE NEW", "faster or slower? fails on a regression", command_compare, 1, 2,
-     false},
-    {"ab", "A [B]", "is B faster than A? measured by turns until it is known", command_ab, 1, 2,
-     false},
-    {"report", "RESULT...", "show results, or convert them for other tools", command_report, 1,
-     ARGS_LIMIT, false},
-    {"check", "RESULT...", "is a results file (or a journal) valid and believable", command_check,
-     1, ARGS_LIMIT, false},
-    {"merge", "PART...", "join results of shards (or a folder of them)", command_merge, 1,
-     ARGS_LIMIT, false},
-    {"doctor", "", "drivers, devices, caches, limits: what to do about each", command_doctor, 0, 0,
-     false},
-    {"version", "", "which version this is, and what it was built with", command_version, 0, 0,
-     false},
-    {"worker", "", "serve a supervisor (internal)", command_worker, 0, 0, true},
-    {"docs", "man|table|suites|variants", "what the man page and completions are made from",
-     command_docs, 1, 1, true},
-    {NULL, NULL, NULL, NULL, 0, 0, false}};
-
 /* WORD: one of the words in the argument's brackets, or nothing, which is stored as "". Words
  * without brackets ("hot|cold") are only text here; the command checks them. What else an argument
  * may be called is in the table of docs.c, which completions are made from. */
@@ -193,14 +157,6 @@ static const struct option {
 };
 enum { OPTION_COUNT = sizeof options_table / sizeof *options_table };
 
-const struct command *command_find(const char *name)
-{
-    for (const struct command *command = commands; command->name; ++command)
-        if (strcmp(command->name, name) == 0)
-            return command;
-    return NULL;
-}
-
 static bool is_used_by(const struct option *option, const char *command)
 {
     const size_t length = strlen(command);
@@ -343,7 +299,7 @@ static int parse_option(struct options *options, const struct command *command, 
 static bool is_about(const struct option *option, int scopes)
 {
     const struct run_option *known = run_option_find(option->name);
-    return is_used_by(option, "run") && known && (known->scope & scopes);
+    return is_used_by(option, "run") && known && ((int)known->scope & scopes);
 }
 
 int options_words(const struct options *options, int scopes, const char **list, struct arena *arena)
@@ -485,17 +441,4 @@ void options_help(const struct command *command, struct text *out)
             text_print(out, "\n%23s", "");
         wrap(out, option->help, 23);
     }
-}
-
-void program_help(struct text *out)
-{
-    text_add(out, "attnbench: how fast, how right and how scalable is attention on an OpenCL\n"
-                  "device?\n\nusage: attnbench COMMAND [options]\n\n");
-    for (const struct command *command = commands; command->name; ++command)
-        if (!command->hidden)
-            text_print(out, "  %-9s %-12s %s\n", command->name, command->arguments,
-                       command->summary);
-    text_add(out, "\nattnbench COMMAND --help tells more. First: attnbench run quick\n"
-                  "Exit status: 0 well, 1 a wrong result or a regression, 2 usage, 3 some cells\n"
-                  "failed, 4 no device, 5 an invalid file, 6 I/O failed, 130 interrupted.\n");
 }

@@ -271,6 +271,7 @@ static int run_plan(struct run_state *state, const struct options *options)
     struct supervisor *supervisor = &state->setup.supervisor;
     supervisor->budget_s = options->budget_s;
     supervisor->begun_s = state->begun_s;
+    supervisor->build_ahead = true;
     supervisor->deadline_s = options->deadline_s;
     supervisor->quarantine = options->quarantine > INT_MAX ? INT_MAX : (int)options->quarantine;
     supervisor->seed = state->results.run.seed;

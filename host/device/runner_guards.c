@@ -48,10 +48,10 @@ int runner_spoil_scratch(struct runner *runner, int slot_index, struct failure *
     return 0;
 }
 
-static int write_guards(struct runner *runner, struct buffer *buffer, uint32_t *words,
+static int write_guards(struct runner *runner, struct buffer *buffer, bool numbers, uint32_t *words,
                         struct failure *failure)
 {
-    buffer->pattern = 2 * ++runner->pattern + runner->poisonings % 2;
+    buffer->pattern = 2 * ++runner->pattern + numbers;
     for (int side = 0; side < 2; ++side) {
         for (size_t w = 0; w < buffer->guard / 4; ++w)
             words[w] = guard_word(buffer, side, w);
@@ -69,13 +69,13 @@ int runner_poison(struct runner *runner, int slot_index, struct failure *failure
     struct binding all[BUFFERS_MAX];
     const int count = runner_slot_buffers(runner, slot, all);
     int result = 0;
-    ++runner->poisonings;
+    const bool numbers = ++slot->poisonings % 2;
     for (int i = 0; i < count && result == 0; ++i) {
         uint32_t *words = all[i].buffer->guard ? malloc(all[i].buffer->guard) : NULL;
         if (!words && all[i].buffer->guard)
             return failure_set(failure, FAILURE_OOM, "out of memory on the host");
         if (words)
-            result = write_guards(runner, all[i].buffer, words, failure);
+            result = write_guards(runner, all[i].buffer, numbers, words, failure);
         free(words);
     }
     if (result || fill_payload(runner, slot->output, POISON, failure))

@@ -31,6 +31,7 @@ struct slot {
     struct tuning tuning;
     struct kernels *kernels;
     struct buffer *output;
+    uint32_t poisonings;             /* so far: guards are NaN and numbers in turns */
     bool borrows;                    /* the output is another slot's */
     struct buffer *kept[INPUT_SETS]; /* outputs that were judged right, or NULL */
     int bound; /* generation of the bindings that the kernels' arguments refer to; 0: none */
@@ -53,8 +54,7 @@ struct runner {
     struct buffer *scratch[SCRATCH_MAX];
     int scratch_generation;
     struct slot slots[SLOTS_MAX];
-    uint32_t pattern;    /* of the guards that were written last */
-    uint32_t poisonings; /* so far */
+    uint32_t pattern; /* of the guards that were written last */
 };
 
 /* ---- runner_buffers.c ---- */

@@ -29,7 +29,7 @@ static int compare_options(const struct text_list *a, const struct text_list *b,
 {
     const struct run_option *option = NULL;
     for (int i = 0; (option = run_option_at(i)); ++i) {
-        if (!(option->scope & SCOPE_ROWS))
+        if (!((int)option->scope & SCOPE_ROWS))
             continue;
         const char *x = option_of(a, option), *y = option_of(b, option);
         if ((x || y) && !(x && y && strcmp(x, y) == 0))
@@ -219,7 +219,7 @@ static void add_run(struct merge *merge, const struct run_header *run)
     struct run_header *all = &merge->results.run;
     struct arena *arena = &merge->arena;
     const struct text_list argv = common_argv(&run->argv, arena);
-    const char *device = option_of(&run->argv, "--device=");
+    const char *device = option_of(&run->argv, run_option_find("device"));
     if (!merge->input_count) {
         *all = (struct run_header){.tool_version = arena_copy(arena, run->tool_version),
                                    .seed = run->seed,

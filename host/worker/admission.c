@@ -43,11 +43,17 @@ static double pace(const struct run *run, double now_s)
 
 void admission_look(struct run *run)
 {
+    static const double few = 30; /* times what a look takes, until the next one */
     const struct plan *plan = run->plan;
     const double now_s = clock_now_s();
-    run->admission = (struct admission){1, INFINITY};
+    const double rest_s = run->begun_s + run->budget_s - now_s;
     run->group_until_s = now_s;
-    if (run->budget_s <= 0)
+    if (run->budget_s > 0 && rest_s > 0 && now_s - run->looked_s < few * run->look_s)
+        return; /* plans are large, and what was seen a moment ago still holds */
+    run->admission = (struct admission){1, INFINITY};
+    if (run->budget_s > 0 && rest_s <= 0)
+        run->admission = (struct admission){0, 0};
+    if (run->budget_s <= 0 || rest_s <= 0)
         return;
     double *leasts = arena_need(calloc(2 * (size_t)plan->count + 2, sizeof *leasts));
     double *wholes = leasts + plan->count + 1;
@@ -59,9 +65,10 @@ void admission_look(struct run *run)
         leasts[count] = estimate_least(run->estimate, plan, cell) + least_samples_s;
         wholes[count++] = estimate_cell(run->estimate, plan, cell);
     }
-    const double rest_s = run->begun_s + run->budget_s - now_s;
     run->admission = admission_share(leasts, wholes, count, rest_s / pace(run, now_s));
     free(leasts);
+    run->looked_s = clock_now_s();
+    run->look_s = run->looked_s - now_s;
 }
 
 void admission_admit(struct run *run, struct job *job)
@@ -94,6 +101,11 @@ void admission_admit(struct run *run, struct job *job)
     job->postponed = !run->last_pass;
 }
 
+bool admission_is_spent(const struct run *run)
+{
+    return run->budget_s > 0 && clock_now_s() >= run->begun_s + run->budget_s;
+}
+
 bool admission_is_over(const struct run *run)
 {
     return run->budget_s > 0 && clock_now_s() > run->group_until_s;
@@ -103,7 +115,7 @@ void admission_close(struct run *run, struct job *job)
 {
     char reason[256];
     const double spent_s = clock_now_s() - run->begun_s;
-    if (run->budget_s <= 0 || spent_s < run->budget_s || job->finished || job->checked)
+    if (!admission_is_spent(run) || job->finished || job->checked)
         return;
     snprintf(reason, sizeof reason, "over the budget: %.3g s of %.3g s are spent; raise --budget",
              spent_s, run->budget_s);

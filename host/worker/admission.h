@@ -18,6 +18,8 @@ void admission_look(struct run *run);
 
 /* Gives the job its share of time, or ends it as skipped. */
 void admission_admit(struct run *run, struct job *job);
+/* Is the budget spent? */
+bool admission_is_spent(const struct run *run);
 /* Have the present group's cells had their shares of time? Those that have a sample end with it. */
 bool admission_is_over(const struct run *run);
 /* Ends a job that has not been checked yet as skipped, when the budget is spent. */

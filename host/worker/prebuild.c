@@ -10,10 +10,15 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { BUILDERS_MAX = 8, WORTH_IT = 8 };
+/* As many numbers as a pipe holds for sure. */
+enum { BUILDERS_MAX = 8, WORTH_IT = 8, PROGRAMS_MAX = 4096 / sizeof(uint32_t) };
 
 /* Operations of the problem that a program is launched with. */
 static const double small_flops = 1e6;
@@ -54,7 +59,7 @@ static int library_first(const void *a, const void *b)
     return order ? order : (left > right) - (left < right);
 }
 
-static bool build(struct run *run, const struct cell *cell)
+static void build(struct run *run, const struct cell *cell)
 {
     int64_t lengths[2];
     const struct problem small = estimate_pilot(&cell->problem, small_flops, lengths);
@@ -65,31 +70,41 @@ static bool build(struct run *run, const struct cell *cell)
     run->next = (int)(cell - run->plan->cells);
     if (!steps_open(run, cell, &trouble) || !steps_problem(run, cell, &small, false, &trouble) ||
         !steps_build(run, &job, "prepare", &reply))
-        return false;
+        return;
     cJSON_Delete(reply);
-    if (!steps_ask_job(run, &job, steps_request("launch", 0), "check", &reply))
-        return false;
-    cJSON_Delete(reply);
-    return true;
+    if (steps_ask_job(run, &job, steps_request("launch", 0), "check", &reply))
+        cJSON_Delete(reply);
 }
 
 static volatile sig_atomic_t told_to_end;
+static pid_t run_pid; /* of the run that a builder serves */
 
 static void on_end(int signal_number)
 {
     (void)signal_number;
-    told_to_end = 2; /* as a second Ctrl-C: its worker is killed */
+    /* As Ctrl-C: the second one kills its worker. */
+    told_to_end = told_to_end || getppid() != run_pid ? 2 : 1;
+}
+
+/* A builder holds the run's locks, so it must not outlive it. */
+static void end_with_parent(void)
+{
+#ifdef __linux__
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+#endif
 }
 
 /* A builder, in a process of its own: takes the number of the next program from one pipe that all
  * of them read, and says on another that it is built. Never returns. */
-static void serve(const struct run *of, const struct builds *builds, int numbers, int done)
+static void serve(const struct run *of, const struct builds *builds, pid_t parent, int numbers,
+                  int done)
 {
     struct supervisor with = *of->with;
     struct run run = *of;
-    const pid_t parent = getppid();
-    unsigned char number;
+    uint32_t number = 0;
+    run_pid = parent;
     signal(SIGTERM, on_end);
+    end_with_parent();
     signal(SIGINT, SIG_IGN);
     with.stop = &told_to_end;
     with.account = NULL;
@@ -98,9 +113,10 @@ static void serve(const struct run *of, const struct builds *builds, int numbers
     run.with = &with;
     run.devices = arena_array(run.arena, (size_t)run.plan->device_count + 1, sizeof *run.devices);
     memcpy(run.devices, of->devices, (size_t)run.plan->device_count * sizeof *run.devices);
-    while (!told_to_end && getppid() == parent && read(numbers, &number, 1) == 1) {
-        const char result = build(&run, builds->cells[number]) ? 'b' : 'f';
-        if (write(done, &result, 1) != 1)
+    while (!told_to_end && getppid() == parent &&
+           read(numbers, &number, sizeof number) == sizeof number) {
+        build(&run, builds->cells[number]);
+        if (write(done, "", 1) != 1)
             break;
     }
     steps_stop_worker(&run, run.plan->cells[0].suite);
@@ -112,11 +128,11 @@ static bool is_over(const struct run *run, double deadline_s)
     return (run->with->stop && *run->with->stop) || clock_now_s() > deadline_s;
 }
 
-/* Waits for the builders' words; false: one was of a failure, or time is over. */
+/* Waits for the builders' words; false: time was over, or they were all gone, before all had come.
+ */
 static bool wait_for(struct run *run, const struct builds *builds, int done, double deadline_s)
 {
-    bool all = true;
-    char result = 0;
+    char word = 0;
     for (int b = 0; b < builds->count;) {
         struct pollfd ready = {.fd = done, .events = POLLIN};
         struct job job = {.cell = builds->cells[b]};
@@ -124,30 +140,35 @@ static bool wait_for(struct run *run, const struct builds *builds, int done, dou
         if (is_over(run, deadline_s) || (some < 0 && errno != EINTR))
             return false;
         steps_progress(run, &job, "build ahead");
-        if (some <= 0)
-            continue;
-        if (read(done, &result, 1) != 1)
-            return false; /* all builders are gone */
-        all = all && result == 'b';
-        ++b;
+        if (some > 0 && read(done, &word, 1) != 1)
+            return false;
+        b += some > 0;
     }
-    return all;
+    return true;
 }
 
+static bool is_gone(pid_t builder)
+{
+    const double until_s = clock_now_s() + 2;
+    while (clock_now_s() < until_s) {
+        const pid_t gone = waitpid(builder, NULL, WNOHANG);
+        if (gone == builder || (gone < 0 && errno != EINTR))
+            return true;
+        (void)poll(NULL, 0, 10);
+    }
+    return false;
+}
+
+/* Told once they end after the present program, told twice they kill their workers. */
 static void end_builders(const pid_t *builders, int count)
 {
     for (int i = 0; i < count; ++i)
         (void)kill(builders[i], SIGTERM);
     for (int i = 0; i < count; ++i) {
-        const double until_s = clock_now_s() + 2;
-        pid_t gone = 0;
-        while (!gone && clock_now_s() < until_s) {
-            gone = waitpid(builders[i], NULL, WNOHANG);
-            if (!gone)
-                (void)poll(NULL, 0, 10);
-        }
-        if (!gone && kill(builders[i], SIGKILL) == 0)
-            (void)waitpid(builders[i], NULL, 0);
+        if (is_gone(builders[i]) || (kill(builders[i], SIGTERM) == 0 && is_gone(builders[i])))
+            continue;
+        (void)kill(builders[i], SIGKILL);
+        (void)waitpid(builders[i], NULL, 0);
     }
 }
 
@@ -157,8 +178,19 @@ static void remember(const char *marker)
         (void)file_replace_quickly(marker, "", 0, NULL); /* at worst they are built again */
 }
 
+/* Not for the workers that builders start. */
+static int open_pipe(int ends[2])
+{
+    if (pipe(ends))
+        return -1;
+    (void)fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+    (void)fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+    return 0;
+}
+
 void prebuild_run(struct run *run)
 {
+    const pid_t parent = getpid();
     struct builds builds = {0};
     const long cores = sysconf(_SC_NPROCESSORS_ONLN);
     const int most = cores < BUILDERS_MAX ? (int)cores : BUILDERS_MAX;
@@ -169,15 +201,15 @@ void prebuild_run(struct run *run)
         strcmp(run->with->backend, "opencl") != 0 || most < 2)
         return;
     find_builds(run, &builds);
-    if (builds.count < WORTH_IT || builds.count > 255 || !builds.marker)
+    if (builds.count < WORTH_IT || builds.count > PROGRAMS_MAX || !builds.marker)
         return;
     if (access(builds.marker, F_OK) == 0) {
         estimate_are_built(run->estimate);
         return;
     }
-    if (pipe(numbers))
+    if (open_pipe(numbers))
         return;
-    if (pipe(done)) {
+    if (open_pipe(done)) {
         close(numbers[0]);
         close(numbers[1]);
         return;
@@ -187,14 +219,14 @@ void prebuild_run(struct run *run)
         start_s + (run->budget_s > 0 ? run->budget_s / 4 : 2.0 * builds.count);
     qsort(builds.cells, (size_t)builds.count, sizeof(struct cell *), library_first);
     for (int b = 0; b < builds.count; ++b) {
-        const unsigned char number = (unsigned char)b; /* fewer than a pipe holds */
-        (void)!write(numbers[1], &number, 1);
+        const uint32_t number = (uint32_t)b;
+        (void)!write(numbers[1], &number, sizeof number);
     }
     close(numbers[1]);
     for (; count < most && (builders[count] = fork()) >= 0; ++count)
         if (builders[count] == 0) {
             close(done[0]);
-            serve(run, &builds, numbers[0], done[1]);
+            serve(run, &builds, parent, numbers[0], done[1]);
         }
     close(numbers[0]);
     close(done[1]);

@@ -5,8 +5,8 @@
  * is built for a small problem of its kind and launched once. What they make reaches the run's own
  * worker by way of a cache on disk, the driver's or ours. Once done, a marker in the cache folder
  * says so, and it is not done again for the same programs, device and driver; nor is it with
- * --no-program-cache. Nothing depends on it: what fails here fails again in its turn, and becomes a
- * row there. */
+ * --no-program-cache, for fewer than eight programs or more than a thousand. Nothing depends on it:
+ * what fails here fails again in its turn, and becomes a row there. */
 #ifndef ATTNBENCH_WORKER_PREBUILD_H
 #define ATTNBENCH_WORKER_PREBUILD_H
 

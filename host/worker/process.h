@@ -1,8 +1,9 @@
 /* A worker process and the line-based conversation with it. Knows nothing of attention.
  *
- * The child is this program again, started with posix_spawn (never fork: threads of a driver may be
- * running), in a process group of its own, with requests on descriptor 3 and replies on 4, one JSON
- * object a line. What it or its driver prints on stdout and stderr is captured. */
+ * The child is this program again, started with posix_spawn (where a driver's threads may be
+ * running, fork is no choice), in a process group of its own, with requests on descriptor 3 and
+ * replies on 4, one JSON object a line. What it or its driver prints on stdout and stderr is
+ * captured. */
 #ifndef ATTNBENCH_WORKER_PROCESS_H
 #define ATTNBENCH_WORKER_PROCESS_H
 

@@ -315,7 +315,9 @@ static bool launch(struct run *run, struct job *job, const char *phase, int othe
     if (!steps_ask_job(run, job, request, phase, &reply))
         return false;
     const double wall_s = clock_now_s() - start_s;
-    job->build_s += job->launches++ ? -wall_s : wall_s; /* lazy compilers work in the first */
+    if (job->launches < 2) /* lazy compilers work in the first */
+        job->build_s += job->launches ? -wall_s : wall_s;
+    ++job->launches;
     *seconds = json_peek_number(reply, "device_s");
     if (isnan(*seconds))
         *seconds = json_peek_number(reply, "host_s");
@@ -374,11 +376,11 @@ static bool keep(struct run *run, struct job *job)
 
 /* Is there time for a few samples only? Then launches that are only checked would take most of it:
  * the rounds of the other inputs are timed, and each of those samples is judged like the first
- * output. */
+ * output. Where there are none, a second launch on the main inputs is needed. */
 static bool is_brief(const struct run *run, const struct job *job, double seconds)
 {
     enum { FEW = 6 };
-    return job->may_be_brief && !run->with->case_folder &&
+    return job->may_be_brief && run->rounds > 0 && !run->with->case_folder &&
            FEW * seconds > job->sampler.rule.max_time_s;
 }
 
@@ -387,8 +389,10 @@ static bool is_brief(const struct run *run, const struct job *job, double second
  * lazy compiler. It is never the last one: the other inputs are still to be seen. */
 static void take_sample(struct run *run, struct job *job, const cJSON *reply)
 {
+    static const double compiled = 1.5; /* host time over the device's: a compiler was at work */
     if (!job->brief || job->sampler.rule.cold || job->cell->problem.queue != QUEUE_WAIT ||
-        isnan(json_peek_number(reply, "device_s")) || json_peek_string(reply, "gate")[0])
+        job->sampler.count + 1 >= SAMPLES_MAX || json_peek_string(reply, "gate")[0] ||
+        !(json_peek_number(reply, "host_s") <= compiled * json_peek_number(reply, "device_s")))
         return;
     const struct sampler before = job->sampler;
     if (job_samples(job, reply, run->arena))
@@ -417,7 +421,7 @@ static bool check_main_inputs(struct run *run, struct job *job, double *seconds)
         take_sample(run, job, reply);
     cJSON_Delete(reply);
     if (!ok || job->brief)
-        return ok && is_worth_it(run, job, *seconds, factor);
+        return ok;
     return launch(run, job, "check", 0, seconds, NULL) && is_worth_it(run, job, *seconds, factor) &&
            read_output(run, job, "check", false, repeatable) &&
            (*repeatable || judge(run, job, "check"));
@@ -457,7 +461,8 @@ void steps_check(struct run *run, struct job *job)
     if (!keep(run, job) || (!job->brief && !check_other_inputs(run, job)))
         return;
     job->checked = true;
-    estimate_learn_build(run->estimate, run->plan, job->cell, job->build_s);
+    estimate_learn_build(run->estimate, run->plan, job->cell,
+                         job->build_s - (job->launches == 1 ? seconds : 0));
     if (run->fastest_s <= 0 || seconds < run->fastest_s)
         run->fastest_s = seconds;
 }
@@ -510,6 +515,7 @@ static void judge_round(struct run *run, struct job *job)
 {
     bool same = false;
     ++job->round;
+    job_times(job, 1e-6 * run->devices[job->cell->device].launch_us, run->arena);
     if (!read_output(run, job, "measure", true, &same) || !judge(run, job, "measure") ||
         !keep(run, job) || !job->sampler.done)
         return;

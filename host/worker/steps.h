@@ -37,6 +37,7 @@ struct run {
     double start_s;             /* of the first group */
     double begun_s, budget_s;   /* what the budget counts from; 0: there is none */
     struct admission admission; /* as of the present group's start */
+    double looked_s, look_s;    /* when the last look at the budget ended, and what it took */
     double group_until_s;       /* when the group's shares are used up */
     double planned_s;           /* what was admitted was estimated to take */
     double fastest_s; /* a launch of the fastest right cell, for give_up_factor; 0: none yet */

@@ -189,6 +189,10 @@ static void estimate_group(struct run *run, struct job *jobs, int count)
             !estimate_knows(run->estimate, jobs[j].cell)) {
             if (quarantined(run, jobs, count))
                 return;
+            if (admission_is_spent(run)) { /* nothing to learn for */
+                admission_admit(run, &jobs[j]);
+                continue;
+            }
             if (steps_open(run, jobs[j].cell, &trouble))
                 pilot(run, &jobs[j]);
             else
@@ -379,7 +383,8 @@ int supervisor_run(const struct supervisor *supervisor, const struct plan *plan,
     run.begun_s = supervisor->begun_s > 0 ? supervisor->begun_s : run.start_s;
     run.budget_s = supervisor->budget_s > 0 ? supervisor->budget_s : plan->cells[0].suite->budget_s;
     signal(SIGPIPE, SIG_IGN); /* a worker that died is seen by its reply pipe */
-    prebuild_run(&run);
+    if (supervisor->build_ahead)
+        prebuild_run(&run);
     run.start_s = clock_now_s();
     const int result = run_groups(&run);
     *interrupted = stopped(&run, 1) && (run.left || any_waits(&run));

@@ -30,6 +30,7 @@ struct supervisor {
     const enum check_mode *check; /* overrides the suites'; NULL: they decide */
     double budget_s;              /* 0: the first suite's, or none */
     double begun_s;               /* the clock when the budget began; 0: as the plan starts */
+    bool build_ahead;             /* see prebuild.h */
     const bool *urgent;           /* groups with such a cell run before all others; NULL: none */
     double deadline_s;            /* overrides build_s and run_s of the suites; 0: they decide */
     int quarantine; /* after so many failures in a row a device's other cells are skipped; 0: never

@@ -62,7 +62,8 @@ static int before_launch(struct served *s, struct slice *slice, struct failure *
     s->last_set[slice->slot] = other ? INPUTS_OTHER : INPUTS_MAIN;
     s->view = (struct view){s->last_set[slice->slot], other ? round : 0};
     if (runner_use(s->runner, s->view.set, s->view.round, failure) ||
-        runner_spoil_output(s->runner, slice->slot, failure) ||
+        (slice->other ? runner_poison(s->runner, slice->slot, failure)
+                      : runner_spoil_output(s->runner, slice->slot, failure)) ||
         (changes && draws_spoiled(s, slice->slot) &&
          runner_spoil_scratch(s->runner, slice->slot, failure)))
         return -1;
@@ -101,7 +102,9 @@ static int after_launch(struct served *s, struct slice *slice, int launches, cJS
     bool same = true;
     s->launches[slice->slot] += (uint64_t)launches;
     ++s->timed[slice->slot];
-    if (!runner_has_kept(s->runner, slice->slot, s->view.set))
+    const bool same_round =
+        s->view.set == INPUTS_MAIN || s->view.round == s->kept_round[slice->slot];
+    if (!same_round || !runner_has_kept(s->runner, slice->slot, s->view.set))
         return 0;
     int result = runner_compare(s->runner, slice->slot, &same, failure);
     ++slice->compared;

@@ -20,7 +20,7 @@ KNOWN = {
     frozenset({"util/file", "util/place", "util/standard"}),
     # the table of commands names the functions that are called by it, and resume and merge read the
     # command line of an earlier run by the same table
-    frozenset({"commands/docs", "commands/merge", "commands/options", "commands/resume",
+    frozenset({"commands/command_table", "commands/docs", "commands/merge", "commands/resume",
                "commands/run"}),
 }
 NO_CODE = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)

@@ -21,7 +21,8 @@ static const char *sample(const struct option_text *option)
 }
 
 /* A command line with this option alone. */
-static void parse(struct options *options, const struct option_text *option, struct arena *arena)
+static void parse_one(struct options *options, const struct option_text *option,
+                      struct arena *arena)
 {
     struct err err;
     const char *argv[] = {"run", option->argument
@@ -69,7 +70,7 @@ static void each_survives_being_recorded(void **state)
         struct options given, again;
         struct err err;
         const char *words[OPTION_WORDS_MAX + 1] = {"run"}, *twice[OPTION_WORDS_MAX];
-        parse(&given, &option, &arena);
+        parse_one(&given, &option, &arena);
         const int count = options_words(&given, recorded, words + 1, &arena);
         const char *word = option.argument
                                ? arena_print(&arena, "--%s=%s", option.name, sample(&option))
@@ -96,7 +97,7 @@ static void a_resumed_run_takes_what_is_of_one_start_alone(void **state)
         struct err err;
         const char *const nothing[] = {"run"};
         const char *words[OPTION_WORDS_MAX];
-        parse(&given, &option, &arena);
+        parse_one(&given, &option, &arena);
         assert_int_equal(options_parse(&taken, command_find("run"), 1, nothing, &arena, &err), 0);
         options_take(&taken, &given, SCOPE_SESSION);
         const char *word = option.argument
