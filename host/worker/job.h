@@ -19,6 +19,7 @@ struct job {
     bool brief;        /* time for a few samples only: the rounds of other inputs are timed */
     int round;         /* of these, the next one */
     bool postponed;    /* no room in the budget for now */
+    const char *held;  /* the reply of its check's launch, which may be a sample; or NULL */
     bool once;         /* no inputs have been seen twice yet */
     bool trespassed;   /* ended because something that it must not touch had changed */
     struct row row;

@@ -384,25 +384,45 @@ static bool is_brief(const struct run *run, const struct job *job, double second
            FEW * seconds > job->sampler.rule.max_time_s;
 }
 
-/* The launch of a check that was right is a sample too, where it was like those to come: of a brief
- * job, not cold, not one of a flight, and by the device's clock, since the host's has counted a
- * lazy compiler. It is never the last one: the other inputs are still to be seen. */
-static void take_sample(struct run *run, struct job *job, const cJSON *reply)
+/* The launch of a brief job's check may be a sample too, unless launches to come are unlike it:
+ * cold, or many in flight. Whether a lazy compiler was at work in it shows beside the next one, so
+ * it is held until then. */
+static void hold_sample(struct run *run, struct job *job, cJSON *reply)
 {
-    static const double compiled = 1.5; /* host time over the device's: a compiler was at work */
+    job->held = NULL;
     if (!job->brief || job->sampler.rule.cold || job->cell->problem.queue != QUEUE_WAIT ||
-        job->sampler.count + 1 >= SAMPLES_MAX || json_peek_string(reply, "gate")[0] ||
-        !(json_peek_number(reply, "host_s") <= compiled * json_peek_number(reply, "device_s")))
+        json_peek_string(reply, "gate")[0])
         return;
+    char *text = json_print(reply);
+    job->held = arena_copy(run->arena, text);
+    free(text);
+}
+
+static double first_host_s(const cJSON *reply)
+{
+    const cJSON *samples = cJSON_GetObjectItemCaseSensitive(reply, "samples");
+    const cJSON *host = cJSON_GetArrayItem(cJSON_GetArrayItem(samples, 0), 0);
+    return cJSON_IsNumber(host) ? host->valuedouble : NAN;
+}
+
+/* next: of the first timed launch, which is never missing: the sampler is not done without it. */
+static void take_held(struct run *run, struct job *job, const cJSON *next)
+{
+    static const double alike = 1.25;
+    cJSON *held = job->held ? cJSON_Parse(job->held) : NULL;
     const struct sampler before = job->sampler;
-    if (job_samples(job, reply, run->arena))
-        return;
-    job->sampler.done = false;
-    const double kept_s = job->sampler.total_s - before.total_s;
-    const double warmup_s = job->sampler.warmup_s - before.warmup_s;
-    account_add(run->with->account, ACTIVITY_MEASURE, kept_s);
-    account_add(run->with->account, ACTIVITY_WARMUP, warmup_s);
-    account_add(run->with->account, ACTIVITY_CHECK, -kept_s - warmup_s);
+    job->held = NULL;
+    if (held && job->sampler.count + 1 < SAMPLES_MAX &&
+        first_host_s(held) <= alike * first_host_s(next) &&
+        job_samples(job, held, run->arena) == 0) {
+        job->sampler.done = false;
+        const double kept_s = job->sampler.total_s - before.total_s;
+        const double warmup_s = job->sampler.warmup_s - before.warmup_s;
+        account_add(run->with->account, ACTIVITY_MEASURE, kept_s);
+        account_add(run->with->account, ACTIVITY_WARMUP, warmup_s);
+        account_add(run->with->account, ACTIVITY_CHECK, -kept_s - warmup_s);
+    }
+    cJSON_Delete(held);
 }
 
 /* Poisoned launch, verdict, and a second poisoned launch for repeatability; its output is judged
@@ -418,7 +438,7 @@ static bool check_main_inputs(struct run *run, struct job *job, double *seconds)
     job->once = job->brief = ok && is_brief(run, job, *seconds);
     job->round = 0;
     if (ok)
-        take_sample(run, job, reply);
+        hold_sample(run, job, reply);
     cJSON_Delete(reply);
     if (!ok || job->brief)
         return ok;
@@ -535,6 +555,7 @@ void steps_measure(struct run *run, struct job *job)
     steps_progress(run, job, "measure");
     if (!steps_ask_job(run, job, request_slice(run, job), "measure", &reply))
         return;
+    take_held(run, job, reply);
     const struct sampler before = job->sampler;
     if (job_samples(job, reply, run->arena))
         job_end(job, ROW_ERROR, "measure", "the worker's samples make no sense", run->arena);
