@@ -26,24 +26,33 @@ static const char *skip_set(const char *at)
 /* What the library makes of a part of the expression: it writes out what is repeated. */
 struct weight {
     int64_t letters, operators;
+    bool empty; /* it matches the empty string */
+};
+
+/* What is open: its branch so far, and whether one of those before it may be empty. */
+struct group {
+    struct weight branch;
+    bool empty;
 };
 
 static struct weight sum(struct weight a, struct weight b)
 {
-    return (struct weight){size_plus(a.letters, b.letters), size_plus(a.operators, b.operators)};
+    return (struct weight){size_plus(a.letters, b.letters), size_plus(a.operators, b.operators),
+                           a.empty && b.empty};
 }
 
-static struct weight repeated(struct weight part, int64_t times)
+static struct weight repeated(struct weight part, int64_t times, bool empty)
 {
     return (struct weight){size_times(part.letters, times),
-                           size_plus(size_times(part.operators, times), 1)};
+                           size_plus(size_times(part.operators, times), 1), empty};
 }
 
-/* How often "{m,n}" writes out what it stands behind, at least once. */
-static int64_t count_of(const char *at)
+/* How often "{m,n}" writes out what it stands behind, at least once. *none: m is 0. */
+static int64_t count_of(const char *at, bool *none)
 {
     const size_t length = strcspn(at, "},");
     int64_t times = strtol(at + 1, NULL, 10);
+    *none = times <= 0;
     if (at[length] == ',') {
         const int64_t high = strtol(at + length + 1, NULL, 10);
         times = high > times ? high : size_plus(times, 1); /* "{m,}": m, and any number */
@@ -51,54 +60,83 @@ static int64_t count_of(const char *at)
     return times > 1 ? times : 1;
 }
 
-/* Applies the operators behind a part; "a+" is written "aa*", so that "a+++" doubles thrice. */
-static const char *take_operators(const char *at, struct weight *part)
+/* Applies the operators behind a part; "a+" is written "aa*", so that "a+++" doubles thrice. -1:
+ * what is repeated may be empty. */
+static int take_operators(const char **at, struct weight *part)
 {
-    for (; *at && strchr("*+?{", *at); ++at)
-        *part = repeated(*part, *at == '+' ? 2 : *at == '{' ? count_of(at) : 1);
-    return at;
+    for (; **at && strchr("*+?{", **at); ++*at) {
+        bool none = **at != '+';
+        const int64_t times = **at == '+' ? 2 : **at == '{' ? count_of(*at, &none) : 1;
+        if (part->empty)
+            return -1;
+        *part = repeated(*part, times, none);
+        if (**at == '{' && (*at)[1 + strspn(*at + 1, "0123456789,")] == '}')
+            *at += 1 + strspn(*at + 1, "0123456789,");
+    }
+    return 0;
 }
 
 /* Past a letter, an escape, a bracket expression or an anchor. */
 static const char *take_atom(const char *at, struct weight *atom)
 {
-    *atom = (struct weight){1, *at == '^' || *at == '$' || *at == '|'};
+    const bool anchor = *at == '^' || *at == '$';
+    const bool edge = *at == '\\' && at[1] && strchr("bB<>`'", at[1]); /* of a word, of all */
+    *atom = (struct weight){1, anchor, anchor || edge};
     if (*at == '[')
         return skip_set(at);
     return at + (*at == '\\' && at[1] ? 2 : 1);
 }
 
+static int refuse_empty(struct err *err)
+{
+    return err_set(err, "a repetition (* + ? {) of what may be empty, as in (a*)* or a*+: what it "
+                        "would find, (a*) does");
+}
+
 static int check_limits(const char *text, struct err *err)
 {
-    struct weight weights[FILTER_DEPTH_MAX + 1] = {{0, 0}}; /* of what is open */
+    static const struct group opened = {{1, 1, true}, false};
+    struct group groups[FILTER_DEPTH_MAX + 1] = {{{0, 0, true}, false}};
     int depth = 0;
     if (strlen(text) > FILTER_LENGTH_MAX)
         return err_set(err, "longer than %d letters", FILTER_LENGTH_MAX);
     for (const char *at = text; *at;) {
-        struct weight part = {1, 1};
+        struct weight part = {1, 1, false};
         if (*at == '\\' && at[1] >= '1' && at[1] <= '9')
             return err_set(err, "\\%c: back references are not supported", at[1]);
         if (*at == '(') {
             if (++depth > FILTER_DEPTH_MAX)
                 return err_set(err, "nested more than %d deep", FILTER_DEPTH_MAX);
-            weights[depth] = part;
+            groups[depth] = opened;
+            ++at;
+            continue;
+        }
+        struct group *group = &groups[depth];
+        if (*at == '|') { /* an operator, and the next branch begins */
+            group->empty = group->empty || group->branch.empty;
+            group->branch = sum(group->branch, part);
+            group->branch.empty = true;
             ++at;
             continue;
         }
         if (*at == ')' && depth > 0) {
-            part = weights[depth--];
+            part = group->branch;
+            part.empty = part.empty || group->empty;
+            --depth;
             ++at;
         } else {
             at = take_atom(at, &part);
         }
-        at = take_operators(at, &part);
-        weights[depth] = sum(weights[depth], part);
+        if (take_operators(&at, &part))
+            return refuse_empty(err);
+        groups[depth].branch = sum(groups[depth].branch, part);
     }
     while (depth > 0) { /* what was not closed, and will be refused for it */
-        weights[depth - 1] = sum(weights[depth - 1], weights[depth]);
+        groups[depth - 1].branch = sum(groups[depth - 1].branch, groups[depth].branch);
         --depth;
     }
-    return weights[0].operators > FILTER_OPERATORS_MAX || weights[0].letters > FILTER_EXPANDED_MAX
+    return groups[0].branch.operators > FILTER_OPERATORS_MAX ||
+                   groups[0].branch.letters > FILTER_EXPANDED_MAX
                ? err_set(err, "too many of * + ? | ^ $ ( ), or counts ({m,n}) that are too large")
                : 0;
 }

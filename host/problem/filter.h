@@ -3,8 +3,9 @@
  * The expression must come from the command line, never from a file: the library's compiler
  * recurses into it and writes out what is repeated (each "+" doubles what it stands behind). Limits
  * keep both small enough for a stack of 128 KiB: on its length, the depth of its brackets, and the
- * letters and operators that it becomes. Back
- * references, whose search may take exponential time, are refused. */
+ * letters and operators that it becomes. What
+ * may take exponential time is refused: back references, and repetitions of what may be empty, such
+ * as (a*)*, which find nothing more. */
 #ifndef ATTNBENCH_PROBLEM_FILTER_H
 #define ATTNBENCH_PROBLEM_FILTER_H
 

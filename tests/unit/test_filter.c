@@ -22,6 +22,17 @@ static const struct {
     {"((((((((((a+)+)+)+)+)+)+)+)+)+)+", "too many of"},
     {"a{99999999999999999999}", "too many of"},
     {"(a)\\1", "back references"},
+    {"(ab*)*(a|b)+(causal)?(a{2})*a{0,3}", NULL},
+    {"(a*)*", "may be empty"}, /* each of these may search for minutes once it is nested */
+    {"a*+", "may be empty"},
+    {"(a**++*++++$a*)*", "may be empty"},
+    {"((((((((a*)+)+)+)+)+)+)+$a*)*", "may be empty"},
+    {"(a|)*", "may be empty"},
+    {"(|a)+", "may be empty"},
+    {"()*", "may be empty"},
+    {"(^|$)*", "may be empty"},
+    {"(a?b?c{0,2})+", "may be empty"},
+    {"(\\b)*", "may be empty"},
     {"(", "Unmatched"},
     {"", NULL},
 };
