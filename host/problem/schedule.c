@@ -10,7 +10,7 @@ struct place {
     struct stretch stretch;
     bool urgent;
     int device;
-    const char *suite; /* as it is named first in the plan: a number would do */
+    const char *suite;
     const char *sweep; /* "suite/sweep" */
     int level, levels; /* the highest over its sizes, and all of them together */
     int turn;          /* how many of its suite and device stand before it on its level */
@@ -46,28 +46,30 @@ static int by_sweep(const void *a, const void *b)
     return order ? order : compare_ints(left->stretch.first, right->stretch.first);
 }
 
-/* Before turns are known: those of one suite and device in the order of their turns. */
-static int by_level(const void *a, const void *b)
+/* Urgent ones, then level by level, and on each device by device. */
+static int by_level(const struct place *left, const struct place *right)
 {
-    const struct place *left = a, *right = b;
     int order = compare_ints(right->urgent, left->urgent);
     if (!order)
         order = compare_ints(left->level, right->level);
-    if (!order)
-        order = compare_ints(left->device, right->device);
+    return order ? order : compare_ints(left->device, right->device);
+}
+
+/* Within these, as one suite has them: turns are counted in this order. */
+static int by_levels(const void *a, const void *b)
+{
+    const struct place *left = a, *right = b;
+    int order = by_level(left, right);
     if (!order)
         order = compare_ints(left->levels, right->levels);
     return order ? order : compare_ints(left->stretch.first, right->stretch.first);
 }
 
+/* Within these, by turns of the suites. */
 static int by_turn(const void *a, const void *b)
 {
     const struct place *left = a, *right = b;
-    int order = compare_ints(right->urgent, left->urgent);
-    if (!order)
-        order = compare_ints(left->level, right->level);
-    if (!order)
-        order = compare_ints(left->device, right->device);
+    int order = by_level(left, right);
     if (!order)
         order = compare_ints(left->turn, right->turn);
     return order ? order : compare_ints(left->stretch.first, right->stretch.first);
@@ -109,7 +111,7 @@ static struct place make_place(const struct plan *plan, const bool *urgent, int 
     return place;
 }
 
-/* How many of its suite stand before each place, which are in the order by_level. */
+/* How many of its suite stand before each place, which are in the order by_levels. */
 static void count_turns(struct place *places, int count)
 {
     enum { SUITES = 64 };
@@ -152,7 +154,7 @@ int schedule_build(const struct plan *plan, const bool *urgent, int most, struct
             ++end;
         find_levels(places + first, end - first, values);
     }
-    qsort(places, (size_t)count, sizeof *places, by_level);
+    qsort(places, (size_t)count, sizeof *places, by_levels);
     count_turns(places, count);
     qsort(places, (size_t)count, sizeof *places, by_turn);
     *order = arena_array(arena, (size_t)count + 1, sizeof **order);

@@ -478,3 +478,11 @@ char *fields_print(cJSON *tree)
     make_printable(tree);
     return json_print(tree);
 }
+
+void fields_write(struct text *out, const char *before, cJSON *tree, const char *after)
+{
+    char *line = fields_print(tree);
+    text_print(out, "%s%s%s", before, line, after);
+    free(line);
+    cJSON_Delete(tree);
+}

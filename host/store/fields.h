@@ -69,5 +69,7 @@ void fields_add(cJSON *parent, const char *key, cJSON *item);
 /* The tree on one line, to be freed with free(). Strings in it become printable text in valid UTF-8
  * first: a driver may name its device anything. */
 char *fields_print(cJSON *tree);
+/* The same between `before` and `after`. Takes the tree. */
+void fields_write(struct text *out, const char *before, cJSON *tree, const char *after);
 
 #endif

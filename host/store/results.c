@@ -137,15 +137,6 @@ static cJSON *summary_to_json(const struct results *results)
     return summary;
 }
 
-/* Consumes the tree. */
-static void add_line(struct text *out, const char *before, cJSON *tree, const char *after)
-{
-    char *line = fields_print(tree);
-    cJSON_Delete(tree);
-    text_print(out, "%s%s%s", before, line, after);
-    free(line);
-}
-
 /* Laid out for diffs: the header a key a line, then a row or a fit a line. */
 void results_print_head(const struct results *results, struct text *out)
 {
@@ -177,20 +168,20 @@ void results_print_head(const struct results *results, struct text *out)
 
 void results_print_row(const struct row *row, bool last, struct text *out)
 {
-    add_line(out, "    ", row_to_json(row), last ? "\n" : ",\n");
+    fields_write(out, "    ", row_to_json(row), last ? "\n" : ",\n");
 }
 
 void results_print_fits(const struct results *results, bool first, struct text *out)
 {
     for (int i = 0; i < results->scaling_count; ++i)
-        add_line(out, i || !first ? ",\n    " : "    ",
-                 fields_to_json(scaling_fields, SCALING_FIELDS, results->scaling + i), "");
+        fields_write(out, i || !first ? ",\n    " : "    ",
+                     fields_to_json(scaling_fields, SCALING_FIELDS, results->scaling + i), "");
 }
 
 void results_print_tail(const struct results *results, struct text *out)
 {
     text_add(out, "  ],\n");
-    add_line(out, "  \"summary\": ", summary_to_json(results), "\n");
+    fields_write(out, "  \"summary\": ", summary_to_json(results), "\n");
     text_add(out, "}\n");
 }
 

@@ -83,10 +83,13 @@ bool steps_open(struct run *run, const struct cell *cell, struct trouble *troubl
 /* other: with the inputs that take turns with the main ones. */
 bool steps_problem(struct run *run, const struct cell *cell, const struct problem *problem,
                    bool other, struct trouble *trouble);
+/* --check, or what the job's suite says. */
+enum check_mode steps_check_mode(const struct run *run, const struct job *job);
 /* Are there to be other inputs: is the job checked, and is there memory for them? */
 bool steps_wants_other(const struct run *run, const struct job *job);
 
-/* Each ends the job when something is wrong. steps_build leaves the reply to the caller. */
+/* Each ends the job when something is wrong; the last three are in steps_job.c. steps_build leaves
+ * the reply to the caller. */
 bool steps_build(struct run *run, struct job *job, const char *phase, cJSON **reply);
 bool steps_prepare(struct run *run, struct job *job);
 void steps_check(struct run *run, struct job *job);

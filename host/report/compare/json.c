@@ -169,38 +169,29 @@ static cJSON *pair_to_json(const struct changes *changes)
     return object;
 }
 
-/* Takes the tree. */
-static void add_line(struct text *out, const char *before, cJSON *tree, const char *after)
-{
-    char *line = fields_print(tree);
-    text_print(out, "%s%s%s\n", before, line, after);
-    free(line);
-    cJSON_Delete(tree);
-}
-
 void changes_json(const struct changes *changes, struct text *out)
 {
     text_print(out, "{\n  \"format\": \"%s\",\n  \"version\": \"%s\",\n", COMPARISON_FORMAT,
                COMPARISON_VERSION);
     text_print(out, "  \"threshold\": %.15g,\n  \"confidence\": 0.99,\n", changes->threshold);
-    add_line(out, "  \"base\": ", side_to_json(&changes->base), ",");
-    add_line(out, "  \"new\": ", side_to_json(&changes->new_side), ",");
-    add_line(out, "  \"pair\": ", pair_to_json(changes), ",");
+    fields_write(out, "  \"base\": ", side_to_json(&changes->base), ",\n");
+    fields_write(out, "  \"new\": ", side_to_json(&changes->new_side), ",\n");
+    fields_write(out, "  \"pair\": ", pair_to_json(changes), ",\n");
     text_add(out, "  \"differences\": [\n");
     for (int i = 0; i < changes->difference_count; ++i)
-        add_line(out, "    ", difference_to_json(changes->differences + i),
-                 i + 1 < changes->difference_count ? "," : "");
+        fields_write(out, "    ", difference_to_json(changes->differences + i),
+                     i + 1 < changes->difference_count ? ",\n" : "\n");
     text_add(out, "  ],\n  \"rows\": [\n");
     for (int i = 0; i < changes->count; ++i)
-        add_line(out, "    ", change_to_json(changes->items + i),
-                 i + 1 < changes->count ? "," : "");
+        fields_write(out, "    ", change_to_json(changes->items + i),
+                     i + 1 < changes->count ? ",\n" : "\n");
     text_add(out, "  ],\n");
-    add_line(out, "  \"geomean\": ", mean_to_json(&changes->all), ",");
+    fields_write(out, "  \"geomean\": ", mean_to_json(&changes->all), ",\n");
     text_add(out, "  \"geomeans\": [\n");
     for (int v = 0; v < changes->variant_count; ++v)
-        add_line(out, "    ", mean_to_json(changes->variants + v),
-                 v + 1 < changes->variant_count ? "," : "");
+        fields_write(out, "    ", mean_to_json(changes->variants + v),
+                     v + 1 < changes->variant_count ? ",\n" : "\n");
     text_add(out, "  ],\n");
-    add_line(out, "  \"summary\": ", counts_to_json(changes), "");
+    fields_write(out, "  \"summary\": ", counts_to_json(changes), "\n");
     text_add(out, "}\n");
 }

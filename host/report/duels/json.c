@@ -63,37 +63,29 @@ static cJSON *duel_to_json(const struct duel_row *row)
     return object;
 }
 
-/* Takes the tree. */
-static void add_line(struct text *out, const char *before, cJSON *tree, const char *after)
-{
-    char *line = fields_print(tree);
-    text_print(out, "%s%s%s\n", before, line, after);
-    free(line);
-    cJSON_Delete(tree);
-}
-
 void duels_json(const struct duels *duels, struct text *out)
 {
     text_add(out, "{\n  \"format\": \"" AB_FORMAT "\",\n  \"version\": \"" AB_VERSION "\",\n");
-    add_line(out, "  \"a\": ", cJSON_CreateString(duels->names[0]), ",");
-    add_line(out, "  \"b\": ", cJSON_CreateString(duels->names[1]), ",");
-    add_line(out, "  \"suite\": ", cJSON_CreateString(duels->suite), ",");
+    fields_write(out, "  \"a\": ", cJSON_CreateString(duels->names[0]), ",\n");
+    fields_write(out, "  \"b\": ", cJSON_CreateString(duels->names[1]), ",\n");
+    fields_write(out, "  \"suite\": ", cJSON_CreateString(duels->suite), ",\n");
     text_print(out, "  \"threshold\": %.15g,\n  \"confidence\": %g,\n  \"unit\": \"%s\",\n",
                duels->threshold, PAIRING_CONFIDENCE, duels->apart ? "session" : "quadruple");
     text_print(out, "  \"interrupted\": %s,\n  \"rows\": [\n",
                duels->interrupted ? "true" : "false");
     for (int i = 0; i < duels->count; ++i)
-        add_line(out, "    ", duel_to_json(&duels->rows[i]), i + 1 < duels->count ? "," : "");
+        fields_write(out, "    ", duel_to_json(&duels->rows[i]),
+                     i + 1 < duels->count ? ",\n" : "\n");
     text_add(out, "  ],\n");
     cJSON *mean = cJSON_CreateObject(), *summary = cJSON_CreateObject();
     json_add_number(mean, "ratio", duels->mean.ratio);
     add_range(mean, duels->mean.low, duels->mean.high);
     fields_add(mean, "problems", cJSON_CreateNumber(duels->mean.count));
-    add_line(out, "  \"geomean\": ", mean, ",");
+    fields_write(out, "  \"geomean\": ", mean, ",\n");
     for (int kind = 0; kind < DUEL_KINDS; ++kind)
         fields_add(summary, duel_kind_name((enum duel_kind)kind),
                    cJSON_CreateNumber(duels->counts[kind]));
     fields_add(summary, "left_out", cJSON_CreateNumber(duels->left_out));
-    add_line(out, "  \"summary\": ", summary, "");
+    fields_write(out, "  \"summary\": ", summary, "\n");
     text_add(out, "}\n");
 }

@@ -5,15 +5,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Consumes the tree. */
-static void add_tree(struct text *out, cJSON *tree)
-{
-    char *line = fields_print(tree);
-    text_add(out, line);
-    free(line);
-    cJSON_Delete(tree);
-}
-
 static void add_string(cJSON *object, const char *key, const char *value)
 {
     if (value)
@@ -176,7 +167,7 @@ void report_gbench(const struct results *results, struct text *out)
 {
     struct writer writer = {.results = results, .out = out};
     text_add(out, "{\n  \"context\": ");
-    add_tree(out, make_context(results));
+    fields_write(out, "", make_context(results), "");
     text_add(out, ",\n  \"benchmarks\": [");
     for (writer.row = 0; writer.row < results->row_count; ++writer.row) {
         const struct row *row = results->rows + writer.row;
