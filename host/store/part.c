@@ -38,18 +38,18 @@ static int take_object(struct part_reader *reader, int c, struct text *out, stru
         if (used == sizeof chunk) {
             text_add_bytes(out, chunk, used);
             used = 0;
+            if (out->length > LINE_BYTES_MAX)
+                return err_set(err, "%s:%d: a row of more than %d bytes", reader->path,
+                               reader->line_number, LINE_BYTES_MAX);
         }
-        if (out->length > LINE_BYTES_MAX)
-            return err_set(err, "%s:%d: a row of more than %d bytes", reader->path,
-                           reader->line_number, LINE_BYTES_MAX);
         if (quoted) {
             quoted = escaped || c != '"';
             escaped = !escaped && c == '\\';
         } else if (c == '"') {
             quoted = true;
-        } else if (c == '{' || c == '[') {
+        } else if ((c | 0x20) == '{') { /* or [ */
             ++depth;
-        } else if ((c == '}' || c == ']') && --depth == 0) {
+        } else if ((c | 0x20) == '}' && --depth == 0) { /* or ] */
             text_add_bytes(out, chunk, used);
             return 0;
         }

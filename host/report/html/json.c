@@ -16,7 +16,9 @@ void html_json_next(struct text *out)
 void html_json_key(struct text *out, const char *key)
 {
     html_json_next(out);
-    text_print(out, "\"%s\":", key);
+    text_add(out, "\"");
+    text_add(out, key);
+    text_add(out, "\":");
 }
 
 void html_json_string(struct text *out, const char *foreign)
@@ -24,11 +26,17 @@ void html_json_string(struct text *out, const char *foreign)
     struct text line = {0};
     words_line(&line, foreign, NAME_BYTES);
     text_add(out, "\"");
-    for (const char *c = text_get(&line); *c; ++c)
-        if (strchr("<>&'", *c))
-            text_print(out, "\\u%04x", (unsigned)(unsigned char)*c);
+    for (const char *c = text_get(&line); *c; ++c) {
+        const size_t plain = strcspn(c, "<>&'\"\\");
+        text_add_bytes(out, c, plain);
+        c += plain;
+        if (!*c)
+            break;
+        if (*c == '"' || *c == '\\')
+            text_print(out, "\\%c", *c);
         else
-            text_print(out, "%s%c", strchr("\"\\", *c) ? "\\" : "", *c);
+            text_print(out, "\\u%04x", (unsigned)(unsigned char)*c);
+    }
     text_add(out, "\"");
     text_free(&line);
 }
