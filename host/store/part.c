@@ -47,9 +47,9 @@ static int take_object(struct part_reader *reader, int c, struct text *out, stru
             escaped = !escaped && c == '\\';
         } else if (c == '"') {
             quoted = true;
-        } else if ((c | 0x20) == '{') { /* or [ */
+        } else if (c == '{' || c == '[') {
             ++depth;
-        } else if ((c | 0x20) == '}' && --depth == 0) { /* or ] */
+        } else if ((c == '}' || c == ']') && --depth == 0) {
             text_add_bytes(out, chunk, used);
             return 0;
         }

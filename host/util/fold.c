@@ -6,13 +6,12 @@ struct range {
     uint32_t first, last;
 };
 
-/* ranges: in ascending order. */
 static bool is_in(const struct range *ranges, size_t count, uint32_t code)
 {
-    size_t i = 0;
-    while (i < count && code > ranges[i].last)
-        ++i;
-    return i < count && code >= ranges[i].first;
+    for (size_t i = 0; i < count; ++i)
+        if (code >= ranges[i].first && code <= ranges[i].last)
+            return true;
+    return false;
 }
 
 int fold_decode(const char *text, uint32_t *code)

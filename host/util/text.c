@@ -188,7 +188,7 @@ size_t text_hash(const char *text)
 void text_add_printable(struct text *text, const char *foreign, bool multiline)
 {
     for (const char *s = foreign; *s;) {
-        size_t plain = 0; /* nearly all there is */
+        size_t plain = 0; /* ASCII, nearly always all there is */
         while (s[plain] >= 0x20 && s[plain] < 0x7f)
             ++plain;
         text_add_bytes(text, s, plain);

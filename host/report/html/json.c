@@ -1,6 +1,7 @@
 #include "report/html/json.h"
 
 #include "report/words.h"
+#include "util/json.h"
 
 #include <math.h>
 #include <string.h>
@@ -23,22 +24,18 @@ void html_json_key(struct text *out, const char *key)
 
 void html_json_string(struct text *out, const char *foreign)
 {
-    struct text line = {0};
+    struct text line = {0}, quoted = {0};
     words_line(&line, foreign, NAME_BYTES);
-    text_add(out, "\"");
-    for (const char *c = text_get(&line); *c; ++c) {
-        const size_t plain = strcspn(c, "<>&'\"\\");
+    json_add_string_text(&quoted, text_get(&line));
+    for (const char *c = text_get(&quoted); *c;) {
+        const size_t plain = strcspn(c, "<>&'");
         text_add_bytes(out, c, plain);
         c += plain;
-        if (!*c)
-            break;
-        if (*c == '"' || *c == '\\')
-            text_print(out, "\\%c", *c);
-        else
-            text_print(out, "\\u%04x", (unsigned)(unsigned char)*c);
+        if (*c)
+            text_print(out, "\\u%04x", (unsigned)*c++);
     }
-    text_add(out, "\"");
     text_free(&line);
+    text_free(&quoted);
 }
 
 void html_json_text(struct text *out, const char *key, const char *foreign)
